@@ -1,0 +1,36 @@
+# make demo   sets up and runs the whole journey on the sample project with the built-in model
+# make test   sets up and passes all checks and tests
+PYTHON ?= python3.11
+BIN := .venv/bin
+export HF_HUB_OFFLINE ?= 1
+
+.PHONY: demo test check test-slow clean
+
+demo: .venv/ready
+	$(BIN)/faqtune demo
+
+test: .venv/ready-dev check
+	$(BIN)/pytest -q -m "not slow and not gpu"
+
+check: .venv/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/docs.py --check
+
+test-slow: .venv/ready-dev
+	$(BIN)/pytest -q -m "slow or gpu"
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q -c constraints.txt torch
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[builtin]"
+	touch $@
+
+.venv/ready-dev: .venv/ready
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,62 @@
+"""faqtune: from a spreadsheet of questions and chat logs to a tuned, measured model.
+
+The functions behind the commands:
+
+    from faqtune import Workspace, tune
+    done = tune(Workspace(Path("shop")), (Path("base2.xlsx"), Path("output.json")), noise=(Path("chatter.json"),))
+    print(done.evaluated.comparison.differences["oscr@5"])
+
+Nothing heavy is imported until a function is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from faqtune.commands.convert import convert
+    from faqtune.commands.doctor import diagnose_machine
+    from faqtune.commands.evaluate import evaluate_models
+    from faqtune.commands.ingest import ingest_files
+    from faqtune.commands.init import init_project
+    from faqtune.commands.label import label_queries
+    from faqtune.commands.match import match_texts
+    from faqtune.commands.split import make_split
+    from faqtune.commands.train import train_model
+    from faqtune.commands.tune import tune, tune_sample
+    from faqtune.errors import UserError
+    from faqtune.model import load as load_model
+    from faqtune.workspace import Workspace
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "UserError": ("faqtune.errors", "UserError"),
+    "Workspace": ("faqtune.workspace", "Workspace"),
+    "convert": ("faqtune.commands.convert", "convert"),
+    "diagnose_machine": ("faqtune.commands.doctor", "diagnose_machine"),
+    "evaluate_models": ("faqtune.commands.evaluate", "evaluate_models"),
+    "ingest_files": ("faqtune.commands.ingest", "ingest_files"),
+    "init_project": ("faqtune.commands.init", "init_project"),
+    "label_queries": ("faqtune.commands.label", "label_queries"),
+    "load_model": ("faqtune.model", "load"),
+    "make_split": ("faqtune.commands.split", "make_split"),
+    "match_texts": ("faqtune.commands.match", "match_texts"),
+    "train_model": ("faqtune.commands.train", "train_model"),
+    "tune": ("faqtune.commands.tune", "tune"),
+    "tune_sample": ("faqtune.commands.tune", "tune_sample"),
+}
+"""Where each name lives. None is the name of a room: `faqtune.train` stays the package."""
+
+__all__ = [
+    "UserError", "Workspace", "__version__", "convert", "diagnose_machine", "evaluate_models", "ingest_files",
+    "init_project", "label_queries", "load_model", "make_split", "match_texts", "train_model", "tune", "tune_sample",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        home, attribute = _HOMES[name]
+        return getattr(importlib.import_module(home), attribute)
+    raise AttributeError(f"module 'faqtune' has no attribute {name!r}")

@@ -1,0 +1,86 @@
+"""`faqtune split`: what is trained on and what only measures, and the Pairs that training gets."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+from faqtune import claims as claim_store
+from faqtune.commands.assemble import check_split
+from faqtune.label import decide, pairs_of
+from faqtune.records import PARTS, TEST
+from faqtune.split import assign
+from faqtune.workspace import Workspace, digest, is_current, mark_current, write_json, write_jsonl
+
+ENOUGH_UNSUPPORTED = 30
+"""With so many queries that people call unsupported, no entry needs to be held out for near noise."""
+
+
+@dataclass(frozen=True)
+class Splitted:
+    """Counts per part: conversations, labelled queries, noise sentences; and the held-out entries."""
+
+    skipped: bool
+    conversations: dict[str, int]
+    queries: dict[str, int]
+    noise: dict[str, int]
+    held_out: dict[str, str]
+    pairs: int
+
+
+def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
+    """Write `split.json` and `pairs.jsonl`. Conversations with hand labels go to the test part.
+
+    Entries are held out as near noise unless people have named enough unsupported queries.
+    Raises UserError if something would be on both sides.
+    """
+    config = workspace.config()
+    claims = claim_store.read(workspace.claims_path)
+    inputs = digest(
+        config.split.model_dump_json(), repr(claims), workspace.queries_path, workspace.conversations_path,
+        workspace.noise_path, workspace.catalogue_path,
+    )  # fmt: skip
+    outputs = [workspace.split_path, workspace.pairs_path]
+    if not force and is_current(workspace, "split", inputs, outputs):
+        return _counted(workspace, skipped=True)
+    queries = {query.id: query for query in workspace.queries()}
+    decisions = {query: decision for query, decision in decide(claims).items() if query in queries}
+    labelled: dict[str, list[str]] = defaultdict(list)
+    for query, decision in decisions.items():
+        if decision.entry is not None:
+            labelled[decision.entry].append(queries[query].conversation)
+    human = {query for query, decision in decisions.items() if decision.is_human}
+    unsupported = sum(decisions[query].reason == "unsupported" for query in human)
+    settings = config.split
+    if unsupported >= ENOUGH_UNSUPPORTED:
+        settings = settings.model_copy(update={"held_out_entries": 0.0})
+    catalogue = workspace.catalogue()
+    noise = sorted({sentence.source for sentence in workspace.noise()})
+    # A hand label's conversation need not be among the logs (labels from elsewhere): it is for testing too.
+    conversations = dict.fromkeys(conversation.id for conversation in workspace.conversations())
+    conversations |= dict.fromkeys(queries[query].conversation for query in human)
+    made = assign(
+        conversations, noise, {e: places for e, places in labelled.items() if e in catalogue.rows}, settings,
+        test_only={queries[query].conversation for query in human},
+    )  # fmt: skip
+    check_split(made)
+    pairs, _ = pairs_of(decisions, queries.values(), catalogue)
+    write_json(workspace.split_path, made)
+    write_jsonl(workspace.pairs_path, pairs)
+    mark_current(workspace, "split", inputs, outputs)
+    return _counted(workspace, skipped=False)
+
+
+def _counted(workspace: Workspace, *, skipped: bool) -> Splitted:
+    made = workspace.split()
+    by_part = Counter(made.conversations.values())
+    queries = Counter(made.conversations.get(query.conversation, TEST) for query in workspace.queries())
+    noise = Counter(made.noise[sentence.source] for sentence in workspace.noise())
+    return Splitted(
+        skipped,
+        {part: by_part[part] for part in PARTS},
+        {part: queries[part] for part in PARTS},
+        {part: noise[part] for part in PARTS},
+        made.held_out,
+        len(workspace.pairs()),
+    )

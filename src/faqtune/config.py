@@ -1,0 +1,123 @@
+"""What the user decided: `faqtune.toml`. Unknown keys are refused with the nearest valid name."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from faqtune.errors import UserError
+
+CONFIG_NAME = "faqtune.toml"
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class CatalogueConfig(Section):
+    files: list[str] = Field([], title="Spreadsheets, CSV files or parsed_data.json with the reference Q&A")
+    sheets: list[str] = Field([], title="Sheets to read; empty: every sheet with a question and an answer column")
+    question_columns: list[str] = Field([], title="Headers of the question columns; empty: guessed")
+    answer_column: str = Field("", title="Header of the answer column; empty: guessed")
+    category_column: str = Field("", title="Header of the category column; empty: guessed")
+    id_column: str = Field("", title="Header of a column with stable ids; empty: ids are made from the first question")
+    header_row: int = Field(0, ge=0, title="Row of the header, from 1; 0: guessed per sheet")
+    skip_empty: bool = Field(False, title="Leave rows without an answer out instead of stopping")
+
+
+class ConversationsConfig(Section):
+    files: list[str] = Field([], title="Chat logs: files or folders of files")
+    session_column: str = Field("", title="Column or key of the session id; empty: guessed")
+    role_column: str = Field("", title="Column or key of who wrote; empty: guessed")
+    text_column: str = Field("", title="Column or key of the text; empty: guessed")
+    time_column: str = Field("", title="Column or key of the time; empty: guessed")
+    customer_roles: list[str] = Field([], title="Values of the role column that mean the customer; empty: guessed")
+    agent_roles: list[str] = Field([], title="Values of the role column that mean the agent; empty: guessed")
+    system_phrases: list[str] = Field([], title="Further phrases that are not language, stripped from every turn")
+
+
+class NoiseConfig(Section):
+    files: list[str] = Field([], title="Everyday chatter: modified_daily_datasets.json or one sentence per line")
+
+
+class GoldConfig(Section):
+    files: list[str] = Field([], title="Hand labels: JSONL with query, conversation, turn, entry, reason")
+    catalogue: str = Field("", title="catalogue.json that the labels' entry ids come from, if it is another one")
+
+
+class ModelConfig(Section):
+    base: str = Field("BAAI/bge-m3", title="builtin, a hub name, or a folder")
+    max_length_tokens: int = Field(128, ge=8, le=8192, title="Longer texts are cut")
+    prompt: str | None = Field(None, title="Text put before every sentence; unset: the model's own")
+
+
+class LabelConfig(Section):
+    reply_threshold: float | None = Field(None, title="Least cosine of reply and answer; unset: set from the data")
+    query_top: int = Field(5, ge=0, title="The entry must be among the query's own best so many; 0: not asked")
+    max_prefix_turns: int = Field(3, ge=1, title="Customer turns that may accumulate into one query")
+
+
+class SplitConfig(Section):
+    seed: int = Field(0, ge=0)
+    selection: float = Field(0.15, ge=0.0, lt=1.0, title="Share of conversations and noise for choosing the model")
+    calibration: float = Field(0.15, ge=0.0, lt=1.0, title="Share for setting thresholds")
+    test: float = Field(0.2, ge=0.0, lt=1.0, title="Share for the scorecard")
+    held_out_entries: float = Field(0.1, ge=0.0, lt=1.0, title="Share of entries taken out as near noise")
+
+
+class TrainConfig(Section):
+    recipe: str = Field("default", title="Name of a preset or path of a TOML file")
+
+
+class Config(Section):
+    catalogue: CatalogueConfig = CatalogueConfig()
+    conversations: ConversationsConfig = ConversationsConfig()
+    noise: NoiseConfig = NoiseConfig()
+    gold: GoldConfig = GoldConfig()
+    model: ModelConfig = ModelConfig()
+    label: LabelConfig = LabelConfig()
+    split: SplitConfig = SplitConfig()
+    train: TrainConfig = TrainConfig()
+
+
+def load_config(path: Path) -> Config:
+    """Read `faqtune.toml`. Raises UserError naming the key, the problem and the nearest valid key."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise UserError(f"there is no {path}", "run `faqtune init FILES…` in the project first") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: {error}", "mend the file, or write a new one with `faqtune init --force`") from None
+    return validated(Config, data, path.name)
+
+
+def validated(model: type[Model], data: dict[str, Any], place: str) -> Model:
+    """`data` as a `model`. Raises UserError that names `place`, the key, and the nearest valid key."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(str(first["loc"][-1]), _keys(model), n=1)
+            hint = f"did you mean `{near[0]}`?" if near else "remove it"
+            raise UserError(f"{place}: unknown key `{key}`", hint) from None
+        raise UserError(f"{place}: `{key}`: {first['msg']}", "mend the value") from None
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    """Names of all fields of a model and of the models in its fields."""
+    names: list[str] = []
+    for name, info in model.model_fields.items():
+        names.append(name)
+        kinds = [info.annotation, *getattr(info.annotation, "__args__", ())]
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                names.extend(_keys(kind))
+    return names

@@ -1,0 +1,35 @@
+"""How good a model is, with honest intervals.
+
+An `EvaluationSet` (labelled queries, noise, catalogue) and an encoder give `Outcomes`; from
+outcomes come the figures of SPEC §4, bootstrapped by conversation, as a `Scorecard`; from the
+outcomes of two models on the same data a paired `Comparison`. `calibrate` sets the answer
+threshold on the calibration part, and `format_comparison` puts the figures into words.
+"""
+
+from faqtune.evaluate.examples import EvaluationSet, Negative, Positive
+from faqtune.evaluate.figures import point_figures, right_by_entry
+from faqtune.evaluate.outcomes import Outcomes, evaluate
+from faqtune.evaluate.score import compare, measure, scorecard
+from faqtune.evaluate.table import Table, format_comparison, format_scorecard, markdown, plain_text
+from faqtune.evaluate.thresholds import Thresholds, calibrate, threshold_for
+
+__all__ = [
+    "EvaluationSet",
+    "Negative",
+    "Outcomes",
+    "Positive",
+    "Table",
+    "Thresholds",
+    "calibrate",
+    "compare",
+    "evaluate",
+    "format_comparison",
+    "format_scorecard",
+    "markdown",
+    "measure",
+    "plain_text",
+    "point_figures",
+    "right_by_entry",
+    "scorecard",
+    "threshold_for",
+]

@@ -1,0 +1,91 @@
+"""What a scorecard's data cannot support, in plain words: a pure function of the scorecard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from faqtune.evaluate.figures import OSCR_PERCENT, supports_oscr
+from faqtune.evaluate.wording import Language, figure_name, note_text, separator, stratum_name
+from faqtune.scorecard import STRATA, Scorecard
+
+LEAST_GROUPS = 20
+"""Conversations or sources below which intervals are called too narrow: in a simulation of 300 draws
+the 95 % interval of recall covered 85 % with 5 conversations, 88 % with 10, 92 % with 15, 93 % with 20."""
+
+LEAST_PASSING = 5
+"""Noise sentences that OSCR@f lets through at least, for its interval to hold: in a simulation of
+150 draws it covered 69 % where 1 may pass, 89 % where 2 may, 94 % and more from 5 on."""
+
+
+Note = tuple[str, dict[str, str | int | float]]
+"""Key in `wording.NOTES` and what is filled in."""
+
+
+def notes(scorecard: Scorecard, language: Language = "en") -> list[str]:
+    """Sentences that belong below the table of this scorecard, in `language`."""
+    return [
+        note_text(key, language, **values)
+        for source in (_missing_noise, _few_for_oscr, _few_groups, _no_width, _silent, _excluded)
+        for key, values in source(scorecard, language)
+    ]
+
+
+def _missing_noise(card: Scorecard, language: Language) -> Iterator[Note]:
+    missing = [stratum for stratum in STRATA if not card.counts[stratum]]
+    if len(missing) == len(STRATA):
+        yield "no_noise", {}
+    elif missing:
+        yield "missing_strata", {"strata": separator(language).join(stratum_name(s, language) for s in missing)}
+
+
+def _few_for_oscr(card: Scorecard, language: Language) -> Iterator[Note]:
+    """Kinds of noise for which OSCR@f is not reported, and those where its interval stands on too few sentences."""
+    kinds = {stratum_name(stratum, language): card.counts[stratum] for stratum in STRATA if card.counts[stratum]}
+    if len(kinds) > 1:
+        kinds = {note_text("all_noise", language): sum(kinds.values()), **kinds}
+    for percent in OSCR_PERCENT:
+        missing = [f"{kind} ({n})" for kind, n in kinds.items() if not supports_oscr(percent, n)]
+        shaky = [f"{kind} ({n})" for kind, n in kinds.items() if 100 <= n * percent < 100 * LEAST_PASSING]
+        for key, listed, passing in (("few_for_oscr", missing, 1), ("shaky_oscr", shaky, LEAST_PASSING)):
+            if listed:
+                least = -(-100 * passing // percent)
+                yield key, {"percent": percent, "least": least, "strata": separator(language).join(listed)}
+
+
+def _few_groups(card: Scorecard, language: Language) -> Iterator[Note]:
+    conversations = card.counts["conversations"]
+    if conversations < LEAST_GROUPS:
+        yield "few_conversations", {"n": conversations, "least": LEAST_GROUPS}
+    few = [
+        note_text(
+            "sources_of_stratum",
+            language,
+            stratum=stratum_name(stratum, language),
+            n=card.counts[stratum],
+            sources=card.counts[f"{stratum}/sources"],
+        )
+        for stratum in STRATA
+        if 0 < card.counts[f"{stratum}/sources"] < LEAST_GROUPS
+    ]
+    if few:
+        yield "few_sources", {"strata": separator(language).join(few)}
+
+
+def _no_width(card: Scorecard, language: Language) -> Iterator[Note]:
+    """Where all agree, resampling cannot vary: 1 - 0.05^(1/n), "the rule of three", bounds what was not seen."""
+    flat = {name: figure.n for name, figure in card.figures.items() if figure.low == figure.high}
+    if flat:
+        n = min(flat.values())
+        listed = separator(language).join(figure_name(name, language) for name in flat)
+        yield "no_width", {"figures": listed, "n": n, "bound": 100 * (1 - 0.05 ** (1 / n))}
+
+
+def _silent(card: Scorecard, _language: Language) -> Iterator[Note]:
+    if card.threshold_cosine is not None and "precision" not in card.figures:
+        yield "silent", {"threshold": card.threshold_cosine}
+
+
+def _excluded(card: Scorecard, language: Language) -> Iterator[Note]:
+    if card.excluded:
+        listed = separator(language).join(f"{reason} ({n})" for reason, n in card.excluded.items())
+        yield "excluded", {"reasons": listed}

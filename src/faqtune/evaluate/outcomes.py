@@ -1,0 +1,94 @@
+"""What a model did with every query and noise sentence: all that the figures are computed from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faqtune.encoder import Encoder, Vectors
+from faqtune.errors import UserError
+from faqtune.evaluate.examples import EvaluationSet
+from faqtune.ranking import rank
+
+BLOCK_TEXTS = 4096
+"""Texts whose vectors are held at once: memory does not grow with the number of queries."""
+
+RANKED = 10
+"""Places that are told apart; SPEC §4 asks for no more (MRR@10)."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outcomes:
+    """One model on one evaluation set of p queries and n noise sentences.
+
+    `ranks` int64 (p,): place of the right entry, 1 = first, 0 = not among the first 10;
+    `best` int64 (p,): row of the entry that came first;
+    `scores` float32 (p,) and `noise_scores` float32 (n,): s(q), the cosine of the best entry;
+    `related` float32 (p,): the cosine with the right entry;
+    `threshold_cosine`: where the model answers, if that has been calibrated.
+    """
+
+    model: str
+    data: EvaluationSet
+    ranks: NDArray[np.int64]
+    best: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    related: NDArray[np.float32]
+    noise_scores: NDArray[np.float32]
+    threshold_cosine: float | None = None
+
+
+def evaluate(encoder: Encoder, data: EvaluationSet, *, threshold_cosine: float | None = None) -> Outcomes:
+    """Match every query and noise sentence of `data` against its catalogue, in blocks.
+
+    Each distinct text is encoded and ranked once, so that equal texts have equal scores to the
+    last bit. Raises UserError if there is no labelled query, or if the model gives NaN.
+    """
+    if not data.positives:
+        raise UserError(
+            f"{data.part}: there is no query with an entry, so that nothing can be measured",
+            "add hand labels (`faqtune annotate`), or give this part a larger share of the split",
+        )
+    texts = [positive.text for positive in data.positives] + [negative.text for negative in data.negatives]
+    number = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    of_query, of_noise = np.split(np.array([number[text] for text in texts]), [len(data.positives)])
+    distinct, owners = list(number), data.catalogue.owners
+    questions = _vectors(encoder, data.catalogue.questions)
+    related = np.empty(len(of_query), dtype=np.float32)
+    rankings = []
+    for start in range(0, len(distinct), BLOCK_TEXTS):
+        vectors = _vectors(encoder, distinct[start : start + BLOCK_TEXTS])
+        rankings.append(rank(vectors, questions, owners, k=RANKED))
+        here = np.flatnonzero((of_query >= start) & (of_query < start + BLOCK_TEXTS))
+        related[here] = _own_scores(vectors[of_query[here] - start], questions, owners, data.entry_rows[here])
+    rows = np.concatenate([ranking.rows for ranking in rankings])[of_query]
+    best = np.concatenate([ranking.best for ranking in rankings])
+    found = rows == data.entry_rows[:, None]
+    ranks = np.where(found.any(axis=1), found.argmax(axis=1) + 1, 0)
+    return Outcomes(encoder.name, data, ranks, rows[:, 0], best[of_query], related, best[of_noise], threshold_cosine)
+
+
+def _own_scores(
+    vectors: Vectors, questions: Vectors, owners: Sequence[int], own: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Cosine of each query with the best question of its own entry, however far down that ranks."""
+    first, last = np.searchsorted(owners, [own, own + 1])
+    scores = np.empty(len(own), dtype=np.float32)
+    for entry in np.unique(own):
+        mine = np.flatnonzero(own == entry)
+        of_entry = questions[first[mine[0]] : last[mine[0]]]
+        scores[mine] = (vectors[mine] @ of_entry.T).max(axis=1)
+    return scores
+
+
+def _vectors(encoder: Encoder, texts: Sequence[str]) -> Vectors:
+    vectors = encoder.encode(texts)
+    if not np.isfinite(vectors).all():
+        raise UserError(
+            f"the model {encoder.name} gives vectors that are not numbers",
+            "its training has diverged: use an earlier checkpoint or a lower learning rate",
+        )
+    return vectors

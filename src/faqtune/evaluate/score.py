@@ -1,0 +1,125 @@
+"""From a model and an evaluation set to a Scorecard, and from two models to a Comparison."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from faqtune.encoder import Encoder
+from faqtune.errors import UserError
+from faqtune.evaluate.examples import EvaluationSet
+from faqtune.evaluate.figures import contributions, curves, figures, mean_cosines, supporting
+from faqtune.evaluate.intervals import RESAMPLES, Plan, bootstrap, interval, paired, plan, sign_flip_p
+from faqtune.evaluate.metrics import Figures, once
+from faqtune.evaluate.notes import notes
+from faqtune.evaluate.outcomes import Outcomes, evaluate
+from faqtune.evaluate.thresholds import Thresholds, threshold_for
+from faqtune.scorecard import STRATA, Comparison, Difference, Figure, Scorecard
+
+
+def measure(
+    encoder: Encoder,
+    data: EvaluationSet,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    thresholds: Thresholds | None = None,
+) -> Scorecard:
+    """Scorecard of one model. Raises UserError as `evaluate` and `threshold_for` do, before anything is encoded."""
+    threshold_cosine = threshold_for(thresholds, encoder.name, data) if thresholds else None
+    return scorecard(evaluate(encoder, data, threshold_cosine=threshold_cosine), resamples=resamples, seed=seed)
+
+
+def scorecard(outcomes: Outcomes, *, resamples: int = RESAMPLES, seed: int = 0) -> Scorecard:
+    """Figures with 95 % percentile bootstrap intervals, resampled by conversation and noise source."""
+    return _scorecard(outcomes, _spread(outcomes, resamples, seed))
+
+
+def compare(before: Outcomes, after: Outcomes, *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
+    """Two models on the same data, every figure's difference on the same resamples.
+
+    p is from the paired sign-flip test over conversations where the figure is a sum over rows
+    (recall, MRR, shares at a threshold), from the bootstrap otherwise. The scorecards are those
+    that `scorecard` gives. Raises UserError if the models were measured on different data.
+    """
+    if before.data.digest() != after.data.digest():
+        raise UserError(
+            f"{before.model} and {after.model} were measured on different data", "measure both on the same part"
+        )
+    spreads = _spread(before, resamples, seed), _spread(after, resamples, seed)
+    cards = _scorecard(before, spreads[0]), _scorecard(after, spreads[1])
+    flipped = _sign_flips(before, after, resamples, seed)
+    differences: dict[str, Difference] = {}
+    for name in cards[0].figures:
+        if name in cards[1].figures:
+            value = cards[1].figures[name].value - cards[0].figures[name].value
+            differences[name] = paired(value, spreads[0][name], spreads[1][name], p=flipped.get(name))
+    return Comparison(before=cards[0], after=cards[1], differences=differences)
+
+
+def _scorecard(outcomes: Outcomes, spread: dict[str, Figures]) -> Scorecard:
+    data = outcomes.data
+    card = Scorecard(
+        model=outcomes.model,
+        part=data.part,
+        counts=_counts(data),
+        excluded=dict(data.excluded),
+        figures=_figures(outcomes, spread),
+        means=mean_cosines(outcomes),
+        curves=curves(outcomes),
+        threshold_cosine=outcomes.threshold_cosine,
+        digest=data.digest(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    return card.model_copy(update={"notes": notes(card)})
+
+
+def _figures(outcomes: Outcomes, spread: dict[str, Figures]) -> dict[str, Figure]:
+    """Figures that are defined on the measured data; the precision of a model that never answers is not."""
+    found: dict[str, Figure] = {}
+    for name, value in figures(outcomes, once(len(outcomes.ranks) + len(outcomes.noise_scores))).items():
+        if not np.isnan(value[0]):
+            low, high = interval(spread[name])
+            found[name] = Figure(value=float(value[0]), low=low, high=high, n=supporting(name, outcomes))
+    return found
+
+
+def _spread(outcomes: Outcomes, resamples: int, seed: int) -> dict[str, Figures]:
+    """Every figure in every resample. Depends on the data only for the resamples, so that two models share them."""
+    return bootstrap(
+        lambda counts: figures(outcomes, counts), resampling_plan(outcomes.data), resamples=resamples, seed=seed
+    )
+
+
+def _sign_flips(before: Outcomes, after: Outcomes, resamples: int, seed: int) -> dict[str, float]:
+    old, new = contributions(before), contributions(after)
+    names = [name for name in old if name in new]
+    change = np.stack([new[name] - old[name] for name in names], axis=1)
+    found = sign_flip_p(change, resampling_plan(before.data), resamples=resamples, seed=seed)
+    return dict(zip(names, found.tolist(), strict=True))
+
+
+def resampling_plan(data: EvaluationSet) -> Plan:
+    """Conversations with queries are one block; other noise is resampled within its stratum."""
+    groups = [positive.group for positive in data.positives] + [negative.group for negative in data.negatives]
+    kinds = [0] * len(data.positives) + [1 + STRATA.index(negative.stratum) for negative in data.negatives]
+    return plan(groups, kinds)
+
+
+def _counts(data: EvaluationSet) -> dict[str, int]:
+    counts = {
+        "entries": len(data.catalogue),
+        "queries": len(data.positives),
+        "conversations": _distinct([positive.group for positive in data.positives]),
+    }
+    for stratum in STRATA:
+        groups = [negative.group for negative in data.negatives if negative.stratum == stratum]
+        counts[stratum] = len(groups)
+        counts[f"{stratum}/sources"] = _distinct(groups)
+    return counts
+
+
+def _distinct(groups: list[str]) -> int:
+    """Number of groups, where each "" is one of its own."""
+    return len({group for group in groups if group}) + groups.count("")

@@ -1,0 +1,139 @@
+"""One table for the terminal, the model card and the report, so that all print the same numbers.
+
+Rates are in percent with one decimal; mean cosines, which have no interval, with three.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from faqtune.evaluate.notes import notes
+from faqtune.evaluate.wording import TABLE, Language, figure_name, reading_order
+from faqtune.scorecard import Comparison, Difference, Figure, Scorecard
+
+LOWER_IS_BETTER = ("fpr95", "accepted")
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells as text; every row has as many as the header. `notes` belong below it."""
+
+    header: Row
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+
+def format_comparison(comparison: Comparison, language: Language = "en", *, details: bool = True) -> Table:
+    """Rows: name in words, before, after, difference (each with its interval), mark.
+
+    The mark says better or worse only where the interval of the difference leaves zero out.
+    `details=False` keeps the figures over all noise and all queries only.
+    """
+    before, after = comparison.before, comparison.after
+    words = TABLE[language]
+    rows: list[Row] = []
+    for name in _shown(comparison.differences, details):
+        difference = comparison.differences[name]
+        values = _rate(before.figures[name]), _rate(after.figures[name]), _change(difference)
+        rows.append((figure_name(name, language), *values, words[_mark(name, difference)]))
+    old, new = _cosines(before), _cosines(after)
+    for name in _shown(old.keys() & new.keys(), details):
+        values = f"{old[name]:.3f}", f"{new[name]:.3f}", f"{new[name] - old[name]:+.3f}"
+        rows.append((figure_name(name, language), *values, ""))
+    header = words["figure"], before.model, after.model, words["difference"], ""
+    return Table(header, tuple(rows), _joint_notes(before, after, language))
+
+
+def format_scorecard(scorecard: Scorecard, language: Language = "en", *, details: bool = True) -> Table:
+    """Rows: name in words, value with its interval, number of queries or noise sentences behind it."""
+    figures, cosines = scorecard.figures, _cosines(scorecard)
+    rows = [
+        (figure_name(name, language), _rate(figures[name]), str(figures[name].n)) for name in _shown(figures, details)
+    ]
+    rows += [(figure_name(name, language), f"{cosines[name]:.3f}", "") for name in _shown(cosines, details)]
+    header = TABLE[language]["figure"], scorecard.model, TABLE[language]["n"]
+    return Table(header, tuple(rows), tuple(notes(scorecard, language)))
+
+
+def plain_text(table: Table) -> str:
+    """Aligned columns and the notes below; a Chinese character takes two columns of a terminal.
+
+    >>> print(plain_text(Table(("", "甲"), (("命中", "90.0"), ("MRR", "8.0")), ("完",))))
+          甲
+    命中  90.0
+    MRR   8.0
+    <BLANKLINE>
+    完
+    """
+    lines = [table.header, *table.rows]
+    widths = [max(_columns(cell) for cell in column) for column in zip(*lines, strict=True)]
+    text = [
+        "  ".join(_padded(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    ]
+    return "\n".join([*text, "", *table.notes] if table.notes else text)
+
+
+def markdown(table: Table) -> str:
+    """The same as a Markdown table, the notes as a list below.
+
+    >>> print(markdown(Table(("", "a|b"), (("x", "1"),), ())))
+    |  | a\\|b |
+    | --- | --- |
+    | x | 1 |
+    """
+    lines = [table.header, ("---",) * len(table.header), *table.rows]
+    text = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+    return "\n".join([*text, "", *(f"- {note}" for note in table.notes)] if table.notes else text)
+
+
+def _shown(names: Iterable[str], details: bool) -> list[str]:
+    return sorted((name for name in names if details or "/" not in name), key=reading_order)
+
+
+def _cosines(card: Scorecard) -> dict[str, float]:
+    threshold = {} if card.threshold_cosine is None else {"threshold": card.threshold_cosine}
+    return card.means | threshold
+
+
+def _joint_notes(before: Scorecard, after: Scorecard, language: Language) -> tuple[str, ...]:
+    """Notes on both models once; a note on one of them after its name."""
+    old, new = notes(before, language), notes(after, language)
+    return (
+        *(note for note in old if note in new),
+        *(f"{before.model}: {note}" for note in old if note not in new),
+        *(f"{after.model}: {note}" for note in new if note not in old),
+    )
+
+
+def _rate(figure: Figure) -> str:
+    return f"{100 * figure.value:.1f} [{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
+
+
+def _change(difference: Difference) -> str:
+    return f"{_points(difference.value)} [{_points(difference.low)}, {_points(difference.high)}]"
+
+
+def _points(share: float) -> str:
+    """Signed percentage points; what rounds to zero is +0.0, never -0.0."""
+    return f"{round(100 * share, 1) + 0.0:+.1f}"
+
+
+def _mark(name: str, difference: Difference) -> str:
+    if difference.value == difference.low == difference.high == 0:
+        return "same"
+    if not difference.is_clear:
+        return "unclear"
+    falls = name.partition("/")[0] in LOWER_IS_BETTER
+    return "better" if (difference.value < 0) == falls else "worse"
+
+
+def _padded(cell: str, width: int) -> str:
+    return cell + " " * (width - _columns(cell))
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

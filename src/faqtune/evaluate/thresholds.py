@@ -1,0 +1,87 @@
+"""Where to answer: thresholds set on the calibration part, and never used on the data that set them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from faqtune.errors import UserError
+from faqtune.evaluate.examples import EvaluationSet
+from faqtune.evaluate.metrics import first_level_accepting, noise_levels_passing, once, tally
+from faqtune.evaluate.outcomes import Outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Two cosines, of one model only, and what was observed when they were set.
+
+    `threshold_cosine`: a query is answered from here on; at most `noise_percent` % of the
+    calibration noise reaches it. `accepting_cosine`: the highest score that at least
+    `query_percent` % of the calibration queries reach. Where `accepting_cosine` is the lower of
+    the two, both promises cannot be kept at once. Neither is a guarantee for data to come.
+    """
+
+    model: str
+    threshold_cosine: float
+    noise_percent: int
+    accepting_cosine: float
+    query_percent: int
+    queries: int
+    noise: int
+    calibration_digest: str
+
+
+def calibrate(outcomes: Outcomes, *, noise_percent: int = 5, query_percent: int = 95) -> Thresholds:
+    """Set the thresholds of one model on the calibration part.
+
+    `threshold_cosine` is the lowest score, of queries and noise together, that at most
+    floor(`noise_percent` % of n) of the n noise sentences reach, as in `metrics.oscr`; just above
+    all scores if there is none. Raises UserError without noise, or for shares outside 0 to 99 %
+    and 1 to 100 %.
+    """
+    if not (0 <= noise_percent < 100 and 0 < query_percent <= 100):
+        raise UserError(
+            f"at most {noise_percent} % of noise and at least {query_percent} % of queries cannot be asked for",
+            "give the noise 0 to 99 and the queries 1 to 100",
+        )
+    if not len(outcomes.noise_scores):
+        raise UserError(
+            f"{outcomes.data.part}: there is no noise to set a threshold on",
+            "add chatter under [noise] in faqtune.toml, or give this part a larger share of the split",
+        )
+    noise = tally(outcomes.noise_scores, once(len(outcomes.noise_scores)))
+    queries = tally(outcomes.scores, once(len(outcomes.scores)))
+    highest_stopped = noise.scores[noise_levels_passing(noise, noise_percent)[0]]
+    observed = np.union1d(queries.scores, noise.scores)
+    reaching = observed[observed > highest_stopped]
+    just_above = np.nextafter(highest_stopped, np.float32(np.inf))
+    return Thresholds(
+        model=outcomes.model,
+        threshold_cosine=float(reaching[0] if len(reaching) else just_above),
+        noise_percent=noise_percent,
+        accepting_cosine=float(queries.scores[first_level_accepting(queries, query_percent)[0]]),
+        query_percent=query_percent,
+        queries=len(outcomes.scores),
+        noise=len(outcomes.noise_scores),
+        calibration_digest=outcomes.data.digest(),
+    )
+
+
+def threshold_for(thresholds: Thresholds, model: str, data: EvaluationSet) -> float:
+    """The answer threshold for `model` on `data`, as a cosine.
+
+    Raises UserError if the threshold was set on this very data, or for another model: cosines
+    of different models are not on one scale.
+    """
+    if thresholds.calibration_digest == data.digest():
+        raise UserError(
+            f"{data.part}: the threshold was set on this data, and figures on it would flatter",
+            "measure on the test part, or calibrate on another part",
+        )
+    if thresholds.model != model:
+        raise UserError(
+            f"the threshold was set for {thresholds.model}, not for {model}",
+            f"calibrate {model} on the calibration part",
+        )
+    return thresholds.threshold_cosine

@@ -1,0 +1,151 @@
+"""The words for figures, strata and notes, in English and Chinese, so that every output says the same."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Language = Literal["en", "zh"]
+
+# The order is that of reading: what matters most first.
+METRICS: dict[Language, dict[str, str]] = {
+    "en": {
+        "oscr@5": "answered right when 5 % of noise passes (OSCR@5%)",
+        "oscr@1": "answered right when 1 % of noise passes (OSCR@1%)",
+        "oscr@10": "answered right when 10 % of noise passes (OSCR@10%)",
+        "recall@1": "right entry first (recall@1)",
+        "recall@3": "right entry among the first 3 (recall@3)",
+        "recall@5": "right entry among the first 5 (recall@5)",
+        "mrr@10": "mean reciprocal rank (MRR@10)",
+        "auroc": "queries above noise (AUROC)",
+        "aupr": "noise found by low scores (AUPR)",
+        "fpr95": "noise accepted when 95 % of queries are (FPR95)",
+        "answered": "queries answered at the threshold",
+        "precision": "right among the answered",
+        "accepted": "noise answered at the threshold",
+        "related": "mean cosine, query and its entry",
+        "unrelated": "mean cosine, noise and its nearest entry",
+        "threshold": "answer threshold, cosine",
+    },
+    "zh": {
+        "oscr@5": "放过 5% 噪声时答对的比例 (OSCR@5%)",
+        "oscr@1": "放过 1% 噪声时答对的比例 (OSCR@1%)",
+        "oscr@10": "放过 10% 噪声时答对的比例 (OSCR@10%)",
+        "recall@1": "首位命中率 (recall@1)",
+        "recall@3": "前三命中率 (recall@3)",
+        "recall@5": "前五命中率 (recall@5)",
+        "mrr@10": "平均倒数排名 (MRR@10)",
+        "auroc": "客户问题得分高于噪声 (AUROC)",
+        "aupr": "低分识别噪声 (AUPR)",
+        "fpr95": "接受 95% 客户问题时误收的噪声 (FPR95)",
+        "answered": "阈值处作答的客户问题",
+        "precision": "已作答中答对的比例",
+        "accepted": "阈值处误答的噪声",
+        "related": "平均余弦：问题与其标准问",
+        "unrelated": "平均余弦：噪声与最近标准问",
+        "threshold": "作答阈值（余弦）",
+    },
+}
+
+SCOPES: dict[Language, dict[str, str]] = {
+    "en": {
+        "macro": "averaged per entry",
+        "chatter": "everyday chatter",
+        "other_domain": "another domain",
+        "unsupported": "own domain, unsupported",
+        "garbage": "garbage and very short",
+    },
+    "zh": {
+        "macro": "按标准问平均",
+        "chatter": "日常闲聊",
+        "other_domain": "其他领域",
+        "unsupported": "本领域但无答案",
+        "garbage": "乱码与极短文本",
+    },
+}
+
+NOTES: dict[Language, dict[str, str]] = {
+    "en": {
+        "no_noise": "No noise was measured: nothing is said about rejection. Add chatter under [noise].",
+        "all_noise": "all noise",
+        "missing_strata": "Not measured, for want of noise: {strata}.",
+        "few_for_oscr": "OSCR@{percent}% needs at least {least} noise sentences; not reported for: {strata}.",
+        "shaky_oscr": "OSCR@{percent}% has a trustworthy interval from {least} noise sentences on; fewer: {strata}.",
+        "few_conversations": "Only {n} conversations: below {least} the intervals are narrower than they should be.",
+        "few_sources": "Noise from few sources: intervals are narrower than they should be for: {strata}.",
+        "sources_of_stratum": "{stratum} ({n} from {sources})",
+        "no_width": "The same in every resample: {figures}. Such an interval has no width, but even {n} independent"
+        " cases without an exception leave up to {bound:.1f} % open.",
+        "silent": "No query reaches the threshold of {threshold:.3f}: nothing is answered.",
+        "excluded": "Labelled but not measured: {reasons}.",
+    },
+    "zh": {
+        "no_noise": "没有噪声数据，无法评价拒答能力。请在 [noise] 下添加闲聊语料。",
+        "all_noise": "全部噪声",
+        "missing_strata": "缺少噪声，未评测：{strata}。",
+        "few_for_oscr": "OSCR@{percent}% 至少需要 {least} 条噪声；以下未报告：{strata}。",
+        "shaky_oscr": "OSCR@{percent}% 的置信区间至少需要 {least} 条噪声才可信；不足：{strata}。",
+        "few_conversations": "只有 {n} 个会话：少于 {least} 个时，置信区间偏窄。",
+        "few_sources": "噪声来源太少，以下置信区间偏窄：{strata}。",
+        "sources_of_stratum": "{stratum}（{n} 条，{sources} 个来源）",
+        "no_width": "每次重采样结果都相同：{figures}。这样的区间宽度为零，"
+        "但即使 {n} 例互相独立且无一例外，仍可能有至多 {bound:.1f}% 的偏差。",
+        "silent": "没有客户问题达到阈值 {threshold:.3f}：全部不作答。",
+        "excluded": "已标注但未计入：{reasons}。",
+    },
+}
+
+TABLE: dict[Language, dict[str, str]] = {
+    "en": {
+        "figure": "% [95 % interval]",
+        "difference": "difference",
+        "n": "n",
+        "better": "better",
+        "worse": "worse",
+        "same": "same",
+        "unclear": "not clear",
+    },
+    "zh": {
+        "figure": "%［95% 区间］",
+        "difference": "变化",
+        "n": "样本数",
+        "better": "变好",
+        "worse": "变差",
+        "same": "相同",
+        "unclear": "不确定",
+    },
+}
+
+
+def figure_name(name: str, language: Language) -> str:
+    """A figure or mean in words.
+
+    >>> figure_name("fpr95/garbage", "zh")
+    '接受 95% 客户问题时误收的噪声 (FPR95)：乱码与极短文本'
+    """
+    metric, _, scope = name.partition("/")
+    words = METRICS[language][metric]
+    if not scope:
+        return words
+    return f"{words}{'：' if language == 'zh' else ': '}{SCOPES[language][scope]}"
+
+
+def reading_order(name: str) -> tuple[int, int]:
+    """Sort key for names of figures: all queries and noise first, then scope by scope.
+
+    >>> sorted(["auroc/chatter", "recall@1/macro", "recall@1", "oscr@5/chatter", "oscr@5"], key=reading_order)
+    ['oscr@5', 'recall@1', 'recall@1/macro', 'oscr@5/chatter', 'auroc/chatter']
+    """
+    metric, _, scope = name.partition("/")
+    return ["", *SCOPES["en"]].index(scope), list(METRICS["en"]).index(metric)
+
+
+def stratum_name(stratum: str, language: Language) -> str:
+    return SCOPES[language][stratum]
+
+
+def note_text(key: str, language: Language, **values: str | int | float) -> str:
+    return NOTES[language][key].format(**values)
+
+
+def separator(language: Language) -> str:
+    return "、" if language == "zh" else ", "

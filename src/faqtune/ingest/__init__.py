@@ -1,0 +1,37 @@
+"""Everything that comes in: catalogues, chat logs, chatter and hand labels, in any form that companies have them.
+
+Readers take files and folders, find out encodings, sheets, columns and roles, stream what is
+large, and return records with an `IngestReport` of what was left out and why. Bad input is a
+`UserError` with the place. `convert` moves data between the forms of the older workflow and ours;
+`inspect` and `write_config` are what `faqtune init` shows and writes.
+"""
+
+from faqtune.ingest.catalogue import read_catalogue
+from faqtune.ingest.convert import FAMILIES, ConvertReport, convert
+from faqtune.ingest.draft_config import write_config
+from faqtune.ingest.encodings import open_text
+from faqtune.ingest.gold import GoldLabel, read_gold
+from faqtune.ingest.guess import Guess, inspect
+from faqtune.ingest.logs import read_conversations
+from faqtune.ingest.messages import JOINT
+from faqtune.ingest.noise import read_noise
+from faqtune.ingest.report import FileReport, IngestReport, Remark
+
+__all__ = [
+    "FAMILIES",
+    "JOINT",
+    "ConvertReport",
+    "FileReport",
+    "GoldLabel",
+    "Guess",
+    "IngestReport",
+    "Remark",
+    "convert",
+    "inspect",
+    "open_text",
+    "read_catalogue",
+    "read_conversations",
+    "read_gold",
+    "read_noise",
+    "write_config",
+]

@@ -1,0 +1,141 @@
+"""Write the commented faqtune.toml that `faqtune init` leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from faqtune.config import Config
+from faqtune.ingest.guess import Guess, Kind
+
+CHINESE = {
+    "catalogue": "标准问答库",
+    "catalogue.files": "含标准问题和答案的表格、CSV 或 parsed_data.json",
+    "catalogue.sheets": "要读的工作表；空：所有含问题列和答案列的表",
+    "catalogue.question_columns": "问题列的表头；空：自动识别",
+    "catalogue.answer_column": "答案列的表头；空：自动识别",
+    "catalogue.category_column": "分类列的表头；空：自动识别",
+    "catalogue.id_column": "固定编号列的表头；空：由第一个问题生成编号",
+    "catalogue.header_row": "表头所在行，从 1 数起；0：自动识别",
+    "catalogue.skip_empty": "跳过没有答案的行，而不是停下来",
+    "conversations": "聊天记录",
+    "conversations.files": "聊天记录文件或文件夹",
+    "conversations.session_column": "会话编号的列名或键名；空：自动识别",
+    "conversations.role_column": "发送者的列名或键名；空：自动识别",
+    "conversations.text_column": "消息内容的列名或键名；空：自动识别",
+    "conversations.time_column": "时间的列名或键名；空：自动识别",
+    "conversations.customer_roles": "发送者列中代表客户的值；空：自动识别",
+    "conversations.agent_roles": "发送者列中代表客服的值；空：自动识别",
+    "conversations.system_phrases": "另外要去掉的系统提示语",
+    "noise": "闲聊（与业务无关的句子）",
+    "noise.files": "闲聊文件：modified_daily_datasets.json 或每行一句",
+    "gold": "人工标注（可选）",
+    "gold.files": "人工标注文件（JSONL）",
+    "gold.catalogue": "标注所用编号来自的问答库文件（若不是上面那个）",
+    "model": "模型",
+    "model.base": "基础模型：builtin、模型名或文件夹",
+    "model.max_length_tokens": "超过此长度的文本会被截断",
+    "model.prompt": "加在每句话前的文本；不设：用模型自带的",
+    "label": "自动标注",
+    "label.reply_threshold": "回复与答案的最低余弦相似度；不设：由数据确定",
+    "label.query_top": "该条目须在问题自身的前几名之内；0：不要求",
+    "label.max_prefix_turns": "一个问题最多累积几轮客户消息",
+    "split": "数据划分",
+    "split.seed": "随机种子",
+    "split.selection": "用于挑选模型的会话和闲聊的比例",
+    "split.calibration": "用于确定阈值的比例",
+    "split.test": "用于评测的比例",
+    "split.held_out_entries": "作为近似噪声留出的条目比例",
+    "train": "训练",
+    "train.recipe": "预设方案名，或 TOML 文件路径",
+}
+
+
+def write_config(guesses: Sequence[Guess], project: Path) -> str:
+    """The text of a faqtune.toml for a project folder, with everything that was understood.
+
+    Every key of `faqtune.config` is in it, with its title in Chinese and English; keys that keep
+    their default are commented out. Files inside the project are named relative to it.
+    """
+    decided = _decided([guess for guess in guesses if not guess.problem], project)
+    lines = ["# faqtune 项目设置 / settings of a faqtune project"]
+    lines += [f"#   {_name(guess.path, project)}: {_summary(guess)}" for guess in guesses]
+    for section, info in Config.model_fields.items():
+        model = info.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        lines += ["", f"# {CHINESE.get(section, section)}", f"[{section}]"]
+        for key, about in model.model_fields.items():
+            lines.append(f"# {' / '.join(filter(None, (CHINESE.get(f'{section}.{key}'), about.title)))}")
+            value = decided.get((section, key))
+            lines.append(f"{key} = {_toml(value)}" if value else f"# {key} = {_toml(about.default)}")
+    return "\n".join(lines) + "\n"
+
+
+def _decided(guesses: Sequence[Guess], project: Path) -> dict[tuple[str, str], str | list[str]]:
+    """Section and key to value, for what the guesses tell."""
+    by_kind: dict[Kind, list[Guess]] = {}
+    for guess in guesses:
+        by_kind.setdefault(guess.kind, []).append(guess)
+    catalogues = by_kind.get("catalogue", [])
+    sheets = [guess for guess in catalogues if guess.form == "sheet"]
+    ids = [guess for guess in catalogues if guess.form == "catalogue_json"]
+    logs, gold = by_kind.get("conversations", []), by_kind.get("gold", [])
+    named = {
+        # The JSON forms next to a spreadsheet are the same catalogue, preprocessed.
+        ("catalogue", "files"): sheets or catalogues,
+        ("conversations", "files"): logs,
+        ("noise", "files"): by_kind.get("noise", []),
+        ("gold", "files"): gold,
+    }
+    decided: dict[tuple[str, str], str | list[str]] = {
+        place: [_name(guess.path, project) for guess in found] for place, found in named.items()
+    }
+    if gold and ids and sheets:
+        decided["gold", "catalogue"] = _name(ids[0].path, project)
+    if len(sheets) == 1:
+        decided["catalogue", "sheets"] = list(sheets[0].sheets)
+    decided.update(_columns("catalogue", sheets, ("questions", "answer", "category")))
+    decided.update(_columns("conversations", logs, ("session", "role", "text", "time")))
+    return decided
+
+
+def _columns(section: str, guesses: Sequence[Guess], meanings: Sequence[str]) -> dict[tuple[str, str], str | list[str]]:
+    """Config keys of the columns whose name is the same in all files; the others stay guessed, file by file."""
+    found: dict[tuple[str, str], str | list[str]] = {}
+    for meaning in meanings:
+        names = [guess.columns.get(meaning, []) for guess in guesses]
+        alike = names[0] if names and all(other == names[0] for other in names) else []
+        if meaning == "questions":
+            found[section, "question_columns"] = alike
+        elif len(alike) == 1:
+            found[section, f"{meaning}_column"] = alike[0]
+    return found
+
+
+def _summary(guess: Guess) -> str:
+    """One line on a file, for the head of the config."""
+    if guess.problem:
+        return " ".join(guess.problem.split())
+    counts = ", ".join(f"{number:,} {what}" for what, number in guess.counts.items())
+    roles = ", ".join(f"{role} = {'|'.join(values)}" for role, values in guess.roles.items())
+    sample = " (sample)" if guess.is_sample else ""
+    parts = (f"{guess.kind} ({guess.form})", *guess.encodings, counts + sample if counts else "", roles)
+    return " ".join("; ".join(filter(None, parts)).split())
+
+
+def _name(path: Path, project: Path) -> str:
+    """A path as the config names it: relative to the project if it lies inside."""
+    path, project = path.resolve(), project.resolve()
+    return (path.relative_to(project) if path.is_relative_to(project) else path).as_posix()
+
+
+def _toml(value: Any) -> str:
+    if value is None:
+        return "(unset / 不设)"
+    # A JSON string is a TOML string, but for one control character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,171 @@
+"""What `faqtune init` understands of the files it is given: kind, encoding, sheets, columns, roles, a preview."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import Literal
+
+from faqtune.config import CatalogueConfig, ConversationsConfig, NoiseConfig
+from faqtune.errors import UserError
+from faqtune.ingest.catalogue import read_catalogue
+from faqtune.ingest.forms import Form, form_of
+from faqtune.ingest.jsonstream import layout_of, stream_items
+from faqtune.ingest.kinds import Source, expand
+from faqtune.ingest.logs import session_turns
+from faqtune.ingest.noise import read_noise
+from faqtune.ingest.report import IngestReport
+
+Kind = Literal["catalogue", "conversations", "noise", "gold", "unknown"]
+
+SAMPLE = 200
+"""Conversations that are looked at; catalogues and chatter are read whole."""
+SAMPLE_ROWS = 5_000
+SAMPLE_FILES = 5
+SAMPLE_BYTES = 1 << 18
+PREVIEW = 3
+PREVIEW_CHARS = 120
+
+_LOG_NAME = re.compile(r"output|conversation|session|dialog|chat|log|对话|会话|聊天|日志", re.IGNORECASE)
+_KINDS: dict[Form, Kind] = {
+    "sheet": "catalogue",
+    "parsed_data": "catalogue",
+    "catalogue_json": "catalogue",
+    "catalogue": "catalogue",
+    "data": "conversations",
+    "output": "conversations",
+    "conversations": "conversations",
+    "daily": "noise",
+    "noise": "noise",
+    "sentences": "noise",
+    "gold": "gold",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a file, or a folder of files that are alike, was taken for.
+
+    `columns`: meaning (questions, answer, session, role, …) to the names in the file. `roles`:
+    customer, agent, system or unknown to the values seen. `counts` are those of a bounded sample
+    if `is_sample`. `remarks` are for the user's eyes; `problem` says why a file cannot be used.
+    """
+
+    path: Path
+    kind: Kind
+    form: Form = "unknown"
+    files: int = 1
+    encodings: tuple[str, ...] = ()
+    sheets: tuple[str, ...] = ()
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    roles: dict[str, list[str]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    is_sample: bool = False
+    preview: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def inspect(paths: Sequence[Path], noise: Sequence[Path] = ()) -> list[Guess]:
+    """What each file or folder is, by content; a folder of unlike files gives one guess per file.
+
+    Chatter has the same form as conversations: it is told by its name (daily, chatter, noise,
+    闲聊) or by being among `noise`; otherwise it counts as conversations, with a remark.
+    A file that cannot be read is a guess with a `problem`. Raises UserError for a missing path.
+    """
+    chatter = {path.resolve() for path in noise}
+    every = list(dict.fromkeys([*paths, *noise]))
+    return [guess for path in every for guess in _inspect(path, is_noise=path.resolve() in chatter)]
+
+
+def _inspect(path: Path, *, is_noise: bool) -> list[Guess]:
+    sources = expand([path])
+    guesses = [_guess(source, is_noise=is_noise) for source in sources[:SAMPLE_FILES]]
+    kinds = {guess.kind for guess in guesses}
+    if not path.is_dir() or len(kinds) > 1 or any(guess.problem for guess in guesses):
+        return guesses + [_guess(source, is_noise=is_noise) for source in sources[SAMPLE_FILES:]]
+    encodings = tuple(dict.fromkeys(name for guess in guesses for name in guess.encodings))
+    return [replace(guesses[0], path=path, files=len(sources), encodings=encodings, is_sample=len(sources) > 1)]
+
+
+def _guess(source: Source, *, is_noise: bool) -> Guess:
+    form: Form = "unknown"
+    kind: Kind = "unknown"
+    try:
+        form = form_of(source)
+        kind = "noise" if is_noise else _KINDS.get(form, "unknown")
+        return _LOOKS[kind](source, form)
+    except UserError as error:
+        return Guess(source.path, kind, form, problem=str(error))
+
+
+def _look_at_catalogue(source: Source, form: Form) -> Guess:
+    catalogue, report = read_catalogue([source.path], CatalogueConfig(skip_empty=True))
+    lines = [f"{' / '.join(entry.questions)} → {entry.answer}" for entry in catalogue.entries[:PREVIEW]]
+    return _from_report(source, "catalogue", form, report, lines)
+
+
+def _look_at_conversations(source: Source, form: Form) -> Guess:
+    report = IngestReport()
+    looked_at = session_turns(source, ConversationsConfig(), report, most_rows=SAMPLE_ROWS)
+    seen = [turns for _, turns in islice(looked_at, SAMPLE) if turns]
+    if not seen:
+        raise UserError(f"{source.name}: no conversation with any text", "check that this is the right file")
+    report.count(source.name, "conversations", len(seen))
+    report.count(source.name, "turns", sum(map(len, seen)))
+    if form == "output" and not _LOG_NAME.search(source.path.stem):
+        report.note(
+            source.name, "has the form of conversations and of chatter alike; taken for conversations", "--noise if not"
+        )
+    lines = [f"{turn.customer} → {turn.agent}" for turn in chain.from_iterable(seen[:PREVIEW])]
+    guess = _from_report(source, "conversations", form, report, lines[:PREVIEW])
+    return replace(guess, is_sample=source.path.stat().st_size > SAMPLE_BYTES)
+
+
+def _look_at_noise(source: Source, form: Form) -> Guess:
+    sentences, report = read_noise([source.path], NoiseConfig())
+    return _from_report(source, "noise", form, report, [noise.text for noise in sentences[:PREVIEW]])
+
+
+def _look_at_gold(source: Source, form: Form) -> Guess:
+    layout = layout_of(source)
+    queries = (str(item.get("query", "")) for _, item in stream_items(source, layout) if isinstance(item, dict))
+    return Guess(source.path, "gold", form, encodings=(layout.encoding,), preview=tuple(islice(queries, PREVIEW)))
+
+
+def _look_at_other(source: Source, form: Form) -> Guess:
+    if form in ("triples", "pairs", "flagembedding"):
+        return Guess(source.path, "unknown", form, remarks=("training pairs: `faqtune convert` reads them",))
+    raise UserError(
+        f"{source.name}: neither questions with answers nor conversations nor sentences are recognised in it",
+        "see docs/formats for the forms that faqtune reads",
+    )
+
+
+_LOOKS: dict[Kind, Callable[[Source, Form], Guess]] = {
+    "catalogue": _look_at_catalogue,
+    "conversations": _look_at_conversations,
+    "noise": _look_at_noise,
+    "gold": _look_at_gold,
+    "unknown": _look_at_other,
+}
+
+
+def _from_report(source: Source, kind: Kind, form: Form, report: IngestReport, preview: Sequence[str]) -> Guess:
+    file = report.file(source.name)
+    skipped = [f"left out: {number} × {why}" for why, number in file.skipped.items()]
+    return Guess(
+        source.path,
+        kind,
+        form,
+        encodings=(file.encoding,) if file.encoding else (),
+        sheets=tuple(file.sheets),
+        columns=file.columns,
+        roles=file.roles,
+        counts=file.counts,
+        preview=tuple(line[:PREVIEW_CHARS] for line in preview),
+        remarks=(*skipped, *map(str, report.notes[:PREVIEW])),
+    )

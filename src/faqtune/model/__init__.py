@@ -1,0 +1,31 @@
+"""The models: find one (built in, in a folder, on the hub), load it as a `TextModel` that turns texts into
+unit vectors, freeze parts of it, save it as a sentence-transformers folder, and say whether this machine
+can train it. A torch room: importing it takes seconds."""
+
+from faqtune.model.card import ModelCard
+from faqtune.model.device import Precision, autocast, pick_device, pick_precision
+from faqtune.model.doctor import Check, diagnose
+from faqtune.model.freeze import ParameterCounts, count_parameters, freeze, unfreeze
+from faqtune.model.load import load
+from faqtune.model.save import save
+from faqtune.model.source import ModelSource, resolve
+from faqtune.model.text_model import TextModel
+
+__all__ = [
+    "Check",
+    "ModelCard",
+    "ModelSource",
+    "ParameterCounts",
+    "Precision",
+    "TextModel",
+    "autocast",
+    "count_parameters",
+    "diagnose",
+    "freeze",
+    "load",
+    "pick_device",
+    "pick_precision",
+    "resolve",
+    "save",
+    "unfreeze",
+]

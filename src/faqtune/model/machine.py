@@ -1,0 +1,58 @@
+"""What this machine has free: memory, disk, cores."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import torch
+
+CGROUP_MEMORY = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+"""Limit and use of a container, in the second and the first form of cgroups."""
+
+
+def free_memory_bytes(device: torch.device) -> int | None:
+    """Memory that a process can still take on `device`; None where the system does not tell."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return free_ram_bytes()
+
+
+def free_ram_bytes(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Free main memory, within what a container allows; all of it where only that is known (macOS)."""
+    try:
+        meminfo = (proc / "meminfo").read_text(encoding="utf-8")
+    except OSError:
+        if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", {}):
+            return None
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    available = re.search(r"^MemAvailable:\s*(\d+) kB", meminfo, re.MULTILINE)
+    free = [] if available is None else [int(available[1]) * 1024]
+    for limit, used in CGROUP_MEMORY:
+        limit_bytes, used_bytes = _number(cgroup / limit), _number(cgroup / used)
+        if limit_bytes is not None and used_bytes is not None:
+            free.append(max(0, limit_bytes - used_bytes))
+    return min(free, default=None)
+
+
+def free_disk_bytes(path: Path) -> int:
+    """Free disk where `path` lies or will lie."""
+    there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
+    return shutil.disk_usage(there).free
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _number(path: Path) -> int | None:
+    """The number in a file; None if it is missing or says `max`."""
+    try:
+        return int(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

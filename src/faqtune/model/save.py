@@ -1,0 +1,104 @@
+"""Write a model as a sentence-transformers folder, whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from faqtune.errors import UserError
+from faqtune.model.card import BUILTIN_BASE, ModelCard, ModelFacts, read_licence, render
+from faqtune.model.folders import atomic_folder
+from faqtune.model.layout import transformer_folder, write_config, write_layout
+from faqtune.model.quiet import quiet_transformers
+from faqtune.model.source import ModelSource
+from faqtune.model.text_model import TextModel
+
+HEADS_NOTE = "faqtune_heads.json"
+
+TOKENIZER_FILES = frozenset(
+    {
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "added_tokens.json",
+        "vocab.txt",
+        "vocab.json",
+        "merges.txt",
+        "sentencepiece.bpe.model",
+        "spiece.model",
+        "tokenizer.model",
+    }
+)
+"""Copied as they are: to write them anew would tie them to the version of transformers here."""
+
+WRITTEN_ANEW = frozenset(
+    {
+        "README.md",
+        "config.json",
+        "modules.json",
+        "sentence_bert_config.json",
+        "config_sentence_transformers.json",
+        HEADS_NOTE,
+    }
+)
+
+BASE_WEIGHTS = (".safetensors", ".bin", ".index.json", ".h5", ".msgpack", ".ot", ".onnx", ".gguf", ".ckpt")
+"""Ends of file names that hold the base's weights: stale beside the tuned ones."""
+
+
+def save(model: TextModel, folder: Path, card: ModelCard) -> None:
+    """Write `model` to `folder`; what was there is replaced at the very end, and untouched if anything fails.
+
+    The base's other files on its top level (`sparse_linear.pt` and `colbert_linear.pt` of BGE-M3
+    among them) are carried along and named in the card and in `faqtune_heads.json` as not
+    trained again. Code and hidden files are left behind.
+
+    Raises UserError when the disk is full, the place cannot be written, or the files of the base
+    have gone.
+    """
+    base = model.source.folder
+    if not (transformer := transformer_folder(base)).is_dir():
+        raise UserError(f"{base}, which the tokenizer is copied from, has gone", "put it back and save again")
+    with atomic_folder(folder, replace=True) as part:
+        with quiet_transformers():
+            model.backbone.save_pretrained(part)
+        for path in transformer.iterdir():
+            if path.name in TOKENIZER_FILES:
+                shutil.copyfile(path, part / path.name)
+        carried = sorted(path.name for path in base.iterdir() if _is_extra(path))
+        for name in carried:
+            shutil.copyfile(base / name, part / name)
+        if carried:
+            note = "from the base model, not trained again; they may not fit the tuned vectors"
+            write_config(part / HEADS_NOTE, {"not_retrained": carried, "note": note})
+        write_layout(part, model.layout, model.dimension)
+        (part / "README.md").write_text(render(card, _facts(model, carried)), encoding="utf-8")
+
+
+def _is_extra(path: Path) -> bool:
+    return (
+        path.is_file()
+        and not path.name.startswith(".")
+        and not path.name.endswith((*BASE_WEIGHTS, ".py"))
+        and path.name not in TOKENIZER_FILES | WRITTEN_ANEW
+    )
+
+
+def _facts(model: TextModel, carried: list[str]) -> ModelFacts:
+    return ModelFacts(
+        base=_base_name(model.source),
+        base_on_hub={"builtin": BUILTIN_BASE, "folder": ""}.get(model.source.kind, model.source.name),
+        licence=read_licence(model.source.folder / "README.md"),
+        dimension=model.dimension,
+        pooling=model.pooling,
+        prompt=model.prompt,
+        max_length_tokens=model.max_length_tokens,
+        not_retrained=carried,
+    )
+
+
+def _base_name(source: ModelSource) -> str:
+    """A folder goes by its last part: a card is given away, and paths are nobody's business."""
+    if source.kind == "builtin":
+        return BUILTIN_BASE
+    return source.folder.name if source.kind == "folder" else source.name

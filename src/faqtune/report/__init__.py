@@ -1,0 +1,23 @@
+"""What a company sees of a run: one self-contained page, and pictures.
+
+Everything here is drawn from data that was measured elsewhere; nothing is computed. `report_html`
+is the page for the service manager and the engineer, `loss_curve_svg` the picture kept with every
+run, `before_after_svg` the one for a README.
+"""
+
+from faqtune.report.data import EntryLabels, Example, Examples, LabelSummary, RunFacts, RunReport
+from faqtune.report.html import report_html
+from faqtune.report.loss_curve import loss_curve_svg
+from faqtune.report.picture import before_after_svg
+
+__all__ = [
+    "EntryLabels",
+    "Example",
+    "Examples",
+    "LabelSummary",
+    "RunFacts",
+    "RunReport",
+    "before_after_svg",
+    "loss_curve_svg",
+    "report_html",
+]

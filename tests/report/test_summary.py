@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from markupsafe import Markup
+
+from faqtune.report import LabelSummary, RunFacts, RunReport
+from faqtune.report.summary import summary
+from faqtune.scorecard import Comparison, Difference, Figure
+
+
+def plain(sentence: Markup) -> str:
+    return sentence.striptags()
+
+
+def with_headline(comparison: Comparison, before: float, after: float, low: float, high: float) -> Comparison:
+    """The comparison with an OSCR@5% set by hand."""
+
+    def figure(value: float) -> Figure:
+        return Figure(value=value, low=value - 0.05, high=value + 0.04, n=100)
+
+    cards = [
+        card.model_copy(update={"figures": {**card.figures, "oscr@5": figure(value)}})
+        for card, value in ((comparison.before, before), (comparison.after, after))
+    ]
+    difference = Difference(value=after - before, low=low, high=high, p=0.01)
+    differences = {**comparison.differences, "oscr@5": difference}
+    return Comparison(before=cards[0], after=cards[1], differences=differences)
+
+
+def test_the_headline_in_words(comparison: Comparison) -> None:
+    report = RunReport(with_headline(comparison, 0.524, 0.712, 0.14, 0.236))
+    english, chinese = summary(report, "en"), summary(report, "zh")
+    assert plain(english.sentence) == (
+        "Of 100 questions the FAQ covers, 71 are answered correctly when at most 5 of 100 off-topic messages are let"
+        " through. Before tuning: 52."
+    )
+    assert plain(chinese.sentence) == (
+        "在每 100 条无关消息最多放过 5 条的前提下，FAQ 能回答的 100 个问题中有 71 个答对；微调前为 52 个。"
+    )
+    assert english.verdict == "Clearly better: +19 of 100, and between +14 and +24 with 95 % confidence."
+    assert [side.interval for side in english.sides] == ["95 % interval 47 to 56", "95 % interval 66 to 75"]
+    assert english.mark == "better"
+
+
+@pytest.mark.parametrize(
+    ("after", "low", "high", "mark", "said"),
+    [
+        (0.55, -0.02, 0.07, "unclear", "It may be chance"),
+        (0.40, -0.20, -0.05, "worse", "Keep the model from before"),
+        (0.524, 0.0, 0.0, "same", "No difference at all"),
+    ],
+)
+def test_no_gain_is_claimed_that_is_not_clear(
+    comparison: Comparison, after: float, low: float, high: float, mark: str, said: str
+) -> None:
+    found = summary(RunReport(with_headline(comparison, 0.524, after, low, high)), "en")
+    assert found.mark == mark
+    assert said in found.verdict
+    assert "better" not in found.verdict.lower()
+
+
+def test_without_noise_nothing_is_said_about_rejection(no_noise: Comparison) -> None:
+    found = summary(RunReport(no_noise), "en")
+    assert plain(found.sentence).startswith("Of 100 questions the FAQ covers, the right entry comes first for ")
+    assert found.facts == []
+    assert found.measured[0].endswith("No off-topic messages were measured.")
+    assert found.warnings[0].startswith("No noise was measured")
+
+
+def test_a_comparison_without_common_figures_says_so(comparison: Comparison) -> None:
+    found = summary(RunReport(comparison.model_copy(update={"differences": {}})), "zh")
+    assert plain(found.sentence) == "没有可供比较的指标。"
+    assert found.sides == [] and found.verdict == ""
+
+
+def test_what_was_measured_is_counted(report: RunReport) -> None:
+    assert summary(report, "en").measured[0] == (
+        "Measured on 200 questions from 100 conversations against 5 entries, and on 222 off-topic messages"
+        " (120 everyday chatter, 60 another domain, 30 own domain, unsupported, 12 garbage and very short)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        ({}, "not recorded"),
+        ({"human:li": 150, "human:wang": 50}, "All test labels were set by people."),
+        (
+            {"human:li": 150, "reply_rules": 40, "llm:qwen": 10},
+            "50 of 200 test labels were set by machine (reply_rules, llm:qwen)",
+        ),
+        ({"reply_rules": 0, "human:li": 1}, "All test labels were set by people."),
+    ],
+)
+def test_weak_labels_are_named(report: RunReport, measured: dict[str, int], said: str) -> None:
+    labelled = replace(report, labels=LabelSummary(measured=measured))
+    assert said in summary(labelled, "en").measured[1]
+
+
+def test_figures_on_data_that_chose_the_model_are_warned_of(comparison: Comparison) -> None:
+    chosen = comparison.model_copy(update={"after": comparison.after.model_copy(update={"part": "selection"})})
+    assert "selection" in summary(RunReport(chosen), "en").warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        (RunFacts(status="done", best_stage=0, best_step=0), "the original was kept"),
+        (RunFacts(status="interrupted"), "did not finish (status: interrupted)"),
+    ],
+)
+def test_a_run_that_brought_nothing_is_warned_of(comparison: Comparison, run: RunFacts, said: str) -> None:
+    assert said in summary(RunReport(comparison, run=run), "en").warnings[0]
+
+
+def test_what_the_data_cannot_support_is_on_the_first_screen(report: RunReport) -> None:
+    assert any("OSCR@1%" in warning for warning in summary(report, "en").warnings)

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import string
+from typing import Any
+
+import pytest
+
+from faqtune.report.chart_words import CHARTS
+from faqtune.report.words import HEADLINE, MEASURED, PAGE
+
+
+def places(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
+
+
+@pytest.mark.parametrize("words", [HEADLINE, MEASURED, PAGE, CHARTS], ids=["headline", "measured", "page", "charts"])
+def test_both_languages_say_the_same_things(words: dict[Any, dict[str, str]]) -> None:
+    assert list(words["en"]) == list(words["zh"])
+    for key, sentence in words["en"].items():
+        assert places(sentence) == places(words["zh"][key]), key
+
+
+def test_no_word_is_left_untranslated() -> None:
+    for words in (HEADLINE, MEASURED, PAGE, CHARTS):
+        for key, sentence in words["zh"].items():
+            assert any("\u4e00" <= character <= "\u9fff" for character in sentence), key

@@ -44,7 +44,7 @@ def init(
     json: Json = False,
 ) -> None:
     """Look at the files, show what was understood, and write a commented faqtune.toml."""
-    from faqtune.console import run_init
+    from faqtune.console.preparation import run_init
 
     run_init(project, files or [], noise or [], gold or [], gold_catalogue, model, force=force, as_json=json)
 
@@ -52,7 +52,7 @@ def init(
 @app.command()
 def ingest(project: Project = Path(), force: Force = False, json: Json = False) -> None:
     """Read catalogue, conversations and chatter from every form; say what was skipped and why."""
-    from faqtune.console import run_ingest
+    from faqtune.console.preparation import run_ingest
 
     run_ingest(project, force=force, as_json=json)
 
@@ -60,7 +60,7 @@ def ingest(project: Project = Path(), force: Force = False, json: Json = False) 
 @app.command()
 def label(project: Project = Path(), model: ModelName = "", force: Force = False, json: Json = False) -> None:
     """Label queries from the agents' replies, with an estimate of how right the labels are."""
-    from faqtune.console import run_label
+    from faqtune.console.preparation import run_label
 
     run_label(project, model, force=force, as_json=json)
 
@@ -68,7 +68,7 @@ def label(project: Project = Path(), model: ModelName = "", force: Force = False
 @app.command()
 def split(project: Project = Path(), force: Force = False, json: Json = False) -> None:
     """Decide what is trained on and what only measures: grouped by conversation, free of leaks."""
-    from faqtune.console import run_split
+    from faqtune.console.preparation import run_split
 
     run_split(project, force=force, as_json=json)
 
@@ -82,7 +82,7 @@ def train(
     json: Json = False,
 ) -> None:
     """Fine-tune the model; an interrupted training goes on where it stopped."""
-    from faqtune.console import run_train
+    from faqtune.console.journey import run_train
 
     run_train(project, recipe, set_ or [], force=force, as_json=json)
 
@@ -100,7 +100,7 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure one or two models, side by side, with 95 % intervals; by default the tuned one against its base."""
-    from faqtune.console import run_evaluate
+    from faqtune.console.journey import run_evaluate
 
     run_evaluate(project, models or [], part, gold, gold_catalogue, resamples, as_json=json)
 
@@ -115,7 +115,7 @@ def match(
     json: Json = False,
 ) -> None:
     """Find the entries nearest to a text, and say whether it would be answered."""
-    from faqtune.console import run_match
+    from faqtune.console.journey import run_match
 
     run_match(project, text or [], model, top, threshold, as_json=json)
 
@@ -134,7 +134,7 @@ def tune(
     json: Json = False,
 ) -> None:
     """All of it in one go: init, ingest, label, split, train, evaluate, report. Skips what has not changed."""
-    from faqtune.console import run_tune
+    from faqtune.console.journey import run_tune
 
     run_tune(
         project, files or [], noise or [], gold or [], gold_catalogue, model, recipe, set_ or [],
@@ -145,7 +145,7 @@ def tune(
 @app.command()
 def demo(project: Project = Path("demo"), force: Force = False, json: Json = False) -> None:
     """Tune the built-in model on the shipped (synthetic) sample shop; minutes on a laptop."""
-    from faqtune.console import run_demo
+    from faqtune.console.journey import run_demo
 
     run_demo(project, force=force, as_json=json)
 
@@ -159,7 +159,7 @@ def convert(
     json: Json = False,
 ) -> None:
     """Convert between the legacy forms and FlagEmbedding JSONL, and say what the target cannot carry."""
-    from faqtune.console import run_convert
+    from faqtune.console.preparation import run_convert
 
     run_convert(source, target, source_form, target_form, as_json=json)
 
@@ -167,7 +167,7 @@ def convert(
 @app.command()
 def doctor(project: Project = Path(), model: ModelName = "", json: Json = False) -> None:
     """Check versions, device, memory, disk and model, and say what to do about each."""
-    from faqtune.console import run_doctor
+    from faqtune.console.journey import run_doctor
 
     run_doctor(project, model, as_json=json)
 

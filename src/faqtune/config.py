@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,7 +18,9 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    """A table of a TOML file. Unknown keys, `nan` and `inf` are refused."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class CatalogueConfig(Section):
@@ -58,7 +61,9 @@ class ModelConfig(Section):
 
 
 class LabelConfig(Section):
-    reply_threshold: float | None = Field(None, title="Least cosine of reply and answer; unset: set from the data")
+    reply_threshold: float | None = Field(
+        None, ge=-1, le=1, title="Least cosine of reply and answer; unset: set from the data"
+    )
     query_top: int = Field(5, ge=0, title="The entry must be among the query's own best so many; 0: not asked")
     max_prefix_turns: int = Field(3, ge=1, title="Customer turns that may accumulate into one query")
 
@@ -92,6 +97,8 @@ def load_config(path: Path) -> Config:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise UserError(f"there is no {path}", "run `faqtune init FILES…` in the project first") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", "check what it is, and its permissions") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: {error}", "mend the file, or write a new one with `faqtune init --force`") from None
     return validated(Config, data, path.name)
@@ -103,21 +110,35 @@ def validated(model: type[Model], data: dict[str, Any], place: str) -> Model:
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(first["loc"][-1]), _keys(model), n=1)
-            hint = f"did you mean `{near[0]}`?" if near else "remove it"
-            raise UserError(f"{place}: unknown key `{key}`", hint) from None
-        raise UserError(f"{place}: `{key}`: {first['msg']}", "mend the value") from None
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        near = _nearest(key, _keys(model))
+        raise UserError(
+            f"{place}: unknown key `{key}`", f"write `{near}` if that is meant, or remove it" if near else "remove it"
+        )
+    if first["type"] == "missing":
+        raise UserError(f"{place}: there is no `{key}`", "add it")
+    wanted = "a table is wanted here" if first["type"] == "model_type" else first["msg"]
+    raise UserError(f"{place}: `{key}` is {first['input']!r:.40}: {wanted}", "mend the value")
 
 
-def _keys(model: type[BaseModel]) -> list[str]:
-    """Names of all fields of a model and of the models in its fields."""
-    names: list[str] = []
+def _nearest(unknown: str, keys: list[str]) -> str:
+    """The key of the same table that is spelt most alike, else one of another table, else ""."""
+    table, _, name = re.sub(r"\.\d+(?=\.)", "", unknown).rpartition(".")
+    siblings = [key for key in keys if key.rpartition(".")[0] == table]
+    for known in (siblings, keys):
+        by_name = {key.rpartition(".")[2]: key for key in reversed(known)}
+        if near := difflib.get_close_matches(name, by_name, n=1):
+            return by_name[near[0]]
+    return ""
+
+
+def _keys(model: type[BaseModel], table: str = "") -> list[str]:
+    """Every key of a model with its tables in front ("catalogue.files"), tables themselves too; lists without number."""
+    keys: list[str] = []
     for name, info in model.model_fields.items():
-        names.append(name)
-        kinds = [info.annotation, *getattr(info.annotation, "__args__", ())]
-        for kind in kinds:
+        keys.append(f"{table}{name}")
+        for kind in (info.annotation, *get_args(info.annotation)):
             if isinstance(kind, type) and issubclass(kind, BaseModel):
-                names.extend(_keys(kind))
-    return names
+                keys += _keys(kind, f"{table}{name}.")
+    return keys

@@ -174,20 +174,20 @@ class Split:
 
 
 def normalise(text: str) -> str:
-    """Canonical form of a text for comparing: NFKC, case folded, white space collapsed.
-
-    Doing it twice changes nothing, for any text.
+    """Canonical form of a text for comparing: NFKC, case folded, white space collapsed. Idempotent.
 
     >>> normalise("  Ｈello　 World ")
     'hello world'
     """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    # Folding can take composed letters apart again.
+    return " ".join(unicodedata.normalize("NFKC", folded).split())
 
 
 def content_id(*parts: str, length: int = 10) -> str:
     """Short id that depends on content only, so that it survives re-ordering of the source.
 
-    Any text is fine, also one with half a surrogate pair.
+    Any text will do, even half a surrogate pair.
 
     >>> content_id("何时发货") == content_id("何时发货"), len(content_id("a"))
     (True, 10)

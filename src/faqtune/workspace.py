@@ -1,16 +1,20 @@
-"""Where every file of a project lies; atomic writes, digests, and skipping what has not changed."""
+"""Where every file of a project lies; atomic writes, digests, and skipping what has not changed.
+
+JSON is UTF-8. Half a surrogate pair (an emoji cut in two by an export) has no UTF-8 form: it is
+written as its escape, `\\ud83d`, and read back as it was; two halves side by side become whole.
+"""
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import errno
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Iterable, Iterator
+import secrets
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -63,37 +67,56 @@ class Workspace:
     def runs_path(self) -> Path:
         return self.root / "runs"
 
+    @property
+    def state_path(self) -> Path:
+        return self.root / ".faqtune-state.json"
+
     def config(self) -> Config:
         return load_config(self.config_path)
 
     def resolve(self, name: str) -> Path:
-        """A path of the config, relative to the project folder."""
-        return (self.root / Path(name).expanduser()).resolve()
+        """A path of the config, relative to the project folder; `~/` is the user's home."""
+        # Only `~/`: the lock file of an open spreadsheet (~$base2.xlsx) is no user's home.
+        return (self.root / (Path(name).expanduser() if name.startswith(("~/", "~\\")) else name)).resolve()
 
     def catalogue(self) -> Catalogue:
-        rows = read_jsonl(self.catalogue_path, "faqtune ingest")
-        return Catalogue(tuple(Entry(**{**row, "questions": tuple(row["questions"])}) for row in rows))
+        return Catalogue(tuple(_read_records(self.catalogue_path, "faqtune ingest", _entry)))
 
     def conversations(self) -> Iterator[Conversation]:
         """Streamed: memory does not grow with the size of the logs."""
-        for row in read_jsonl(self.conversations_path, "faqtune ingest"):
-            yield Conversation(row["id"], tuple(Turn(**turn) for turn in row["turns"]), row["source"])
+        return _read_records(self.conversations_path, "faqtune ingest", _conversation)
 
     def noise(self) -> list[Noise]:
-        return [Noise(**row) for row in read_jsonl(self.noise_path, "faqtune ingest")]
+        return list(_read_records(self.noise_path, "faqtune ingest", lambda row: Noise(**row)))
 
     def queries(self) -> list[Query]:
-        rows = read_jsonl(self.queries_path, "faqtune label")
-        return [Query(**{**row, "turns": tuple(row["turns"])}) for row in rows]
+        return list(_read_records(self.queries_path, "faqtune label", _query))
 
     def pairs(self) -> list[Pair]:
-        rows = read_jsonl(self.pairs_path, "faqtune split")
-        return [Pair(**{**row, "claims": tuple(row["claims"])}) for row in rows]
+        return list(_read_records(self.pairs_path, "faqtune split", _pair))
 
     def split(self) -> Split:
-        data = read_json(self.split_path, "faqtune split")
-        data.pop("schema", None)
-        return Split(**data)
+        made_by = "faqtune split"
+        data = read_json(self.split_path, made_by)
+        _check_schema(self.split_path, data.pop("schema", SCHEMA), made_by)
+        with _reading(self.split_path, made_by):
+            return Split(**data)
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    return Entry(**{**row, "questions": tuple(row["questions"])})
+
+
+def _conversation(row: dict[str, Any]) -> Conversation:
+    return Conversation(**{**row, "turns": tuple(Turn(**turn) for turn in row["turns"])})
+
+
+def _query(row: dict[str, Any]) -> Query:
+    return Query(**{**row, "turns": tuple(row["turns"])})
+
+
+def _pair(row: dict[str, Any]) -> Pair:
+    return Pair(**{**row, "claims": tuple(row["claims"])})
 
 
 @contextmanager
@@ -103,22 +126,25 @@ def atomic_text(path: Path) -> Iterator[TextIO]:
     On any error the neighbour is removed and what was at `path` before is untouched.
     Raises UserError when the disk is full or the place cannot be written.
     """
-    temporary: str | None = None
+    neighbour = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    in_block = False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        with neighbour.open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+            in_block = True
             yield file
+            in_block = False
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-        temporary = None
+        neighbour.replace(path)
     except OSError as error:
+        # A failed write names no file: an error that does is about something that the block reads.
+        if in_block and error.filename is not None:
+            raise
         raise write_error(path, error) from error
     finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            neighbour.unlink(missing_ok=True)
 
 
 def write_error(path: Path, error: OSError) -> UserError:
@@ -130,12 +156,6 @@ def write_error(path: Path, error: OSError) -> UserError:
     return UserError(f"{path}: {error.strerror or error}", "check the folder and its permissions")
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def write_text(path: Path, text: str) -> None:
     """Atomic write of a whole text file (UTF-8)."""
     with atomic_text(path) as file:
@@ -144,7 +164,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, data: Any) -> None:
     """Atomic write of one JSON object; dataclasses become objects."""
-    write_text(path, json.dumps(_plain(data), ensure_ascii=False, indent=1) + "\n")
+    write_text(path, json.dumps(data, ensure_ascii=False, indent=1, default=asdict) + "\n")
 
 
 def write_jsonl(path: Path, records: Iterable[Any]) -> int:
@@ -153,79 +173,113 @@ def write_jsonl(path: Path, records: Iterable[Any]) -> int:
     with atomic_text(path) as file:
         file.write(json.dumps({"schema": SCHEMA, "kind": path.stem}) + "\n")
         for record in records:
-            file.write(json.dumps(_plain(record), ensure_ascii=False) + "\n")
+            file.write(json.dumps(record, ensure_ascii=False, default=asdict) + "\n")
             count += 1
     return count
 
 
 def read_json(path: Path, made_by: str) -> dict[str, Any]:
     """One JSON object. Raises UserError that names the command which makes the file."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"there is no {path}", f"run `{made_by}` first") from None
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error})", f"run `{made_by} --force`") from None
+    with _reading(path, made_by):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(data, dict):
+            raise ValueError("no JSON object")
+        return data
 
 
 def read_jsonl(path: Path, made_by: str) -> Iterator[dict[str, Any]]:
     """Records of a file written by `write_jsonl`. Raises UserError if it is missing, damaged or of a later version."""
+    return _read_records(path, made_by, dict)
+
+
+def _read_records(path: Path, made_by: str, build: Callable[[dict[str, Any]], T]) -> Iterator[T]:
+    """Records as `read_jsonl` reads them, each as what `build` makes of it."""
+    line = ""
+    with _reading(path, made_by), path.open(encoding="utf-8") as file:
+        _check_schema(path, json.loads(file.readline())["schema"], made_by)
+        for number, line in enumerate(file, start=2):
+            try:
+                record = build(json.loads(line))
+            except (ValueError, TypeError, KeyError) as error:
+                raise ValueError(f"line {number}: {error!r}") from None
+            yield record
+
+
+@contextmanager
+def _reading(path: Path, made_by: str) -> Iterator[None]:
+    """What fails while `path` is read, as a UserError that names the command which makes the file."""
     try:
-        with path.open(encoding="utf-8") as file:
-            head = json.loads(file.readline() or "{}")
-            if head.get("schema") != SCHEMA:
-                raise UserError(
-                    f"{path} was written by another version of faqtune (form {head.get('schema')}, this one reads {SCHEMA})",
-                    f"run `{made_by} --force`",
-                )
-            for line in file:
-                yield json.loads(line)
+        yield
     except FileNotFoundError:
         raise UserError(f"there is no {path}", f"run `{made_by}` first") from None
-    except (ValueError, AttributeError) as error:
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}", "check what it is, and its permissions") from None
+    except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path} is damaged ({error})", f"run `{made_by} --force`") from None
 
 
+def _check_schema(path: Path, schema: Any, made_by: str) -> None:
+    if schema != SCHEMA:
+        raise UserError(
+            f"{path} was written by another version of faqtune (form {schema}, this one reads {SCHEMA})",
+            f"run `{made_by} --force`",
+        )
+
+
 def digest(*sources: Path | str) -> str:
-    """sha256 over the content of files (and folders, by name) and over texts given as str."""
+    """sha256 over texts (str) and over the names and contents of files (Path).
+
+    A folder counts with every file in it, by its path inside the folder. Where files lie and when
+    they were written does not count; a file that is not there is a content of its own. Raises
+    UserError for a file that cannot be read.
+    """
+    return _sha256(*map(_digest_of, sources)).hex()
+
+
+def _digest_of(source: Path | str) -> bytes:
+    if isinstance(source, str):
+        return _sha256(b"text", source.encode("utf-8", "surrogatepass"))
+    if source.is_dir():
+        files = sorted(file for file in source.rglob("*") if file.is_file())
+        return _sha256(b"folder", *(_digest_of_file(file, file.relative_to(source)) for file in files))
+    return _digest_of_file(source, Path(source.name))
+
+
+def _digest_of_file(file: Path, name: Path) -> bytes:
+    try:
+        with file.open("rb") as handle:
+            content = hashlib.file_digest(handle, "sha256").digest()
+    except FileNotFoundError:
+        content = b"missing"
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror or error}", "check its permissions") from None
+    return _sha256(b"file", os.fsencode(name.as_posix()), content)
+
+
+def _sha256(*parts: bytes) -> bytes:
+    """Of all parts with their lengths, so that no two lists of parts look alike."""
     total = hashlib.sha256()
-    for source in sources:
-        if isinstance(source, str):
-            total.update(b"text\0" + source.encode() + b"\0")
-            continue
-        files = sorted(p for p in source.rglob("*") if p.is_file()) if source.is_dir() else [source]
-        for file in files:
-            total.update(file.name.encode() + b"\0")
-            with file.open("rb") as handle:
-                total.update(hashlib.file_digest(handle, "sha256").digest())
-    return total.hexdigest()
+    for part in parts:
+        total.update(len(part).to_bytes(8, "big") + part)
+    return total.digest()
 
 
 def is_current(workspace: Workspace, step: str, inputs: str, outputs: Iterable[Path]) -> bool:
     """Whether `step` was last finished with these inputs (a digest) and its outputs are still as it left them."""
-    state = _state(workspace).get(step, {})
     outputs = list(outputs)
-    return (
-        state.get("inputs") == inputs
-        and all(path.exists() for path in outputs)
-        and state.get("outputs") == digest(*outputs)
-    )
+    if not all(path.exists() for path in outputs):
+        return False
+    return _state(workspace).get(step) == {"inputs": inputs, "outputs": digest(*outputs)}
 
 
 def mark_current(workspace: Workspace, step: str, inputs: str, outputs: Iterable[Path]) -> None:
     """Remember that `step` is done; called last, so that an interrupted step is done again."""
-    state = _state(workspace)
-    state[step] = {"inputs": inputs, "outputs": digest(*outputs)}
-    write_json(workspace.root / ".faqtune-state.json", state)
+    write_json(workspace.state_path, _state(workspace) | {step: {"inputs": inputs, "outputs": digest(*outputs)}})
 
 
 def _state(workspace: Workspace) -> dict[str, Any]:
-    path = workspace.root / ".faqtune-state.json"
+    """Step to its digests. A state that cannot be read is forgotten: everything is then done again."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        return read_json(workspace.state_path, "")
+    except UserError:
         return {}
-
-
-def _plain(record: Any) -> Any:
-    return dataclasses.asdict(record) if dataclasses.is_dataclass(record) and not isinstance(record, type) else record

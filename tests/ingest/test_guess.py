@@ -123,10 +123,17 @@ def test_the_config_of_nothing_is_all_comments(put, tmp_path):
 
 
 def test_every_key_has_a_title_in_chinese():
-    keys = {section for section in Config.model_fields} | {
+    keys = set(Config.model_fields) | {
         f"{section}.{key}" for section, info in Config.model_fields.items() for key in info.annotation.model_fields
     }
     assert keys == set(CHINESE)
+
+
+def test_a_folder_whose_files_differ_in_their_columns_leaves_them_guessed(put, tmp_path):
+    put("faq/a.csv", "问题,答案\n包邮吗,包\n")
+    folder = put("faq/b.csv", "问题,回复\n能退吗,能\n").parent
+    config = load_config(put("faqtune.toml", write_config(inspect([folder]), tmp_path)))
+    assert len(read_catalogue([folder], config.catalogue)[0]) == 2
 
 
 @pytest.mark.parametrize("name", ['with "quotes".csv', "back\\slash.csv", "del\x7f.csv", "换\n行.csv"])

@@ -43,7 +43,8 @@ def test_memory_stays_far_below_the_size_of_the_log(tmp_path, form):
                 if form == "nested"
                 else {"session_id": number % 6000, "sender": "客户", "content": text * 2}
             )
-            file.write((",\n" if number else "") + json.dumps(item, ensure_ascii=False))
+            # No line breaks: a file in one line must not be read as one line.
+            file.write(("," if number else "") + json.dumps(item, ensure_ascii=False))
         file.write("]")
     assert log.stat().st_size > 30 << 20
     result = subprocess.run([sys.executable, "-c", _GROWTH, log], capture_output=True, text=True, check=True)

@@ -18,13 +18,10 @@ from faqtune.records import Catalogue, Entry, normalise
 OURS = Catalogue((Entry("x", ("几天到",), "3天"),))
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
-words = st.sampled_from(
-    ["问题", "答案", "会话ID", "发送者", "内容", "时间", "客户", "客服", "在吗", "包邮吗？；几天到", "[图片]", "会话已超时结束。", "1.5", "2026-01-05", "user", "hi", "�", "\x00", "\u2028"]
-)
-texts = words | st.text(max_size=8)
-keys = st.sampled_from(
-    ["conversation", "input", "output", "session_id", "messages", "role", "content", "text", "source", "problems", "answer", "id", "query", "entry", "pos", "neg", "turns"]
-)
+WORDS = "问题 答案 会话ID 发送者 内容 时间 客户 客服 在吗 包邮吗？；几天到 [图片] 会话已超时结束。 1.5 2026-01-05 hi"
+KEYS = "conversation input output session_id messages role content text source problems answer id query entry pos turns"
+texts = st.sampled_from([*WORDS.split(), "\ud800", "\0", "\u2028"]) | st.text(max_size=8)
+keys = st.sampled_from(KEYS.split())
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys | texts, inner, max_size=4),

@@ -73,6 +73,7 @@ BERT = {"model_type": "bert", "architectures": ["BertModel"]}
         ("bge-small-zh-v1.5", BERT, "cls", ""),
         ("models/model", {**BERT, "_name_or_path": "BAAI/bge-large-zh"}, "cls", ""),
         ("intfloat/multilingual-e5-small", {"architectures": ["BertModel"]}, "mean", "query: "),
+        ("acme/e5-base-tuned-on-faq", BERT, "mean", ""),
         ("intfloat/multilingual-e5-large-instruct", XLMR, "mean", ""),
     ],
 )
@@ -90,6 +91,7 @@ def test_a_bare_folder_is_pooled_by_the_convention_of_its_family(
         ("BAAI/bge-reranker-v2-m3", {"architectures": ["XLMRobertaForSequenceClassification"]}),
         ("intfloat/e5-mistral-7b-instruct", {"architectures": ["MistralModel"]}),
         ("some/cambridge-model", BERT),
+        ("/data/bge-work/e5-runs/model", BERT),
     ],
 )
 def test_mean_pooling_is_never_silently_assumed(tmp_path: Path, name: str, config: dict[str, Any]):
@@ -130,6 +132,16 @@ def test_a_damaged_file_is_one_clear_error(tmp_path: Path, content: str):
     (tmp_path / "config_sentence_transformers.json").write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=r"config_sentence_transformers\.json"):
         read_layout(tmp_path, "m", "cls")
+
+
+@pytest.mark.parametrize("prompts", [{"prompts": ["x"], "default_prompt_name": "x"}, {"default_prompt_name": "x"}])
+def test_odd_values_are_no_reason_to_stop(tmp_path: Path, prompts: dict[str, Any]):
+    odd = {"modules.json": [1, {}], "sentence_bert_config.json": {"max_seq_length": "512"}}
+    folder_of(tmp_path, {"config_sentence_transformers.json": prompts, **odd})
+    with pytest.raises(UserError, match="module None is not supported"):
+        read_layout(tmp_path, "m", "cls")
+    (tmp_path / "modules.json").write_text("[1]", encoding="utf-8")
+    assert read_layout(tmp_path, "m", "cls") == Layout("cls")
 
 
 def test_a_layout_survives_writing_and_reading(tmp_path: Path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from faqtune.evaluate import EvaluationSet, Negative, Positive
 from faqtune.label import Decision, decide
 from faqtune.records import CALIBRATION, SELECTION, TEST, TRAIN, Catalogue, Noise, Pair, Query, Split, normalise
 from faqtune.scorecard import Stratum
-from faqtune.split import check, without_leaks
+from faqtune.split import check_split, without_leaks
 from faqtune.train.data import Example, TrainingData
 from faqtune.workspace import Workspace
 
@@ -150,12 +150,3 @@ def _dialogues(workspace: Workspace, split: Split) -> list[tuple[str, str]]:
     ]
     repeated = Counter(normalise(reply) for _, reply in found)
     return [(asked, reply) for asked, reply in found if repeated[normalise(reply)] <= MOST_REPEATED_REPLY]
-
-
-def check_split(split: Split) -> None:
-    """Raises UserError if something is on both sides of the split."""
-    for what, parts in (("conversation", split.conversations), ("noise source", split.noise)):
-        by_part: dict[str, list[str]] = defaultdict(list)
-        for name, part in parts.items():
-            by_part[part].append(name)
-        check(dict(by_part), what)

@@ -6,10 +6,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from faqtune import claims as claim_store
-from faqtune.commands.assemble import check_split
 from faqtune.label import decide, pairs_of
 from faqtune.records import PARTS, TEST
-from faqtune.split import assign
+from faqtune.split import assign, check_split
 from faqtune.workspace import Workspace, digest, is_current, mark_current, write_json, write_jsonl
 
 ENOUGH_UNSUPPORTED = 30

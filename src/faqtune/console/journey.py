@@ -1,4 +1,4 @@
-"""Output of the commands that train, measure and use a model."""
+"""Output of the commands that need a model: train, evaluate, match, tune, demo, doctor."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from faqtune.commands.doctor import diagnose_machine
 from faqtune.commands.evaluate import Evaluated, evaluate_models
 from faqtune.commands.match import Match, match_texts
 from faqtune.commands.train import Trained, train_model
@@ -132,3 +133,16 @@ def _show_tuned(project: Path, result: Tuned, as_json: bool) -> None:
         "",
         f'Next: faqtune match --project {project} "what a customer would type"',
     )
+
+
+def run_doctor(project: Path, model: str, *, as_json: bool) -> None:
+    result = diagnose_machine(Workspace(project), model)
+    if as_json:
+        return emit_json(result)
+    marks = {"ok": "✓", "warn": "!", "fail": "✗"}
+    for check in result.checks:
+        emit(f"{marks[check.status]} {check.name}: {check.finding}")
+        if check.advice:
+            emit(f"    → {check.advice}")
+    if not result.healthy:
+        raise SystemExit(1)

@@ -1,11 +1,10 @@
-"""Output of the commands that prepare data: init, ingest, label, split, convert, doctor."""
+"""Output of the commands that prepare data: init, ingest, label, split, convert."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from faqtune.commands.convert import convert
-from faqtune.commands.doctor import diagnose_machine
 from faqtune.commands.ingest import Ingested, ingest_files
 from faqtune.commands.init import init_project
 from faqtune.commands.label import Labelled, label_queries
@@ -132,16 +131,3 @@ def run_convert(source: Path, target: Path, source_form: str, target_form: str, 
     emit(f"{result.records} records: {result.source} ({result.from_form}) → {result.target} ({result.to_form})")
     for what, count in result.lost.items():
         emit(f"  not carried: {what} of {count}")
-
-
-def run_doctor(project: Path, model: str, *, as_json: bool) -> None:
-    result = diagnose_machine(Workspace(project), model)
-    if as_json:
-        return emit_json(result)
-    marks = {"ok": "✓", "warn": "!", "fail": "✗"}
-    for check in result.checks:
-        emit(f"{marks[check.status]} {check.name}: {check.finding}")
-        if check.advice:
-            emit(f"    → {check.advice}")
-    if not result.healthy:
-        raise SystemExit(1)

@@ -32,9 +32,7 @@ _CHUNK_BYTES = 1 << 20
 _OVERLAP_BYTES = 1 << 14
 """A cell longer than this (a formula of 16 KB) may be missed when a chunk ends in it."""
 
-# Only cells beyond column Z or row 99,999 can stretch a sheet too far; the rest is skipped for speed.
-_FAR = re.compile(rb"""\br=["']([A-Z]{2,3}|[A-Z](?=\d{6}))(\d{1,9})["']""")
-_NEAR_COLUMNS, _NEAR_ROWS = 26, 99_999
+_CELL = re.compile(rb"""\br=["']([A-Z]{1,3})(\d{1,9})["']""")
 _ERROR = re.compile(
     rb"""<(?:\w+:)?c\b(?=[^>]*?\br=["']([A-Z]{1,3})(\d{1,9})["'])[^>]*?\bt=["']e["'][^>]*>.{0,8192}?<(?:\w+:)?v>([^<]{1,40})<""",
     re.DOTALL,
@@ -145,19 +143,19 @@ def _sheet_parts(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
 def _scan_sheet(archive: zipfile.ZipFile, part: str, source: Source, name: str) -> dict[tuple[int, int], str]:
     """Cells with an error or without a value; refuses a sheet whose last cell is too far out."""
     faults: dict[tuple[int, int], str] = {}
-    last_row, last_column = _NEAR_ROWS, _NEAR_COLUMNS
+    last_row, columns = 0, set[bytes]()
     with archive.open(part) as sheet:
         window = b""
         while chunk := sheet.read(_CHUNK_BYTES):
             window = window[-_OVERLAP_BYTES:] + chunk
-            for letters, digits in _FAR.findall(window):
-                last_row, last_column = max(last_row, int(digits)), max(last_column, _column(letters) + 1)
+            cells = _CELL.findall(window)
+            last_row = max([last_row, *(int(digits) for _, digits in cells)])
+            columns.update(letters for letters, _ in cells)
             for letters, digits, shown in _ERROR.findall(window):
                 faults[int(digits) - 1, _column(letters)] = shown.decode("utf-8", "replace")
             for letters, digits in _NO_VALUE.findall(window):
                 faults[int(digits) - 1, _column(letters)] = "a formula without a stored value"
-    if (last_row, last_column) != (_NEAR_ROWS, _NEAR_COLUMNS):
-        _check_area(source, name, last_row, last_column)
+    _check_area(source, name, last_row, max(map(_column, columns), default=0) + 1)
     return faults
 
 

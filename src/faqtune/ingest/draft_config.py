@@ -63,7 +63,7 @@ def write_config(guesses: Sequence[Guess], project: Path) -> str:
     """
     decided = _decided([guess for guess in guesses if not guess.problem], project)
     lines = ["# faqtune 项目设置 / settings of a faqtune project"]
-    lines += [f"#   {_name(guess.path, project)}: {_summary(guess)}" for guess in guesses]
+    lines += [_comment(f"  {_name(guess.path, project)}: {_summary(guess)}") for guess in guesses]
     for section, info in Config.model_fields.items():
         model = info.annotation
         assert isinstance(model, type)
@@ -97,7 +97,7 @@ def _decided(guesses: Sequence[Guess], project: Path) -> dict[tuple[str, str], s
     }
     if gold and ids and sheets:
         decided["gold", "catalogue"] = _name(ids[0].path, project)
-    if len(sheets) == 1:
+    if len(sheets) == 1 and sheets[0].files == 1:
         decided["catalogue", "sheets"] = list(sheets[0].sheets)
     decided.update(_columns("catalogue", sheets, ("questions", "answer", "category")))
     decided.update(_columns("conversations", logs, ("session", "role", "text", "time")))
@@ -120,12 +120,17 @@ def _columns(section: str, guesses: Sequence[Guess], meanings: Sequence[str]) ->
 def _summary(guess: Guess) -> str:
     """One line on a file, for the head of the config."""
     if guess.problem:
-        return " ".join(guess.problem.split())
+        return guess.problem
     counts = ", ".join(f"{number:,} {what}" for what, number in guess.counts.items())
     roles = ", ".join(f"{role} = {'|'.join(values)}" for role, values in guess.roles.items())
     sample = " (sample)" if guess.is_sample else ""
     parts = (f"{guess.kind} ({guess.form})", *guess.encodings, counts + sample if counts else "", roles)
-    return " ".join("; ".join(filter(None, parts)).split())
+    return "; ".join(filter(None, parts))
+
+
+def _comment(text: str) -> str:
+    """A comment line; what TOML does not allow in one (control characters of odd file names) becomes a space."""
+    return "# " + "".join(character if character.isprintable() else " " for character in text)
 
 
 def _name(path: Path, project: Path) -> str:

@@ -87,8 +87,17 @@ def _inspect(path: Path, *, is_noise: bool) -> list[Guess]:
     kinds = {guess.kind for guess in guesses}
     if not path.is_dir() or len(kinds) > 1 or any(guess.problem for guess in guesses):
         return guesses + [_guess(source, is_noise=is_noise) for source in sources[SAMPLE_FILES:]]
-    encodings = tuple(dict.fromkeys(name for guess in guesses for name in guess.encodings))
-    return [replace(guesses[0], path=path, files=len(sources), encodings=encodings, is_sample=len(sources) > 1)]
+    first = guesses[0]
+    return [
+        replace(
+            first,
+            path=path,
+            files=len(sources),
+            encodings=tuple(dict.fromkeys(name for guess in guesses for name in guess.encodings)),
+            columns=first.columns if all(guess.columns == first.columns for guess in guesses) else {},
+            is_sample=first.is_sample or len(sources) > 1,
+        )
+    ]
 
 
 def _guess(source: Source, *, is_noise: bool) -> Guess:

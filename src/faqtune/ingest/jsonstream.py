@@ -17,6 +17,9 @@ from faqtune.ingest.kinds import Source
 MAX_LINE_CHARS = 1 << 26
 """A longer line of JSONL, or a single object that must be held whole, is refused."""
 
+_LOOK_CHARS = 1 << 20
+"""A first line longer than this is taken for a whole file in one line, not for an item of JSONL."""
+
 _BLANK = "\ufeff \t\r\n"
 _LINE_SUFFIXES = {".jsonl", ".ndjson"}
 
@@ -48,7 +51,7 @@ def layout_of(source: Source) -> Layout:
     file, encoding = open_text(source.path)
     with file:
         first = _object(_next_line(file))
-        if first is not None and _is_schema(first):
+        if _is_schema(first):
             first = _object(_next_line(file))
         if first is not None and (source.path.suffix.lower() in _LINE_SUFFIXES or _next_line(file)):
             return Layout(encoding, "lines", first=first)
@@ -131,8 +134,8 @@ def _loads(source: Source, where: str, text: str) -> Any:
 
 
 def _next_line(file: TextIO) -> str:
-    """The next line that is not blank; "" at the end of the file."""
-    while line := file.readline(MAX_LINE_CHARS):
+    """The next line that is not blank, or the beginning of a very long one; "" at the end of the file."""
+    while line := file.readline(_LOOK_CHARS):
         if line.strip(_BLANK):
             return line.strip(_BLANK)
     return ""

@@ -42,6 +42,9 @@ CONVENTIONS: dict[str, Pooling] = {"bge": "cls", "e5": "mean"}
 E5_PROMPT = "query: "
 """What e5 wants before both sides of a symmetric match, by its model page."""
 
+OFFICIAL_E5 = re.compile(r"(multilingual-)?e5-(small|base|large)(-v2|-unsupervised)?")
+"""The models which that page speaks of. They do not record their prompt; their tuned offspring may go without."""
+
 OTHER_MODEL = "choose an encoder with CLS or mean pooling, such as BAAI/bge-m3"
 
 
@@ -68,10 +71,11 @@ def read_layout(folder: Path, name: str, pooling: Pooling | None = None) -> Layo
     if pooling is not None and pooling not in get_args(Pooling):
         raise UserError(f"pooling {pooling!r} is not supported", "pass cls or mean")
     transformer = read_config(transformer_folder(folder) / "sentence_bert_config.json", {})
+    length = transformer.get("max_seq_length")
     return Layout(
         _pooling(folder, name, pooling),
         _prompt(folder, name),
-        transformer.get("max_seq_length"),
+        length if isinstance(length, int) else None,
         bool(transformer.get("do_lower_case")),
     )
 
@@ -155,7 +159,11 @@ def _pooling(folder: Path, name: str, override: Pooling | None) -> Pooling:
 def _places(folder: Path) -> dict[str, str]:
     """Kind of each module to its subfolder; empty where there is no `modules.json`."""
     modules = read_config(folder / "modules.json", [])
-    return {str(module.get("type")).rsplit(".", 1)[-1]: str(module.get("path", "")) for module in modules}
+    return {
+        str(module.get("type")).rsplit(".", 1)[-1]: str(module.get("path", ""))
+        for module in modules
+        if isinstance(module, dict)
+    }
 
 
 def _modes(config: dict[str, Any]) -> Iterator[str]:
@@ -179,10 +187,10 @@ def _conventional_pooling(folder: Path, name: str) -> Pooling:
 
 def _prompt(folder: Path, name: str) -> str:
     config = read_config(folder / "config_sentence_transformers.json", {})
-    default = config.get("default_prompt_name")
-    if default is not None:
-        return str(config.get("prompts", {}).get(default) or "")
-    return E5_PROMPT if _family(folder, name) == "e5" and "instruct" not in name.lower() else ""
+    prompts, default = config.get("prompts"), config.get("default_prompt_name")
+    if default is not None and isinstance(prompts, dict):
+        return str(prompts.get(default) or "")
+    return E5_PROMPT if OFFICIAL_E5.fullmatch(Path(name).name) else ""
 
 
 def _family(folder: Path, name: str) -> str | None:
@@ -191,7 +199,8 @@ def _family(folder: Path, name: str) -> str | None:
     if not {"BertModel", "XLMRobertaModel"}.intersection(config.get("architectures") or ()):
         return None
     for place in (name, folder.name, str(config.get("_name_or_path", ""))):
-        if match := re.search(r"(?:^|[-_/\\])(bge|e5)[-_]", place.lower()):
+        # The last part only: what stands before it is a folder or an owner.
+        if match := re.search(r"(?:^|[-_])(bge|e5)[-_]", Path(place).name.lower()):
             return match[1]
     return None
 

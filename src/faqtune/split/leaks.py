@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from faqtune.errors import UserError
-from faqtune.records import normalise
+from faqtune.records import Split, normalise
 
 T = TypeVar("T")
 
 
-def check(parts: dict[str, Iterable[str]], what: str) -> None:
+def check(parts: Mapping[str, Iterable[str]], what: str) -> None:
     """Raises UserError if one id (a conversation, a noise source) is in two parts.
 
     >>> check({"train": ["a"], "test": ["b"]}, "conversation")
@@ -38,3 +38,12 @@ def without_leaks(items: Sequence[T], text_of: Callable[[T], str], measured: Ite
     """
     forbidden = {normalise(text) for text in measured}
     return [item for item in items if normalise(text_of(item)) not in forbidden]
+
+
+def check_split(split: Split) -> None:
+    """Raises UserError if a conversation or a noise source is on both sides of the split."""
+    for what, parts in (("conversation", split.conversations), ("noise source", split.noise)):
+        by_part: dict[str, list[str]] = defaultdict(list)
+        for name, part in parts.items():
+            by_part[part].append(name)
+        check(by_part, what)

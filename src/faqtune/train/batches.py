@@ -164,11 +164,14 @@ def _finish(draft: _Draft, mined: Mined, noise: list[str]) -> Batch:
 
 def _labels(draft: _Draft, mined: Mined) -> NDArray[np.float32]:
     """float32 (q, c): 1, 0, or NaN where nobody knows."""
-    kinds = np.array([column.kind for column in draft.columns])
     owners = _Owners(draft.columns)
+    compared_by = {
+        source: np.array([column.kind in kinds for column in draft.columns], dtype=np.bool_)
+        for source, kinds in COMPARED.items()
+    }
     labels = np.full((len(draft.queries), len(draft.columns)), np.nan, dtype=np.float32)
     for row, query in zip(labels, draft.queries, strict=True):
-        compared = np.isin(kinds, COMPARED[query.source])
+        compared = compared_by[query.source]
         row[compared] = 0
         if query.source == "dialogues":
             replies = (draft.places.get(("reply", key)) for key in draft.data.replies_to[query.key])

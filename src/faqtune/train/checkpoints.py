@@ -1,94 +1,176 @@
-"""Checkpoints that can always be read: written aside, renamed, the last two kept."""
+"""Checkpoints that can always be read: each a folder written aside and renamed, the last two kept.
+
+    checkpoints/01-0000040/        stage 1, after step 40: weights, optimiser, mined, progress
+    checkpoints/best-01-0000020/   the best weights that a checkpoint speaks of
+
+Weights are those that some stage trains; the others are the base model's.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
+from faqtune.errors import UserError
+from faqtune.model.folders import atomic_folder
 from faqtune.train.mining import Mined
-from faqtune.workspace import write_error
+from faqtune.workspace import digest
 
 KEPT = 2
+BEST = "best-"
 
 
 @dataclass
 class Progress:
-    """Where a training stands: everything besides weights, optimiser and mined pairs."""
+    """Where a training stands, besides weights, optimiser and mined negatives."""
 
-    stage: int = 0
+    training: str
+    """Digest of all that the training depends on."""
+    stage: int = 1
     step: int = 0
     """Steps done in this stage."""
-    best_step: list[int] = field(default_factory=lambda: [0, 0])
-    """Stage and step of the best weights so far; [0, 0] is the base model."""
+    best_stage: int = 0
+    best_step: int = 0
+    """Where the best weights so far were measured; (0, 0) is the base model."""
     best_value: float = float("-inf")
     guard_at_start: float = float("-inf")
     related_at_start: float = 1.0
     unrelated_at_start: float = 0.0
     """Mean cosines of the base model, from which open settings of the losses are filled in."""
-    mined_figures: dict[str, float] = field(default_factory=dict)
+    events: int = 0
+    """Length of the log."""
 
 
-def save_checkpoint(
-    folder: Path,
-    progress: Progress,
-    weights: dict[str, torch.Tensor],
-    optimiser: torch.optim.Optimizer,
-    mined: Mined,
-) -> Path:
-    """Write `folder/<stage>-<step>`. Raises UserError when the disk is full; older checkpoints stay."""
-    target = folder / f"{progress.stage:02d}-{progress.step:07d}"
-    aside = folder / f".{target.name}.part"
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        save_file({name: value.contiguous() for name, value in weights.items()}, aside / "weights.safetensors")
-        torch.save(optimiser.state_dict(), aside / "optimiser.pt")
-        save_arrays(mined.arrays(), str(aside / "mined.safetensors"))
-        (aside / "progress.json").write_text(json.dumps(asdict(progress)), encoding="utf-8")
-        for file in aside.iterdir():
-            with file.open("rb") as handle:
-                os.fsync(handle.fileno())
-        shutil.rmtree(target, ignore_errors=True)
-        aside.rename(target)
-    except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise write_error(target, error) from error
-    for old in sorted(path for path in folder.iterdir() if path.name[0] != ".")[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
-    return target
-
-
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
+    """Everything that a training goes on from; `optimiser` as `optimiser_tensors` gives it."""
+
     progress: Progress
-    weights: dict[str, torch.Tensor]
-    optimiser: dict[str, Any]
+    weights: dict[str, Tensor]
+    optimiser: dict[str, Tensor]
     mined: Mined
 
 
-def latest_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest whole checkpoint, or None."""
-    if not folder.is_dir():
-        return None
-    found = sorted(path for path in folder.iterdir() if path.name[0] != "." and (path / "progress.json").exists())
-    if not found:
-        return None
-    path = found[-1]
-    progress = Progress(**json.loads((path / "progress.json").read_text(encoding="utf-8")))
-    arrays: dict[str, np.ndarray] = load_arrays(str(path / "mined.safetensors"))
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint, then drop what only older ones needed. Raises UserError when the disk is full: the
+    older ones stay."""
+    progress = checkpoint.progress
+    with atomic_folder(folder / _name(progress.stage, progress.step), replace=True) as part:
+        save_file(_contiguous(checkpoint.weights), part / "weights.safetensors")
+        save_file(_contiguous(checkpoint.optimiser), part / "optimiser.safetensors")
+        save_arrays(_arrays(checkpoint.mined), str(part / "mined.safetensors"))
+        (part / "progress.json").write_text(json.dumps(asdict(progress)), encoding="utf-8")
+    # A best model is at most as old as the checkpoint that speaks of it, so the last two of these are enough, too.
+    for old in [*_checkpoints(folder)[:-KEPT], *_bests(folder)[:-KEPT]]:
+        _remove(old)
+
+
+def latest_checkpoint(folder: Path, training: str) -> Checkpoint | None:
+    """The newest checkpoint that can be read, or None if there is none.
+
+    Anything newer, and what a kill left half written, is removed: the training will write it again.
+    Raises UserError if the checkpoints are another training's, or if none of them can be read.
+    """
+    found = _checkpoints(folder)
+    for path in reversed(found):
+        try:
+            checkpoint = _load(path)
+        except (OSError, ValueError, TypeError, KeyError, SafetensorError):
+            continue
+        if checkpoint.progress.training != training:
+            raise UserError(
+                f"{folder} holds checkpoints of another training (other data, recipe or base model)",
+                "choose another folder, or remove this one",
+            )
+        _forget_after(folder, checkpoint.progress)
+        return checkpoint
+    if found:
+        raise UserError(f"{found[-1]}: the checkpoint is damaged", f"remove {folder} to start anew")
+    shutil.rmtree(folder, ignore_errors=True)
+    return None
+
+
+def save_best(folder: Path, stage: int, step: int, weights: dict[str, Tensor]) -> None:
+    """Keep the weights of a step as the best so far. Raises UserError when the disk is full."""
+    with atomic_folder(folder / f"{BEST}{_name(stage, step)}", replace=True) as part:
+        save_file(_contiguous(weights), part / "weights.safetensors")
+
+
+def load_best(folder: Path, progress: Progress) -> dict[str, Tensor]:
+    """The best weights of a training."""
+    return load_file(folder / f"{BEST}{_name(progress.best_stage, progress.best_step)}" / "weights.safetensors")
+
+
+def digest_of_training(recipe: str, data: str, weights: dict[str, Tensor]) -> str:
+    """Digest of recipe, data and base model. Of each weight the first few numbers stand for all: no two models
+    that were trained apart have them in common."""
+    first = [f"{name} {tuple(w.shape)} {w.flatten()[:8].tolist()}" for name, w in weights.items()]
+    return digest(recipe, data, *first)
+
+
+def _load(path: Path) -> Checkpoint:
     return Checkpoint(
-        progress,
+        Progress(**json.loads((path / "progress.json").read_text(encoding="utf-8"))),
         load_file(path / "weights.safetensors"),
-        torch.load(path / "optimiser.pt", weights_only=True),
-        Mined.from_arrays(arrays, progress.mined_figures),
+        load_file(path / "optimiser.safetensors"),
+        _mined(load_arrays(str(path / "mined.safetensors"))),
     )
+
+
+def _arrays(mined: Mined) -> dict[str, NDArray[np.generic]]:
+    """As few bytes as there are: suspects are one bit for each example and entry."""
+    return {
+        "hard": mined.hard,
+        "suspects": np.packbits(mined.suspects, axis=1),
+        "entries": np.array([mined.suspects.shape[1]]),
+        "noise_best": mined.noise_best,
+        "noise_order": mined.noise_order,
+    }
+
+
+def _mined(arrays: dict[str, NDArray[np.generic]]) -> Mined:
+    entries = int(arrays["entries"][0])
+    suspects = np.unpackbits(arrays["suspects"], axis=1, count=entries).astype(np.bool_)
+    return Mined(arrays["hard"], suspects, arrays["noise_best"], arrays["noise_order"])
+
+
+def _forget_after(folder: Path, progress: Progress) -> None:
+    """Remove what is later than a checkpoint, and what was never finished."""
+    here = _name(progress.stage, progress.step)
+    for path in folder.iterdir():
+        if path.name[0] == "." or path.name.removeprefix(BEST) > here:
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Out of sight first, so that whatever can be seen is whole even if this is cut off."""
+    hidden = path.with_name(f".{path.name}.old")
+    path.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _name(stage: int, step: int) -> str:
+    return f"{stage:02d}-{step:07d}"
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """Oldest first."""
+    return sorted(path for path in folder.glob("[0-9]*") if path.is_dir())
+
+
+def _bests(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"{BEST}*"))
+
+
+def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}

@@ -91,9 +91,14 @@ class TrainingData:
         return _grouped(zip(self.question_keys, self.catalogue.owners, strict=True))
 
     @cached_property
+    def answer_keys(self) -> tuple[str, ...]:
+        """Key of each entry's answer."""
+        return tuple(normalise(entry.answer) for entry in self.catalogue)
+
+    @cached_property
     def rows_of_answer(self) -> dict[str, frozenset[int]]:
         """Key to the rows of every entry that has such an answer."""
-        return _grouped((normalise(entry.answer), row) for row, entry in enumerate(self.catalogue))
+        return _grouped((key, row) for row, key in enumerate(self.answer_keys))
 
     @cached_property
     def claimed_rows(self) -> dict[str, frozenset[int]]:

@@ -4,15 +4,86 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from faqtune.model import TextModel
+from faqtune.model import TextModel, autocast
 from faqtune.recipe import Losses
 from faqtune.train import losses
 from faqtune.train.batches import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class StepLoss:
+    """Total of a step and its weighted parts, detached."""
+
+    total: float
+    parts: dict[str, float]
+
+
+def learn(model: TextModel, batch: Batch, settings: Losses, micro_batch_tokens: int, graph_tokens: int) -> StepLoss:
+    """Add the gradients of one batch to the model's parameters.
+
+    Texts go through the encoder in parts of like length, at most `micro_batch_tokens` with padding.
+    A batch of more than `graph_tokens` does not fit into memory at once, so its gradients are cached
+    (arXiv 2101.06983): encode without a graph, take the loss's gradient with respect to the vectors,
+    and encode again part by part to carry it into the weights. The model must be in evaluation mode:
+    without dropout both ways give the same.
+    """
+    token_ids = model.tokenise(batch.texts)
+    parts = micro_batches([len(ids) for ids in token_ids], micro_batch_tokens)
+    inputs = [[token_ids[place] for place in part] for part in parts]
+    back = torch.argsort(torch.tensor([place for part in parts for place in part])).to(model.device)
+    if sum(len(ids) * len(ids[-1]) for ids in inputs) <= graph_tokens:
+        vectors = _embed(model, inputs)
+        loss, step_loss = batch_loss(vectors[back], batch, settings)
+        _backward(loss)
+        return step_loss
+    with torch.no_grad():
+        cached = _embed(model, inputs)
+    cached.requires_grad_(True)
+    loss, step_loss = batch_loss(cached[back], batch, settings)
+    _backward(loss)
+    assert cached.grad is not None
+    for ids, gradient in zip(inputs, torch.split(cached.grad, [len(ids) for ids in inputs]), strict=True):
+        _backward(_embed(model, [ids]), gradient)
+    return step_loss
+
+
+def batch_loss(vectors: Tensor, batch: Batch, settings: Losses) -> tuple[Tensor, StepLoss]:
+    """The stage's weighted sum of losses on the score matrix of a batch.
+
+    `vectors` float32 (t, d): unit vectors of `batch.texts`. `settings` with every temperature and
+    ceiling filled in (`Losses.resolved`), else ValueError. A loss that finds nothing to compare in
+    the batch is no part of it; without any part the sum is 0.
+    """
+    ranking, rejection, ceiling = settings.ranking, settings.rejection, settings.noise_ceiling
+    columns = vectors[_like(vectors, batch.columns)]
+    scores = vectors[_like(vectors, batch.queries)] @ columns.T
+    labels, weights = _like(vectors, batch.labels), _like(vectors, batch.weights)
+    is_question = _like(vectors, batch.is_question)
+    parts: dict[str, Tensor] = {}
+    if ranking.weight:
+        parts["ranking"] = losses.ranking(scores, labels, weights, _filled(ranking.temperature))
+    if settings.online_contrastive.weight:
+        parts["online_contrastive"] = losses.online_contrastive(scores, labels, settings.online_contrastive.margin)
+    if len(batch.noise) and batch.is_question.any():
+        noise_scores = vectors[_like(vectors, batch.noise)] @ columns[is_question].T
+        if ceiling.weight:
+            parts["noise_ceiling"] = losses.noise_ceiling(noise_scores, _filled(ceiling.ceiling_cosine))
+        own = scores.masked_fill((labels != 1) | ~is_question, -torch.inf).amax(dim=1)
+        has_own = own.isfinite()
+        if rejection.weight and has_own.any():
+            parts["rejection"] = losses.rejection(
+                own[has_own], noise_scores, weights[has_own], _filled(rejection.temperature)
+            )
+    weighted = {name: value * getattr(settings, name).weight for name, value in parts.items()}
+    total = sum(weighted.values(), start=vectors.sum() * 0)
+    return total, StepLoss(float(total.detach()), {name: float(value.detach()) for name, value in weighted.items()})
 
 
 def micro_batches(lengths: Sequence[int], budget_tokens: int) -> list[list[int]]:
@@ -29,73 +100,15 @@ def micro_batches(lengths: Sequence[int], budget_tokens: int) -> list[list[int]]
     return parts
 
 
-@dataclass(frozen=True)
-class StepLoss:
-    """Total of a step and its weighted parts, detached."""
-
-    total: float
-    parts: dict[str, float]
-
-
-def learn(model: TextModel, batch: Batch, settings: Losses, micro_batch_tokens: int, graph_tokens: int) -> StepLoss:
-    """Add the gradients of one batch to the model's parameters.
-
-    Texts go through the encoder in parts of like length, at most `micro_batch_tokens` with padding.
-    A batch of more than `graph_tokens` does not fit into memory at once, so its gradients are cached
-    (arXiv 2101.06983): encode without a graph, take the loss's gradient with respect to the vectors,
-    and encode again part by part to carry it into the weights. The model runs without dropout, so
-    both ways give the same.
-    """
-    token_ids = model.tokenise(batch.texts)
-    parts = micro_batches([len(ids) for ids in token_ids], micro_batch_tokens)
-    order = torch.tensor([place for part in parts for place in part])
-    back = torch.argsort(order).to(model.device)
-    if sum(len(part) * len(token_ids[part[-1]]) for part in parts) <= graph_tokens:
-        vectors = torch.cat([_embed(model, token_ids, part) for part in parts])
-        total, figures = batch_loss(vectors[back], batch, settings)
-        total.backward()
-        return StepLoss(float(total), figures)
-    with torch.no_grad():
-        cached = torch.cat([_embed(model, token_ids, part) for part in parts])
-    cached.requires_grad_(True)
-    total, figures = batch_loss(cached[back], batch, settings)
-    total.backward()
-    assert cached.grad is not None
-    for part, gradient in zip(parts, cached.grad.split([len(part) for part in parts]), strict=True):
-        _embed(model, token_ids, part).backward(gradient)
-    return StepLoss(float(total), figures)
+def _embed(model: TextModel, parts: Sequence[Sequence[Sequence[int]]]) -> Tensor:
+    """Unit vectors of all parts, float32. Only the encoder runs in the model's precision: a loss in bfloat16
+    could not tell cosines apart that differ by less than 0.004."""
+    with autocast(model.device, model.precision):
+        return torch.cat([model.embed_ids(ids) for ids in parts])
 
 
-def batch_loss(vectors: Tensor, batch: Batch, settings: Losses) -> tuple[Tensor, dict[str, float]]:
-    """The stage's weighted sum of losses on the score matrix of a batch.
-
-    `vectors` float32 (t, d): unit vectors of `batch.texts`. `settings` with every temperature and
-    ceiling filled in (`Losses.resolved`). Returns the total and its parts.
-    """
-    ranking, rejection, ceiling = settings.ranking, settings.rejection, settings.noise_ceiling
-    device = vectors.device
-    columns = vectors[_on(batch.columns, device)]
-    scores = vectors[_on(batch.queries, device)] @ columns.T
-    labels, weights = _on(batch.labels, device), _on(batch.weights, device)
-    is_question = _on(batch.is_question, device)
-    parts: dict[str, Tensor] = {}
-    if ranking.weight:
-        parts["ranking"] = losses.ranking(scores, labels, weights, _filled(ranking.temperature))
-    if settings.online_contrastive.weight:
-        parts["online_contrastive"] = losses.online_contrastive(scores, labels, settings.online_contrastive.margin)
-    if len(batch.noise) and is_question.any():
-        noise_scores = vectors[_on(batch.noise, device)] @ columns[is_question].T
-        if ceiling.weight:
-            parts["noise_ceiling"] = losses.noise_ceiling(noise_scores, _filled(ceiling.ceiling_cosine))
-        own = scores.masked_fill((labels != 1) | ~is_question[None, :], -torch.inf).max(dim=1).values
-        has_own = own.isfinite()
-        if rejection.weight and has_own.any():
-            parts["rejection"] = losses.rejection(
-                own[has_own], noise_scores, weights[has_own], _filled(rejection.temperature)
-            )
-    weighted = {name: value * getattr(settings, name).weight for name, value in parts.items()}
-    total = torch.stack(list(weighted.values())).sum() if weighted else vectors.sum() * 0
-    return total, {name: float(value) for name, value in weighted.items()}
+def _backward(value: Tensor, gradient: Tensor | None = None) -> None:
+    value.backward(gradient)  # type: ignore[no-untyped-call]
 
 
 def _filled(setting: float | None) -> float:
@@ -104,9 +117,5 @@ def _filled(setting: float | None) -> float:
     return setting
 
 
-def _on(array: np.ndarray, device: torch.device) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array)).to(device)
-
-
-def _embed(model: TextModel, token_ids: Sequence[Sequence[int]], places: Sequence[int]) -> Tensor:
-    return model.embed_ids([token_ids[place] for place in places])
+def _like(vectors: Tensor, array: NDArray[Any]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array)).to(vectors.device)

@@ -6,32 +6,34 @@ import json
 from pathlib import Path
 from typing import Any
 
-from faqtune.workspace import write_text
+from faqtune.workspace import write_error, write_text
 
 
 class RunLog:
-    """Appends events; a resumed run first drops what came after its checkpoint."""
+    """Appends events. `length` is how many there are; a resumed run goes back to the length of its checkpoint."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.length = 0
 
     def write(self, event: str, **fields: Any) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"event": event, **fields}, ensure_ascii=False) + "\n")
+        """Raises UserError when the disk is full."""
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"event": event, **fields}) + "\n")
+        except OSError as error:
+            raise write_error(self.path, error) from error
+        self.length += 1
 
     def read(self) -> list[dict[str, Any]]:
-        """All whole lines; a line cut off by a kill is left out."""
-        if not self.path.exists():
-            return []
-        events = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            try:
-                events.append(json.loads(line))
-            except ValueError:
-                break
-        return events
+        """All events."""
+        return [json.loads(line) for line in self._lines()]
 
-    def keep_until(self, stage: int, step: int) -> None:
-        """Drop events after a stage and step; (0, -1) drops all."""
-        kept = [e for e in self.read() if (e["stage"], e["step"]) <= (stage, step)]
-        write_text(self.path, "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in kept))
+    def rewind(self, length: int) -> None:
+        """Keep the first `length` events, and with them no line that a kill has cut off."""
+        kept = self._lines()[:length]
+        write_text(self.path, "".join(f"{line}\n" for line in kept))
+        self.length = len(kept)
+
+    def _lines(self) -> list[str]:
+        return self.path.read_text(encoding="utf-8").split("\n")[:-1] if self.path.exists() else []

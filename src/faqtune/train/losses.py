@@ -17,7 +17,8 @@ def ranking(scores: Tensor, labels: Tensor, weights: Tensor, temperature: float)
     `scores` and `labels` (q, c); `weights` (q,) of the rows. Rows without both a positive and a
     negative take no part; the result is the weighted mean over the others, 0 if there are none.
     The positives are summed inside the logarithm, so it is enough that one question of the entry
-    is near: just as an entry scores with its best question. InfoNCE: arXiv 1807.03748.
+    is near: just as an entry scores with its best question. InfoNCE: arXiv 1807.03748; with
+    the sum inside: L_in of arXiv 2004.11362, equation 3, less a constant.
     """
     positive, negative = labels == 1, labels == 0
     rows = positive.any(dim=1) & negative.any(dim=1)
@@ -38,7 +39,8 @@ def online_contrastive(scores: Tensor, labels: Tensor, margin: float) -> Tensor:
     farther apart than the nearest negative and the negatives nearer than the farthest positive
     (where one kind is missing, the mean of the other decides, as in the original). Negatives
     beyond `margin` give nothing. Numerically equal to sentence-transformers >= 6.2
-    `OnlineContrastiveLoss` with cosine distance on the same pairs; Hadsell et al. 2006.
+    `OnlineContrastiveLoss` with cosine distance on the same pairs. Contrastive loss: Hadsell,
+    Chopra and LeCun, "Dimensionality Reduction by Learning an Invariant Mapping", 2006.
     """
     distances = 1 - scores
     positives, negatives = distances[labels == 1], distances[labels == 0]
@@ -49,25 +51,25 @@ def online_contrastive(scores: Tensor, labels: Tensor, margin: float) -> Tensor:
 
 
 def noise_ceiling(noise_scores: Tensor, ceiling_cosine: float) -> Tensor:
-    """Mean square of what the best score of every noise sentence has above the ceiling.
+    """Mean square of what the best score of each noise sentence has above the ceiling.
 
-    `noise_scores` (n, c). With the ceiling at 0 it is the noise penalty of SPEC §2.6, except
-    that a best cosine below 0 costs nothing.
+    `noise_scores` (n, c), n and c at least 1. Noise below the ceiling gives neither loss nor gradient.
     """
     return relu(noise_scores.max(dim=1).values - ceiling_cosine).square().mean()
 
 
 def rejection(own_best: Tensor, noise_scores: Tensor, weights: Tensor, temperature: float) -> Tensor:
-    """Soft share of (query, noise) pairs in which the noise scores higher: a smooth 1 - AUROC.
+    """How often noise scores higher than a query does, softened: softplus of the differences, averaged.
 
     `own_best` (q,): best score of each query among its own positives; `noise_scores` (n, c);
-    `weights` (q,). Compares scores with each other, so it needs no absolute threshold and serves
-    models whose cosines all lie between 0.8 and 1 (SPEC §3).
+    `weights` (q,). Divided by log 2 it is an upper bound of 1 - AUROC, whatever the temperature.
+    It compares scores with each other, so it needs no absolute threshold and serves models whose
+    cosines all lie between 0.8 and 1. Pairwise logistic loss: RankNet, Burges et al. 2005.
     """
     differences = noise_scores.max(dim=1).values[None, :] - own_best[:, None]
     return weighted_mean(softplus(differences / temperature).mean(dim=1), weights)
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Mean of `values` (n,) with `weights` (n,); 0 if there are no weights."""
+    """Mean of `values` (n,) with `weights` (n,); 0 if they are all 0."""
     return (values * weights).sum() / weights.sum().clamp_min(torch.finfo(values.dtype).tiny)

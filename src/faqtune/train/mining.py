@@ -2,120 +2,170 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faqtune.encoder import Encoder
+from faqtune.encoder import Encoder, Vectors
+from faqtune.ranking import entry_scores
 from faqtune.records import normalise
-from faqtune.train.data import Example, TrainingData
+from faqtune.train.data import TrainingData
 
-BLOCK_ROWS = 2048
+BLOCK_SCORES = 16_000_000
+"""Scores held in memory at once (64 MB of float32)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Mined:
-    """Question numbers index `catalogue.questions`; rows index labels, then catalogue examples.
+    """What the model of a moment confuses; rows index `TrainingData.examples`.
 
-    `hard` int32 (rows, k): questions of other entries nearest to each row, -1 where none is usable.
-    `suspects` bool (rows, entries): entries that may be right although the label says another;
-    they take no part. `noise_best` int32 (noise,): the question nearest to each noise sentence.
-    `noise_order` int32 (noise,): noise sentences, nearest to the catalogue first.
+    `hard` int32 (rows, k): the nearest question of each of the k nearest other entries, as numbers
+    in `catalogue.questions`, nearest first; -1 where no more entry is usable. `suspects` bool
+    (rows, entries): entries that may be right although the label says another; they take no part.
+    `noise_best` int32 (noise,): the question nearest to each noise sentence. `noise_order` int32:
+    numbers of the usable noise sentences, nearest to the catalogue first.
     """
 
     hard: NDArray[np.int32]
     suspects: NDArray[np.bool_]
     noise_best: NDArray[np.int32]
     noise_order: NDArray[np.int32]
-    figures: dict[str, float]
-
-    def arrays(self) -> dict[str, NDArray[np.int32]]:
-        """For a checkpoint."""
-        return {
-            "hard": self.hard,
-            "suspects": self.suspects.astype(np.int32),
-            "noise_best": self.noise_best,
-            "noise_order": self.noise_order,
-        }
-
-    @staticmethod
-    def from_arrays(arrays: dict[str, NDArray[np.int32]], figures: dict[str, float]) -> Mined:
-        return Mined(
-            arrays["hard"], arrays["suspects"].astype(bool), arrays["noise_best"], arrays["noise_order"], figures
-        )
 
 
-def mine(encoder: Encoder, data: TrainingData, per_row: int, relative_margin: float) -> Mined:
-    """Find the `per_row` hardest negatives of every query and the catalogue question nearest to every noise sentence.
+def mine(encoder: Encoder, data: TrainingData, per_row: int, relative_margin: float) -> tuple[Mined, dict[str, float]]:
+    """Find `per_row` hard negatives of every example and the question nearest to every noise sentence.
 
-    Positive-aware: an entry whose height above the mean of unrelated cosines is more than
-    `relative_margin` of the label's own is a likely false negative of an untrusted label
-    (NV-Retriever, arXiv 2407.15831, made independent of the model's cosine range).
+    Entries that may be right are suspects: those to which another label, or the catalogue itself,
+    puts the same text; and, where no person vouches for the label, those that stand higher above the
+    mean of unrelated cosines than `relative_margin` of the label's own entry does. That is the
+    positive-aware margin of NV-Retriever (arXiv 2407.15831), made independent of a model's range of
+    cosines. Also returns figures, all of them means: of cosines `related` (example with the best question
+    of its entry in other words), `unrelated` (example with other entries' questions),
+    `noise_similarity` (noise with all questions) and `noise_best_similarity` (with its nearest);
+    `suspects_per_query`, and the share of `queries_without_negative`.
     """
-    rows: tuple[Example, ...] = data.labels + data.catalogue_examples()
-    questions = data.catalogue.questions
-    owners = np.asarray(data.catalogue.owners)
-    vectors = encoder.encode(questions)
-    texts = list(dict.fromkeys(example.text for example in data.labels))
-    places = {text: place for place, text in enumerate(texts)}
-    query_vectors = encoder.encode(texts)
-    row_vectors = np.concatenate([query_vectors[[places[e.text] for e in data.labels]], vectors])
+    texts = [example.text for example in data.labels]
+    vectors = encoder.encode([*data.catalogue.questions, *texts, *data.noise])
+    questions, labels, noise = np.split(vectors, np.cumsum([len(data.catalogue.questions), len(texts)]))
+    rows = np.concatenate([labels, questions])
+    unrelated = _mean_unrelated(rows, questions, data)
 
-    entry_of_row = np.array([example.row for example in rows])
-    trusted = np.array([example.trusted for example in rows])
-    same = _same_text(questions)
-    starts = np.flatnonzero(np.r_[True, np.diff(owners) != 0])
-    related: list[np.ndarray] = []
-    unrelated: list[float] = []
     hard = np.full((len(rows), per_row), -1, dtype=np.int32)
-    suspects = np.zeros((len(rows), len(data.catalogue)), dtype=bool)
-    for start in range(0, len(rows), BLOCK_ROWS):
-        block = slice(start, start + BLOCK_ROWS)
-        scores = row_vectors[block] @ vectors.T
-        is_own = owners[None, :] == entry_of_row[block, None]
-        repeats = np.zeros_like(is_own)
-        number_of_questions = len(scores) - max(0, len(data.labels) - start)
-        if number_of_questions > 0:
-            first = max(0, start - len(data.labels))
-            repeats[-number_of_questions:] = same[first : first + number_of_questions]
-        own_score = np.where(is_own & ~repeats, scores, -np.inf).max(axis=1)
-        floor = float(scores[~is_own].mean()) if not is_own.all() else 0.0
-        related.append(own_score[np.isfinite(own_score)])
-        unrelated.append(floor)
-        own_score = np.where(np.isfinite(own_score), own_score, 1.0)
-        limit = floor + relative_margin * (own_score - floor)
-        by_entry = np.maximum.reduceat(scores, starts, axis=1)
-        doubtful = (by_entry > limit[:, None]) & ~trusted[block, None]
-        doubtful[np.arange(len(scores)), entry_of_row[block]] = False
-        suspects[block] = doubtful
-        usable = ~is_own & ~doubtful[:, owners] & ~repeats
-        hard[block] = _best_columns(np.where(usable, scores, -np.inf), per_row)
+    suspects = _claimed_elsewhere(data)
+    own = np.empty(len(rows), dtype=np.float32)
+    for block in _blocks(len(rows), len(questions)):
+        scores = rows[block] @ questions.T
+        by_entry = entry_scores(scores, data.catalogue.owners)
+        own[block] = _own_scores(scores, data, block)
+        limits = unrelated + relative_margin * (np.nan_to_num(own[block], nan=1.0) - unrelated)
+        suspects[block] |= _too_near(by_entry, limits, data, block)
+        barred = suspects[block] | _own_entry(data, block)
+        hard[block] = _hardest(scores, np.where(barred, -np.inf, by_entry), data, per_row)
 
-    noise_scores = encoder.encode(data.noise) @ vectors.T if data.noise else np.zeros((0, len(questions)), np.float32)
-    best = noise_scores.max(axis=1) if len(noise_scores) else np.zeros(0, np.float32)
+    best, noise_best, noise_mean = _nearest_questions(noise, questions)
+    usable = _usable_noise(data)
+    order = usable[np.argsort(-best[usable], kind="stable")].astype(np.int32)
+    on_labels = slice(len(data.labels))
     figures = {
-        "queries_without_negative": float((hard[: len(data.labels)] < 0).all(axis=1).sum()) if per_row else 0.0,
-        "suspects_per_query": float(suspects[: len(data.labels)].sum(axis=1).mean()) if data.labels else 0.0,
-        "related": float(np.concatenate(related).mean()) if sum(map(len, related)) else 1.0,
-        "unrelated": float(np.mean(unrelated)),
-        "noise_similarity": float(noise_scores.mean()) if len(noise_scores) else 0.0,
-        "noise_best_similarity": float(best.mean()) if len(best) else 0.0,
+        "related": _mean(own[~np.isnan(own)], 1.0),
+        "unrelated": unrelated,
+        "noise_similarity": noise_mean,
+        "noise_best_similarity": _mean(best),
+        "suspects_per_query": _mean(suspects[on_labels].sum(axis=1)),
+        "queries_without_negative": _mean((hard[on_labels] < 0).all(axis=1)) if per_row else 0.0,
     }
-    noise_best = noise_scores.argmax(axis=1).astype(np.int32) if len(noise_scores) else np.zeros(0, np.int32)
-    return Mined(hard, suspects, noise_best, np.argsort(-best, kind="stable").astype(np.int32), figures)
+    return Mined(hard, suspects, noise_best, order), figures
 
 
-def _same_text(questions: tuple[str, ...]) -> NDArray[np.bool_]:
-    """bool (c, c): questions that are the same text, also under different entries."""
-    numbers: dict[str, int] = {}
-    groups = np.array([numbers.setdefault(normalise(q), len(numbers)) for q in questions])
-    return groups[:, None] == groups[None, :]
+def _mean_unrelated(rows: Vectors, questions: Vectors, data: TrainingData) -> float:
+    """Mean cosine of all examples with the questions of other entries, without forming the score matrix.
+
+    A sum of dot products is the dot product of the sums; 0.0 for a catalogue of one entry.
+    """
+    entry = np.array([example.row for example in data.examples])
+    sizes = np.array([len(e.questions) for e in data.catalogue])
+    sums = np.add.reduceat(questions, [data.questions_of(row)[0] for row in range(len(sizes))], dtype=np.float64)
+    total = rows.sum(axis=0, dtype=np.float64) @ sums.sum(axis=0) - np.einsum("nd,nd->", rows, sums[entry])
+    count = len(rows) * len(questions) - int(sizes[entry].sum())
+    return float(total / count) if count else 0.0
 
 
-def _best_columns(scores: NDArray[np.float32], k: int) -> NDArray[np.int32]:
-    """int32 (n, k): columns of the highest finite scores, best first; -1 where there are fewer."""
-    k_there = min(k, scores.shape[1])
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :k_there]
-    found = np.where(np.isfinite(np.take_along_axis(scores, order, axis=1)), order, -1)
-    return np.pad(found, ((0, 0), (0, k - k_there)), constant_values=-1).astype(np.int32)
+def _claimed_elsewhere(data: TrainingData) -> NDArray[np.bool_]:
+    """bool (rows, entries): other entries that the same text belongs to by another label or by the catalogue."""
+    claimed = np.zeros((len(data.examples), len(data.catalogue)), dtype=np.bool_)
+    for number, (example, key) in enumerate(zip(data.examples, data.keys, strict=True)):
+        claimed[number, list(data.claimed_rows[key] - {example.row})] = True
+    return claimed
+
+
+def _own_scores(scores: NDArray[np.float32], data: TrainingData, block: slice) -> NDArray[np.float32]:
+    """Best score with the own entry's questions in other words; NaN where there are no other words."""
+    own = np.full(len(scores), np.nan, dtype=np.float32)
+    for place, (example, key) in enumerate(zip(data.examples[block], data.keys[block], strict=True)):
+        others = [number for number in data.questions_of(example.row) if data.question_keys[number] != key]
+        if others:
+            own[place] = scores[place, others].max()
+    return own
+
+
+def _too_near(
+    by_entry: NDArray[np.float32], limits: NDArray[np.float32], data: TrainingData, block: slice
+) -> NDArray[np.bool_]:
+    """bool (block, entries): other entries above the limit of an example that nobody vouches for."""
+    doubted = np.array([not example.trusted for example in data.examples[block]])
+    return (by_entry > limits[:, None]) & doubted[:, None] & ~_own_entry(data, block)
+
+
+def _own_entry(data: TrainingData, block: slice) -> NDArray[np.bool_]:
+    """bool (block, entries): the entry of each example."""
+    own = np.array([example.row for example in data.examples[block]])
+    return own[:, None] == np.arange(len(data.catalogue))[None, :]
+
+
+def _hardest(
+    scores: NDArray[np.float32], by_entry: NDArray[np.float32], data: TrainingData, per_row: int
+) -> NDArray[np.int32]:
+    """int32 (n, per_row): the best question of each of the highest finite entries, best first; -1 where there are fewer.
+
+    `scores` (n, questions); `by_entry` (n, entries), -inf where an entry must not be taken.
+    """
+    owners = np.asarray(data.catalogue.owners)
+    hardest = np.full((len(scores), per_row), -1, dtype=np.int32)
+    # A stable sort puts the earlier entry first on ties, so that nothing depends on chance.
+    order = np.argsort(-by_entry, axis=1, kind="stable")[:, :per_row]
+    for place, entries in enumerate(order.T):
+        best = np.where(owners[None, :] == entries[:, None], scores, -np.inf).argmax(axis=1)
+        is_there = np.isfinite(by_entry[np.arange(len(scores)), entries])
+        hardest[:, place] = np.where(is_there, best, -1)
+    return hardest
+
+
+def _nearest_questions(
+    noise: Vectors, questions: Vectors
+) -> tuple[NDArray[np.float32], NDArray[np.int32], float]:
+    """Best cosine (noise,) and its question (noise,) of every noise sentence, and the mean of all cosines."""
+    best = np.empty(len(noise), dtype=np.float32)
+    number = np.empty(len(noise), dtype=np.int32)
+    for block in _blocks(len(noise), len(questions)):
+        scores = noise[block] @ questions.T
+        number[block] = scores.argmax(axis=1)
+        best[block] = scores.max(axis=1)
+    mean = noise.mean(axis=0, dtype=np.float64) @ questions.mean(axis=0, dtype=np.float64) if len(noise) else 0.0
+    return best, number, float(mean)
+
+
+def _usable_noise(data: TrainingData) -> NDArray[np.int64]:
+    """Numbers of the noise sentences that are neither a standard question nor a query a person gave an entry."""
+    answered = {key for example, key in zip(data.examples, data.keys, strict=True) if example.trusted}
+    return np.array([n for n, text in enumerate(data.noise) if normalise(text) not in answered], dtype=np.int64)
+
+
+def _blocks(rows: int, columns: int) -> Iterator[slice]:
+    step = max(1, BLOCK_SCORES // columns)
+    return (slice(start, start + step) for start in range(0, rows, step))
+
+
+def _mean(values: NDArray[np.generic], if_none: float = 0.0) -> float:
+    return float(values.mean(dtype=np.float64)) if len(values) else if_none

@@ -1,0 +1,65 @@
+"""AdamW as the field uses it for encoders: warm-up, linear decay, clipping, no weight decay on biases and norms."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from faqtune.recipe import Stage
+
+
+def make_optimiser(model: nn.Module, stage: Stage) -> torch.optim.AdamW:
+    """AdamW over everything that is not frozen.
+
+    Weight decay pulls matrices only; biases and the scales of LayerNorm, which have one dimension,
+    are left out, as in BERT (arXiv 1810.04805) and all that came after it.
+    """
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": stage.weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=stage.learning_rate)
+
+
+def schedule(step: int, steps: int, warmup_share: float) -> float:
+    """Factor of the learning rate in `step` (from 0) of `steps`: a straight line up, then one down to zero.
+
+    >>> [round(schedule(s, 10, 0.2), 2) for s in (0, 1, 2, 9)]
+    [0.5, 1.0, 1.0, 0.12]
+    """
+    warmup = round(steps * warmup_share)
+    if step < warmup:
+        return (step + 1) / warmup
+    return (steps - step) / (steps - warmup)
+
+
+def update(optimiser: torch.optim.Optimizer, learning_rate: float, max_gradient_norm: float) -> float:
+    """Clip the gradients to a common norm, take one step with them, and forget them.
+
+    Returns the norm before clipping. Where it is not finite no step is taken, so the weights stay sound.
+    """
+    parameters = []
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate
+        parameters += group["params"]
+    norm = torch.nn.utils.clip_grad_norm_(parameters, max_gradient_norm)
+    if norm.isfinite():
+        optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+    return float(norm)
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What an optimiser remembers of each parameter, flat, for a file of tensors."""
+    state = optimiser.state_dict()["state"]
+    return {f"{number}.{name}": tensor for number, remembered in state.items() for name, tensor in remembered.items()}
+
+
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put back what `optimiser_tensors` took from an optimiser of the same parameters."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        number, _, name = key.partition(".")
+        state.setdefault(int(number), {})[name] = tensor
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from faqtune.errors import UserError
-from faqtune.records import Claim
+from faqtune.records import HUMAN, Claim
 
 MIGRATIONS = (
     """CREATE TABLE claims (
@@ -21,51 +21,36 @@ MIGRATIONS = (
 )
 """Applied in order; `PRAGMA user_version` counts those done. Never change one that was released."""
 
-
-@contextmanager
-def _open(path: Path) -> Iterator[sqlite3.Connection]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path, timeout=30)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-            done = connection.execute("PRAGMA user_version").fetchone()[0]
-            if done > len(MIGRATIONS):
-                raise UserError(f"{path} was written by a later version of faqtune", "update faqtune")
-            for number, migration in enumerate(MIGRATIONS[done:], start=done + 1):
-                with connection:
-                    connection.execute(migration)
-                    connection.execute(f"PRAGMA user_version={number}")
-            yield connection
-    except sqlite3.DatabaseError as error:
-        raise UserError(f"{path}: {error}", "move the file away if it is damaged, and label again") from error
+WAIT_SECONDS = 30.0
+"""For another process that is writing."""
 
 
 def append(path: Path, claims: Iterable[Claim]) -> int:
-    """Append claims in one transaction; all or nothing. Returns how many."""
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    rows = [(c.query, c.entry, c.by, c.confidence, c.why, c.when or now, c.reason) for c in claims]
-    with _open(path) as connection, connection:
-        connection.executemany(
-            'INSERT INTO claims (query, entry, by, confidence, why, "when", reason) VALUES (?,?,?,?,?,?,?)', rows
-        )
+    """Append claims in one transaction; all or nothing. Returns how many.
+
+    A claim without `when` gets the time of now. Raises ValueError for a confidence outside 0 to 1.
+    """
+    rows = _rows(claims)
+    with _open(path) as connection, _transaction(connection):
+        _insert(connection, rows)
     return len(rows)
 
 
 def replace(path: Path, by: str, claims: Iterable[Claim]) -> int:
     """Replace all claims of one machine source (rules label anew on every run). Returns how many there are now.
 
-    Raises ValueError for a human source: what people said is never removed.
+    Raises ValueError for a human source, since what people said is never removed, for claims
+    that are not by this source, and for a confidence outside 0 to 1.
     """
-    if by.startswith("human:"):
-        raise ValueError("claims of people are append-only")
     claims = list(claims)
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    rows = [(c.query, c.entry, c.by, c.confidence, c.why, c.when or now, c.reason) for c in claims]
-    with _open(path) as connection, connection:
+    if by.startswith(HUMAN):
+        raise ValueError("claims of people are append-only")
+    if any(claim.by != by for claim in claims):
+        raise ValueError(f"not all claims are by {by}")
+    rows = _rows(claims)
+    with _open(path) as connection, _transaction(connection):
         connection.execute("DELETE FROM claims WHERE by = ?", (by,))
-        connection.executemany(
-            'INSERT INTO claims (query, entry, by, confidence, why, "when", reason) VALUES (?,?,?,?,?,?,?)', rows
-        )
+        _insert(connection, rows)
     return len(rows)
 
 
@@ -78,3 +63,79 @@ def read(path: Path) -> list[Claim]:
             'SELECT query, entry, by, confidence, why, "when", reason FROM claims ORDER BY number'
         ).fetchall()
     return [Claim(*row) for row in rows]
+
+
+def _rows(claims: Iterable[Claim]) -> list[tuple[object, ...]]:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    claims = list(claims)
+    if not all(0 <= claim.confidence <= 1 for claim in claims):
+        raise ValueError("a confidence is not in 0 to 1")
+    values = ((c.query, c.entry, c.by, c.confidence, c.why, c.when or now, c.reason) for c in claims)
+    return [tuple(map(_storable, row)) for row in values]
+
+
+def _storable(value: object) -> object:
+    """SQLite takes no half surrogate pair (an emoji cut in two in a reply that `why` quotes): its escape instead."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+
+
+def _insert(connection: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
+    connection.executemany(
+        'INSERT INTO claims (query, entry, by, confidence, why, "when", reason) VALUES (?,?,?,?,?,?,?)', rows
+    )
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[sqlite3.Connection]:
+    """The database, made and migrated where needed. Errors of SQLite become UserErrors."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)) as connection:
+            _migrate(connection, path)
+            yield connection
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}", "check the folder and its permissions") from error
+    except sqlite3.DatabaseError as error:
+        raise _user_error(path, error) from error
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    if _version(connection) == len(MIGRATIONS):
+        return
+    connection.execute("PRAGMA journal_mode=WAL")
+    with _transaction(connection):
+        # Asked again under the lock: another process may have migrated meanwhile.
+        done = _version(connection)
+        if done > len(MIGRATIONS):
+            raise UserError(f"{path} was written by a later version of faqtune", "update faqtune")
+        for migration in MIGRATIONS[done:]:
+            connection.execute(migration)
+        connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Take the write lock at once, so that waiting is over before anything is read or written."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _user_error(path: Path, error: sqlite3.DatabaseError) -> UserError:
+    """What people said cannot be made again: no advice here removes it."""
+    next_step = {
+        "SQLITE_BUSY": "wait until the other command has finished, then run this one again",
+        "SQLITE_FULL": "free some room and run the same command again",
+        "SQLITE_NOTADB": "move it away if it is no database; keep it if people have labelled, it may be recoverable",
+        "SQLITE_CORRUPT": "keep a copy, and try `sqlite3 claims.db .recover`: labels of people cannot be made again",
+    }.get(getattr(error, "sqlite_errorname", ""), "check the folder, its permissions and its disk")
+    return UserError(f"{path}: {error}", next_step)

@@ -134,7 +134,7 @@ def _nearest(unknown: str, keys: list[str]) -> str:
 
 
 def _keys(model: type[BaseModel], table: str = "") -> list[str]:
-    """Every key of a model with its tables in front ("catalogue.files"), tables themselves too; lists without number."""
+    """Every key of a model, and every table, with its tables in front: "catalogue", "catalogue.files"."""
     keys: list[str] = []
     for name, info in model.model_fields.items():
         keys.append(f"{table}{name}")

@@ -11,19 +11,34 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from faqtune.config import Section, validated
 from faqtune.errors import UserError
 
+LEAST_TEMPERATURE = 0.005
+SPREAD_SHARE = 0.1
+"""An open temperature is this share of the distance between related and unrelated cosines."""
 
-class Data(Section):
+FILE_NAME = r'^[^\\/:*?"<>|\x00-\x1f.][^\\/:*?"<>|\x00-\x1f]*$'
+"""A recipe's name becomes part of its runs' folders."""
+
+
+class Part(Section):
+    """Unknown keys, infinity and NaN are refused; nothing changes once it is read."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+
+class Data(Part):
     """Share of each source among the queries of a batch; shares are relative to each other."""
 
-    labels: float = Field(0.0, ge=0, title="Customers' queries with the entry decided from Claims")
-    catalogue: float = Field(0.0, ge=0, title="A standard question with its siblings and its answer")
-    dialogues: float = Field(0.0, ge=0, title="A customer's turn with the reply that followed it")
-    minimum_confidence: float = Field(0.5, ge=0, le=1, title="Labels below are not used")
+    labels: float = Field(default=0.0, ge=0, title="Customers' queries with the entry decided from Claims")
+    catalogue: float = Field(
+        default=0.0, ge=0, title="A standard question with a sibling, or with its answer if it has none"
+    )
+    dialogues: float = Field(default=0.0, ge=0, title="A customer's turn with the reply that followed it")
+    minimum_confidence: float = Field(default=0.5, ge=0, le=1, title="Labels of machines below are not used")
 
     @property
     def shares(self) -> dict[str, float]:
@@ -33,31 +48,38 @@ class Data(Section):
         return {source: share / total for source, share in given.items() if share > 0}
 
 
-class RankingLoss(Section):
-    weight: float = Field(0.0, ge=0)
-    temperature: float | None = Field(None, gt=0, title="Cosines are divided by it; unset: a tenth of the spread")
-
-
-class OnlineContrastiveLoss(Section):
-    weight: float = Field(0.0, ge=0)
-    margin: float = Field(0.3, gt=0, title="Negatives farther apart (1 - cosine) than this are left alone")
-
-
-class NoiseCeilingLoss(Section):
-    weight: float = Field(0.0, ge=0)
-    ceiling_cosine: float | None = Field(
-        None, ge=-1, le=1, title="Noise below it is left alone; unset: the mean of unrelated cosines at the start"
-    )
-
-
-class RejectionLoss(Section):
-    weight: float = Field(0.0, ge=0)
+class RankingLoss(Part):
+    weight: float = Field(default=0.0, ge=0, title="Share in the sum of losses; 0: off")
     temperature: float | None = Field(
-        None, gt=0, title="Score differences are divided by it; unset: a tenth of the spread"
+        default=None, gt=0, title="Cosines are divided by it; unset: a tenth of the spread"
     )
 
 
-class Losses(Section):
+class OnlineContrastiveLoss(Part):
+    weight: float = Field(default=0.0, ge=0, title="Share in the sum of losses; 0: off")
+    margin: float = Field(
+        default=0.3, gt=0, le=2, title="Negatives farther apart (1 - cosine) than this are left alone"
+    )
+
+
+class NoiseCeilingLoss(Part):
+    weight: float = Field(default=0.0, ge=0, title="Share in the sum of losses; 0: off")
+    ceiling_cosine: float | None = Field(
+        default=None,
+        ge=-1,
+        le=1,
+        title="Noise below it is left alone; unset: the mean of unrelated cosines at the start",
+    )
+
+
+class RejectionLoss(Part):
+    weight: float = Field(default=0.0, ge=0, title="Share in the sum of losses; 0: off")
+    temperature: float | None = Field(
+        default=None, gt=0, title="Score differences are divided by it; unset: a tenth of the spread"
+    )
+
+
+class Losses(Part):
     ranking: RankingLoss = RankingLoss()
     online_contrastive: OnlineContrastiveLoss = OnlineContrastiveLoss()
     noise_ceiling: NoiseCeilingLoss = NoiseCeilingLoss()
@@ -69,62 +91,70 @@ class Losses(Section):
         `related` and `unrelated` are mean cosines at the start. Models differ tenfold in the spread
         between the two (multilingual-e5 0.09, MiniLM 0.5), so one temperature cannot serve them all.
         """
-        temperature = max(0.1 * (related - unrelated), 0.005)
-        given = self.model_copy(deep=True)
-        given.ranking.temperature = given.ranking.temperature or temperature
-        given.rejection.temperature = given.rejection.temperature or temperature
-        if given.noise_ceiling.ceiling_cosine is None:
-            given.noise_ceiling.ceiling_cosine = unrelated
-        return given
+        temperature = max(SPREAD_SHARE * (related - unrelated), LEAST_TEMPERATURE)
+        return Losses(
+            ranking=_filled(self.ranking, temperature=temperature),
+            online_contrastive=self.online_contrastive,
+            noise_ceiling=_filled(self.noise_ceiling, ceiling_cosine=unrelated),
+            rejection=_filled(self.rejection, temperature=temperature),
+        )
 
     @property
     def active(self) -> list[str]:
+        """Names of the losses that have a weight."""
         return [name for name in type(self).model_fields if getattr(self, name).weight > 0]
 
 
-class Freeze(Section):
-    embeddings: bool = Field(True, title="Leave the token embeddings as they are")
-    lower_layers: int = Field(0, ge=0, title="Leave so many layers from the bottom as they are")
+class Freeze(Part):
+    embeddings: bool = Field(default=True, title="Leave the token embeddings as they are")
+    lower_layers: int = Field(default=0, ge=0, title="Leave so many layers from the bottom as they are")
 
 
-class Stage(Section):
-    name: str = Field("train", min_length=1)
+class Stage(Part):
+    name: str = Field(default="train", min_length=1, title="How the stage is called in the log")
     data: Data
     losses: Losses
     freeze: Freeze = Freeze()
-    batch_queries: int = Field(32, ge=2, title="Queries per step, over all sources")
-    batch_noise: int = Field(16, ge=0, title="Noise sentences per step")
-    negatives_per_query: int = Field(1, ge=0, title="Mined catalogue questions per query, besides the batch's own")
-    remine_every_steps: int = Field(100, ge=0, title="Mine negatives and near noise anew; 0: only at the start")
-    relative_margin: float = Field(
-        0.95, gt=0, le=1, title="Mined entries scoring above so much of the positive's score may be right: masked"
+    batch_queries: int = Field(default=32, ge=2, title="Queries per step, over all sources")
+    batch_noise: int = Field(default=16, ge=0, title="Noise sentences per step")
+    negatives_per_query: int = Field(
+        default=1, ge=0, title="Mined entries per query, each with its nearest question, besides the batch's own"
     )
-    learning_rate: float = Field(2e-5, gt=0)
-    weight_decay: float = Field(0.01, ge=0)
-    warmup_share: float = Field(0.1, ge=0, le=1, title="Share of the steps in which the learning rate rises")
-    max_gradient_norm: float = Field(1.0, gt=0)
-    epochs: float = Field(3.0, gt=0, title="Passes over the labels (else the catalogue, else the dialogues)")
-    max_steps: int = Field(1000, ge=1, title="Most steps, whatever the epochs say")
-    evaluate_every_steps: int = Field(50, ge=1)
+    remine_every_steps: int = Field(default=100, ge=0, title="Mine negatives and near noise anew; 0: only at the start")
+    relative_margin: float = Field(
+        default=0.95, gt=0, le=1, title="Entries scoring above so much of the label's own may be right: masked"
+    )
+    learning_rate: float = Field(default=2e-5, gt=0, title="Highest learning rate of AdamW")
+    weight_decay: float = Field(default=0.01, ge=0, title="AdamW's; biases and norms are left out")
+    warmup_share: float = Field(default=0.1, ge=0, le=1, title="Share of the steps in which the learning rate rises")
+    max_gradient_norm: float = Field(default=1.0, gt=0, title="Longer gradients are cut to this length")
+    epochs: float = Field(default=1.0, gt=0, title="Passes over the source that lasts longest, at its share")
+    max_steps: int = Field(default=1000, ge=1, title="Most steps, whatever the epochs say")
+    evaluate_every_steps: int = Field(default=50, ge=1, title="Measure the model and write a checkpoint")
 
 
-class Selection(Section):
-    metric: str = Field("oscr@5", title="Figure on the selection part that the best model has the most of")
-    guard: str = Field("recall@1", title="Figure that the best model must not lose against the start")
-    guard_tolerance: float = Field(0.0, ge=0, title="How much of the guard may be lost")
+class Selection(Part):
+    metric: str = Field(default="oscr@5", title="Figure on the selection part that the best model has the most of")
+    guard: str = Field(default="recall@1", title="Figure that the best model must not lose against the start")
+    guard_tolerance: float = Field(default=0.0, ge=0, title="How much of the guard may be lost")
 
 
-class Recipe(Section):
-    name: str = ""
-    description: str = ""
-    seed: int = Field(0, ge=0)
-    micro_batch_tokens: int = Field(2048, ge=64, title="Padded tokens that go through the encoder at once")
-    graph_tokens: int = Field(65536, ge=64, title="Batches of more padded tokens are trained with gradient caching")
+class Recipe(Part):
+    name: str = Field(default="unnamed", pattern=FILE_NAME, max_length=60, title="Part of the run's folder name")
+    description: str = Field(default="", title="What it is for, in one sentence")
+    seed: int = Field(default=0, ge=0, title="Of every random choice in training")
+    micro_batch_tokens: int = Field(default=2048, ge=64, title="Padded tokens that go through the encoder at once")
+    graph_tokens: int = Field(
+        default=8192, ge=64, title="Batches of more padded tokens are trained with gradient caching: less memory"
+    )
     selection: Selection = Selection()
     stages: list[Stage] = Field(min_length=1)
 
 
-PRESETS = ("default", "quick")
+def presets() -> tuple[str, ...]:
+    """Names of the shipped recipes."""
+    files = resources.files("faqtune").joinpath("recipes").iterdir()
+    return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
 
 
 def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -132,21 +162,17 @@ def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
 
     Raises UserError naming the file and the key, with the nearest valid one.
     """
-    path = Path(name)
-    if name in PRESETS:
-        text = resources.files("faqtune").joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")
-    elif path.is_file():
-        text = path.read_text(encoding="utf-8-sig")
-    else:
-        raise UserError(f"there is no recipe `{name}`", f"use one of {', '.join(PRESETS)}, or the path of a TOML file")
+    place = f"recipe {name}"
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"recipe {name}: {error}", "mend the file") from None
-    data.setdefault("name", path.stem)
+        data = tomllib.loads(_read(name))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{place}: {error}", "mend the file (TOML, in UTF-8)") from None
+    except OSError as error:
+        raise UserError(f"{place}: {error.strerror or error}", "check the file and its permissions") from None
+    data.setdefault("name", Path(name).stem)
     for override in overrides:
         _set(data, override)
-    return checked(validated(Recipe, data, f"recipe {name}"))
+    return checked(validated(Recipe, data, place))
 
 
 def checked(recipe: Recipe) -> Recipe:
@@ -163,23 +189,46 @@ def checked(recipe: Recipe) -> Recipe:
     return recipe
 
 
+def _filled(loss: Any, **open_settings: float) -> Any:
+    """A loss with the settings that are still open."""
+    return loss.model_copy(update={n: v for n, v in open_settings.items() if getattr(loss, n) is None})
+
+
+def _read(name: str) -> str:
+    if name in presets():
+        return resources.files("faqtune").joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")
+    if not Path(name).is_file():
+        raise UserError(
+            f"there is no recipe `{name}`", f"use one of {', '.join(presets())}, or the path of a TOML file"
+        )
+    return Path(name).read_text(encoding="utf-8-sig")
+
+
 def _set(data: dict[str, Any], override: str) -> None:
     """Apply `stage.2.learning_rate=1e-5` (stages count from 1) to the raw TOML."""
     key, separator, value = override.partition("=")
-    if not separator:
-        raise UserError(f"--set {override}: there is no `=`", "write --set stage.1.learning_rate=1e-5")
-    steps = key.strip().split(".")
+    steps = [step.strip() for step in key.split(".")]
+    if not separator or not all(steps):
+        raise UserError(f"--set {override}: this is no `key=value`", "write --set stage.1.learning_rate=1e-5")
     target: Any = data
-    if steps[0] in ("stage", "stages") and len(steps) > 2:
-        stages = data.get("stages", [])
-        if not steps[1].isdigit() or not 1 <= int(steps[1]) <= len(stages):
-            raise UserError(f"--set {override}: there is no stage {steps[1]}", f"the recipe has {len(stages)}")
-        target, steps = stages[int(steps[1]) - 1], steps[2:]
+    if steps[0] in ("stage", "stages") and len(steps) > 1:
+        target, steps = _stage(data, steps[1], override), steps[2:]
+    if not steps:
+        raise UserError(f"--set {override}: a stage is no value", "write --set stage.1.learning_rate=1e-5")
     for step in steps[:-1]:
         target = target.setdefault(step, {})
         if not isinstance(target, dict):
             raise UserError(f"--set {override}: `{step}` is a value, not a table", "shorten the key")
     target[steps[-1]] = _value(value.strip())
+
+
+def _stage(data: dict[str, Any], number: str, override: str) -> dict[str, Any]:
+    stages = data.get("stages", [])
+    if not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
+        raise UserError(f"--set {override}: `stages` of the recipe is no list of tables", "write [[stages]] in it")
+    if not (number.isdecimal() and 1 <= int(number) <= len(stages)):
+        raise UserError(f"--set {override}: there is no stage `{number}`", f"stages are 1 to {len(stages)}")
+    return stages[int(number) - 1]  # type: ignore[no-any-return]
 
 
 def _value(text: str) -> Any:

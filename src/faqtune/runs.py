@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from faqtune.errors import UserError
-from faqtune.records import content_id
+from faqtune.records import SCHEMA, content_id
 from faqtune.workspace import Workspace, read_json, write_json
 
+RUN_NAME = "run.json"
 DONE, RUNNING, INTERRUPTED = "done", "running", "interrupted"
 
 
 @dataclass
 class Run:
     """The facts of `run.json`. `inputs` is the digest of all that the result depends on; `status` becomes
-    `done` last, so a folder without it holds no finished model."""
+    `done` last, so a folder without it holds no finished model. `saved` is the time (UTC) of the last save.
+    """
 
     folder: Path
     recipe: str
@@ -28,6 +31,7 @@ class Run:
     status: str = RUNNING
     facts: dict[str, Any] = field(default_factory=dict)
     """Versions, device, precision, data counts, best step, seconds."""
+    saved: str = ""
 
     @property
     def name(self) -> str:
@@ -51,38 +55,51 @@ class Run:
 
     def save(self) -> None:
         """Write `run.json`."""
+        self.saved = datetime.now(UTC).isoformat()
         content = {key: value for key, value in asdict(self).items() if key != "folder"}
-        write_json(self.folder / "run.json", {"schema": 1, **content})
+        write_json(self.folder / RUN_NAME, {"schema": SCHEMA, **content})
 
 
 def new_run(workspace: Workspace, recipe: str, base: str, inputs: str) -> Run:
-    """The folder `runs/<date>-<recipe>-<digest>` with a `run.json` that says running."""
-    folder = workspace.runs_path / f"{date.today().isoformat()}-{recipe}-{content_id(inputs, length=4)}"
-    folder.mkdir(parents=True, exist_ok=True)
+    """A run in `runs/<date>-<recipe>-<digest>`, with a `run.json` that says running."""
+    name = re.sub(r"[^\w.-]+", "-", recipe)
+    # Eight digits: two runs of one day must not fall into one folder by chance, or a model would be lost.
+    folder = workspace.runs_path / f"{date.today().isoformat()}-{name}-{content_id(inputs, length=8)}"
     run = Run(folder, recipe, base, inputs)
     run.save()
     return run
 
 
 def all_runs(workspace: Workspace) -> Iterator[Run]:
-    """Every readable run, oldest first."""
-    for path in sorted(workspace.runs_path.glob("*/run.json"), key=lambda p: (p.stat().st_mtime, p)):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            content.pop("schema", None)
-            yield Run(path.parent, **content)
-        except (ValueError, TypeError):
-            continue
+    """Every readable run, in the order in which they were last saved."""
+    runs = []
+    for path in workspace.runs_path.glob(f"*/{RUN_NAME}"):
+        with contextlib.suppress(UserError):
+            runs.append(_read(path.parent))
+    yield from sorted(runs, key=lambda run: (run.saved, run.name))
 
 
 def find_run(workspace: Workspace, name: str = "") -> Run:
     """A run by its folder name, or the newest finished one. Raises UserError if there is none."""
     if name:
         folder = workspace.runs_path / name
-        content = read_json(folder / "run.json", "faqtune train")
-        content.pop("schema", None)
-        return Run(folder, **content)
+        if not (folder / RUN_NAME).exists():
+            names = [run.name for run in all_runs(workspace)]
+            known = f"use one of {', '.join(names)}" if names else "run `faqtune train` first"
+            raise UserError(f"there is no run {name} in {workspace.runs_path}", known)
+        return _read(folder)
     done = [run for run in all_runs(workspace) if run.status == DONE]
     if not done:
         raise UserError(f"there is no finished run in {workspace.runs_path}", "run `faqtune train` first")
     return done[-1]
+
+
+def _read(folder: Path) -> Run:
+    path = folder / RUN_NAME
+    content = read_json(path, "faqtune train")
+    if content.pop("schema", None) != SCHEMA:
+        raise UserError(f"{path} was written by another version of faqtune", "update faqtune, or train again")
+    try:
+        return Run(folder, **content)
+    except TypeError as error:
+        raise UserError(f"{path} is damaged ({error})", "run `faqtune train --force`") from None

@@ -80,20 +80,20 @@ class Workspace:
         return (self.root / (Path(name).expanduser() if name.startswith(("~/", "~\\")) else name)).resolve()
 
     def catalogue(self) -> Catalogue:
-        return Catalogue(tuple(_read_records(self.catalogue_path, "faqtune ingest", _entry)))
+        return Catalogue(tuple(read_jsonl(self.catalogue_path, "faqtune ingest", _maker(Entry, "questions"))))
 
     def conversations(self) -> Iterator[Conversation]:
         """Streamed: memory does not grow with the size of the logs."""
-        return _read_records(self.conversations_path, "faqtune ingest", _conversation)
+        return read_jsonl(self.conversations_path, "faqtune ingest", _conversation)
 
     def noise(self) -> list[Noise]:
-        return list(_read_records(self.noise_path, "faqtune ingest", lambda row: Noise(**row)))
+        return list(read_jsonl(self.noise_path, "faqtune ingest", lambda row: Noise(**row)))
 
     def queries(self) -> list[Query]:
-        return list(_read_records(self.queries_path, "faqtune label", _query))
+        return list(read_jsonl(self.queries_path, "faqtune label", _maker(Query, "turns")))
 
     def pairs(self) -> list[Pair]:
-        return list(_read_records(self.pairs_path, "faqtune split", _pair))
+        return list(read_jsonl(self.pairs_path, "faqtune split", _maker(Pair, "claims")))
 
     def split(self) -> Split:
         made_by = "faqtune split"
@@ -103,20 +103,13 @@ class Workspace:
             return Split(**data)
 
 
-def _entry(row: dict[str, Any]) -> Entry:
-    return Entry(**{**row, "questions": tuple(row["questions"])})
+def _maker(kind: Callable[..., T], listed: str) -> Callable[[dict[str, Any]], T]:
+    """A function from a row of JSON to a record, its field `listed` as a tuple."""
+    return lambda row: kind(**{**row, listed: tuple(row[listed])})
 
 
 def _conversation(row: dict[str, Any]) -> Conversation:
     return Conversation(**{**row, "turns": tuple(Turn(**turn) for turn in row["turns"])})
-
-
-def _query(row: dict[str, Any]) -> Query:
-    return Query(**{**row, "turns": tuple(row["turns"])})
-
-
-def _pair(row: dict[str, Any]) -> Pair:
-    return Pair(**{**row, "claims": tuple(row["claims"])})
 
 
 @contextmanager
@@ -187,16 +180,16 @@ def read_json(path: Path, made_by: str) -> dict[str, Any]:
         return data
 
 
-def read_jsonl(path: Path, made_by: str) -> Iterator[dict[str, Any]]:
-    """Records of a file written by `write_jsonl`. Raises UserError if it is missing, damaged or of a later version."""
-    return _read_records(path, made_by, dict)
+def read_jsonl(path: Path, made_by: str, build: Callable[[dict[str, Any]], T]) -> Iterator[T]:
+    """Records of a file written by `write_jsonl`, one by one, each as what `build` makes of it.
 
-
-def _read_records(path: Path, made_by: str, build: Callable[[dict[str, Any]], T]) -> Iterator[T]:
-    """Records as `read_jsonl` reads them, each as what `build` makes of it."""
-    line = ""
+    Raises UserError if the file is missing, damaged or of another version.
+    """
     with _reading(path, made_by), path.open(encoding="utf-8") as file:
-        _check_schema(path, json.loads(file.readline())["schema"], made_by)
+        head = json.loads(file.readline() or "null")
+        if not isinstance(head, dict) or "schema" not in head:
+            raise ValueError("line 1: no schema")
+        _check_schema(path, head["schema"], made_by)
         for number, line in enumerate(file, start=2):
             try:
                 record = build(json.loads(line))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from faqtune.commands.assemble import STRATUM_OF_REASON, Project, evaluation_set, load_project
+from faqtune.commands.gold import gold_labels
 from faqtune.commands.models import ReportingEncoder, load_model
 from faqtune.errors import UserError
 from faqtune.evaluate import (
@@ -20,9 +21,9 @@ from faqtune.evaluate import (
     threshold_for,
 )
 
-from faqtune.ingest import GoldLabel, read_catalogue, read_gold
+from faqtune.ingest import GoldLabel
 from faqtune.progress import Reporter, Silent
-from faqtune.records import CALIBRATION, TEST, TRAIN, Catalogue
+from faqtune.records import CALIBRATION, TEST, TRAIN
 from faqtune.report import Example, Examples
 from faqtune.runs import Run, all_runs, find_run
 from faqtune.scorecard import Comparison, Scorecard
@@ -102,9 +103,7 @@ def _measure(
 
 def _gold_set(workspace: Workspace, project: Project, path: Path, id_catalogue: Path | None) -> EvaluationSet:
     """Hand labels of a file with the chatter of the test part; what training has seen is left out."""
-    config = workspace.config()
-    catalogue_file = id_catalogue or (workspace.resolve(config.gold.catalogue) if config.gold.catalogue else None)
-    labels, _ = read_gold([path], project.catalogue, workspace.conversations(), ids_from(catalogue_file, workspace))
+    labels = gold_labels(workspace, [path], project.catalogue, id_catalogue)
     positives: list[Positive] = []
     negatives: list[Negative] = []
     excluded: dict[str, int] = {}
@@ -112,11 +111,6 @@ def _gold_set(workspace: Workspace, project: Project, path: Path, id_catalogue: 
         _place_gold(project, label, positives, negatives, excluded)
     negatives += [n for n in evaluation_set(project, TEST).negatives if n.group in project.split.noise]
     return EvaluationSet(tuple(positives), tuple(negatives), project.measured_catalogue, path.name, excluded)
-
-
-def ids_from(path: Path | None, workspace: Workspace) -> Catalogue | None:
-    """The catalogue that a gold file's entry ids come from, if it is another one."""
-    return read_catalogue([path], workspace.config().catalogue)[0] if path else None
 
 
 def _place_gold(

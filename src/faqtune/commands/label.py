@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 from faqtune import claims as claim_store
+from faqtune.commands.gold import gold_labels
 from faqtune.commands.models import ReportingEncoder, load_model
 from faqtune.errors import UserError
-from faqtune.ingest import GoldLabel, read_catalogue, read_gold
+from faqtune.ingest import GoldLabel
 from faqtune.label import BY, Bin, Labelling, exchanges, label, query_id
 
 from faqtune.progress import Reporter, Silent
@@ -66,7 +66,7 @@ def label_queries(
     found = list(exchanges(workspace.conversations(), config.label.max_prefix_turns))
     if not found:
         raise UserError("there is no conversation with a customer's text and a reply", "add logs with `faqtune init`")
-    gold = _gold(workspace, gold_files, catalogue)
+    gold = gold_labels(workspace, gold_files, catalogue)
     encoder = ReportingEncoder(load_model(workspace, name, reporter), reporter, name)
     labelling = label(catalogue, found, encoder, config.label)
     gold_queries = {query.id: query for query in map(_gold_query, gold)}
@@ -78,16 +78,6 @@ def label_queries(
     write_json(workspace.root / "labels.json", result)
     mark_current(workspace, "label", inputs, outputs)
     return result
-
-
-def _gold(workspace: Workspace, files: list[Path], catalogue: Catalogue) -> list[GoldLabel]:
-    """The hand labels of the project, their entries as ids of its catalogue."""
-    if not files:
-        return []
-    config = workspace.config()
-    other = config.gold.catalogue
-    ids = read_catalogue([workspace.resolve(other)], config.catalogue)[0] if other else None
-    return read_gold(files, catalogue, workspace.conversations(), ids)[0]
 
 
 def _gold_query(label: GoldLabel) -> Query:

@@ -53,7 +53,7 @@ def read_noise(paths: Sequence[Path], config: NoiseConfig) -> tuple[list[Noise],
             sentence = clean(text)
             if not sentence:
                 report.skip(source.name, "no text", text[:40], row=row)
-            elif normalise(sentence) in noise:
+            elif sentence in noise:
                 report.skip(source.name, "repeated sentence", sentence[:40], row=row)
             else:
                 noise[normalise(sentence)] = Noise(sentence, group or f"{source.name}#{row}")

@@ -1,12 +1,24 @@
 """Who says what a query means: rules on the agents' replies, and the decision between all Claims."""
 
-from faqtune.label.decide import Decision, decide, pairs_of
-from faqtune.label.queries import Exchange, exchanges, joined, query_id, query_of
 from faqtune.label.confidence import Bin
+from faqtune.label.decide import Decision, decide, pairs_of
 from faqtune.label.evidence import Evidence, gather
+from faqtune.label.queries import Exchange, exchanges, joined, query_id, query_of
 from faqtune.label.reply_rules import BY, Labelling, label
 
 __all__ = [
-    "BY", "Bin", "Decision", "Evidence", "Exchange", "Labelling", "decide", "exchanges", "gather", "joined", "label",
-    "pairs_of", "query_id", "query_of",
-]  # fmt: skip
+    "BY",
+    "Bin",
+    "Decision",
+    "Evidence",
+    "Exchange",
+    "Labelling",
+    "decide",
+    "exchanges",
+    "gather",
+    "joined",
+    "label",
+    "pairs_of",
+    "query_id",
+    "query_of",
+]

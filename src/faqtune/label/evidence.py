@@ -1,76 +1,105 @@
-"""Both sides of every exchange: which entry the reply finds, and whether the query finds it as well."""
+"""Both sides of every exchange: which entry the reply finds, and whether the customer's text finds it as well."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from faqtune.encoder import Encoder
+from faqtune.encoder import Encoder, Vectors
 from faqtune.label.queries import Exchange
-from faqtune.ranking import rank
-from faqtune.records import Catalogue
+from faqtune.ranking import Ranking, rank
+from faqtune.records import Catalogue, normalise
 
 DECOYS = (1, 2)
-"""Places of the reply's ranking whose entries stand for "a wrong entry of the same topic"."""
+"""Places of the reply's ranking whose answers stand for "a wrong entry of the same topic"."""
+
+TEXTS_AT_ONCE = 50_000
+"""Texts whose vectors are held in memory together (200 MB at 1024 dimensions)."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Aligned with a list of n exchanges.
+    """Aligned with a list of n exchanges of at most p prefixes, shortest first.
 
-    `entry` int (n,): row of the entry the reply finds; `similarity`, `margin` float (n,): its cosine
-    and its lead over the runner-up; `place` int (n,): where the query ranks that entry, 0 = first,
-    `query_top` = not among its best; `prefix` int (n,): number of the prefix that does so, the
-    shortest one; `decoy_places` int (n, 2): where that prefix ranks the reply's second and third entry.
+    `similarity`, `margin` float32 (n,): cosine of the reply with the nearest answer, and its lead
+    over the next. `entries` int (n, p): row of the entry with that answer; where several share it,
+    the one that the prefix ranks best. `places` int (n, p): where the prefix ranks it, 0 = first;
+    `query_top` = not among its best, or there is no such prefix. `decoy_rate` float (n,), 0 to 1:
+    share of the decoys (next answers) that some prefix finds among its best; 1 where there are none.
     """
 
-    entry: NDArray[np.int64]
     similarity: NDArray[np.float32]
     margin: NDArray[np.float32]
-    place: NDArray[np.int64]
-    prefix: NDArray[np.int64]
-    decoy_places: NDArray[np.int64]
+    entries: NDArray[np.int64]
+    places: NDArray[np.int64]
+    decoy_rate: NDArray[np.float64]
     query_top: int
 
     @property
     def agrees(self) -> NDArray[np.bool_]:
-        """bool (n,): the entry is among the query's own best."""
-        return self.place < self.query_top
+        """bool (n,): some prefix has the entry among its own best."""
+        return (self.places < self.query_top).any(axis=1)
 
 
 def gather(catalogue: Catalogue, found: Sequence[Exchange], encoder: Encoder, query_top: int) -> Evidence:
-    """Compare every reply with every answer and every prefix with every question; each text is encoded once."""
-    replies = _numbered(e.reply for e in found)
-    answers = encoder.encode([entry.answer for entry in catalogue])
-    by_reply = rank(encoder.encode(list(replies)), answers, range(len(catalogue)), k=1 + len(DECOYS))
-    at = np.array([replies[e.reply] for e in found])
-    texts = _numbered(text for e in found for _, text in e.prefixes)
-    questions = encoder.encode(catalogue.questions)
-    top = rank(encoder.encode(list(texts)), questions, catalogue.owners, k=query_top).rows
-    place = np.full(len(found), query_top)
-    prefix = np.zeros(len(found), dtype=np.int64)
-    decoys = np.full((len(found), len(DECOYS)), query_top)
-    for number, exchange in enumerate(found):
-        tops = [top[texts[text]] for _, text in exchange.prefixes]
-        wanted, *others = by_reply.rows[at[number]]
-        places = [_place(wanted, rows, query_top) for rows in tops]
-        prefix[number] = next((n for n, p in enumerate(places) if p < query_top), 0)
-        place[number] = places[prefix[number]]
-        for column, other in enumerate(others):
-            # Decoys get the same choice of prefixes as the entry itself, or they would look rarer than they are.
-            decoys[number, column] = next((p for rows in tops if (p := _place(other, rows, query_top)) < query_top), query_top)
+    """Compare every reply with every answer and every prefix with every question; each text is encoded once.
+
+    `found` must not be empty, and every entry needs an answer.
+    """
+    answers, answer_of = _numbered(normalise(entry.answer) for entry in catalogue)
+    first_row = np.unique(answer_of, return_index=True)[1]
+    replies, reply_of = _numbered(exchange.reply for exchange in found)
+    of_answers = encoder.encode([catalogue.entries[row].answer for row in first_row])
+    by_reply = _ranked(encoder, replies, of_answers, range(len(answers)), 1 + max(DECOYS))
+    texts, text_of = _numbered(text for exchange in found for _, text in exchange.prefixes)
+    best = _ranked(encoder, texts, encoder.encode(catalogue.questions), catalogue.owners, query_top).rows
+    # One row more, with no entry in it, stands for the prefixes that an exchange does not have.
+    best = np.vstack([best, np.full((1, best.shape[1]), -1)])
+    rows = best[_padded(text_of, [len(exchange.prefixes) for exchange in found])]
+    answer_at = np.append(answer_of, -1)[rows]
+    wanted, *decoys = (by_reply.rows[reply_of, place] for place in range(by_reply.rows.shape[1]))
+    hits = answer_at == wanted[:, None, None]
+    place = hits.argmax(axis=2)
+    favourite = np.take_along_axis(rows, place[:, :, None], axis=2)[:, :, 0]
+    seen = hits.any(axis=2)
+    # Decoys get the same choice of prefixes as the entry itself, or they would look rarer than they are.
+    decoys_found = [(answer_at == decoy[:, None, None]).any(axis=(1, 2)) for decoy in decoys]
     return Evidence(
-        by_reply.rows[at, 0], by_reply.best[at], by_reply.margin[at], place, prefix, decoys, query_top
-    )  # fmt: skip
+        similarity=by_reply.best[reply_of],
+        margin=by_reply.margin[reply_of],
+        entries=np.where(seen, favourite, first_row[wanted][:, None]),
+        places=np.where(seen, place, query_top),
+        decoy_rate=np.mean(decoys_found, axis=0) if decoys else np.ones(len(found)),
+        query_top=query_top,
+    )
 
 
-def _numbered(texts: object) -> dict[str, int]:
-    return {text: number for number, text in enumerate(dict.fromkeys(texts))}  # type: ignore[call-overload]
+def _numbered(texts: Iterable[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """The distinct texts, and for each text its number among them."""
+    numbers: dict[str, int] = {}
+    number_of = [numbers.setdefault(text, len(numbers)) for text in texts]
+    return list(numbers), np.array(number_of, dtype=np.int64)
 
 
-def _place(row: int, rows: NDArray[np.int64], none: int) -> int:
-    found = np.flatnonzero(rows == row)
-    return int(found[0]) if len(found) else none
+def _padded(values: NDArray[np.int64], lengths: Sequence[int]) -> NDArray[np.int64]:
+    """Values of one row after the other as a matrix, rows filled up with -1.
+
+    >>> _padded(np.array([7, 8, 9]), [1, 2]).tolist()
+    [[7, -1], [8, 9]]
+    """
+    inside = np.arange(max(lengths)) < np.array(lengths)[:, None]
+    matrix = np.full(inside.shape, -1, dtype=np.int64)
+    matrix[inside] = values
+    return matrix
+
+
+def _ranked(encoder: Encoder, texts: Sequence[str], candidates: Vectors, owners: Sequence[int], k: int) -> Ranking:
+    """Rank in blocks of texts: no more than one block of vectors is in memory."""
+    blocks = [
+        rank(encoder.encode(texts[start : start + TEXTS_AT_ONCE]), candidates, owners, k)
+        for start in range(0, len(texts), TEXTS_AT_ONCE)
+    ]
+    return Ranking(np.vstack([block.rows for block in blocks]), np.vstack([block.scores for block in blocks]))

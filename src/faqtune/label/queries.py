@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from faqtune.records import Conversation, Query, content_id
@@ -40,16 +41,26 @@ def exchanges(conversations: Iterable[Conversation], max_prefix_turns: int) -> I
             yield Exchange(conversation.id, number, turn.agent, prefixes)
 
 
-def joined(texts: list[str]) -> str:
+def joined(texts: Sequence[str]) -> str:
     """Turns as one text.
 
     >>> joined(["在吗", "那个杯子还有货吗"]), joined(["hi", "is it in stock"])
     ('在吗，那个杯子还有货吗', 'hi, is it in stock')
+    >>> joined(["在吗？", "那个杯子还有货吗"]), joined(["Hi!", "Is it in stock?"])
+    ('在吗？那个杯子还有货吗', 'Hi! Is it in stock?')
     """
     whole = texts[0]
     for text in texts[1:]:
-        whole += (", " if whole[-1:].isascii() and text[:1].isascii() else "，") + text
+        whole += _separator(whole[-1:], text[:1]) + text
     return whole
+
+
+def _separator(before: str, after: str) -> str:
+    """What stands between two turns, by the last character of the one and the first of the other."""
+    is_ascii = before.isascii() and after.isascii()
+    if unicodedata.category(before or " ").startswith("P"):
+        return " " if is_ascii else ""
+    return ", " if is_ascii else "，"
 
 
 def query_of(exchange: Exchange, first_turn: int, text: str) -> Query:

@@ -1,10 +1,34 @@
 """The score-matrix engine: stages, batches, losses, mining and checkpoints. A torch room.
 
 A batch encodes each distinct text once; then every loss is arithmetic on one matrix of cosines.
+Torch is imported only when something that needs it is asked for, so that data can be put together without.
 """
 
-from faqtune.train.data import Example, TrainingData
-from faqtune.train.engine import StepLoss
-from faqtune.train.loop import Listener, Outcome, train
+from __future__ import annotations
 
-__all__ = ["Example", "Listener", "Outcome", "StepLoss", "TrainingData", "train"]
+from typing import TYPE_CHECKING, Any
+
+from faqtune.train.data import Example, TrainingData
+
+if TYPE_CHECKING:
+    from faqtune.train.engine import StepLoss
+    from faqtune.train.loop import Outcome, train
+    from faqtune.train.state import Listener, Measure
+
+__all__ = ["Example", "Listener", "Measure", "Outcome", "StepLoss", "TrainingData", "train"]
+
+_WHERE = {
+    "Listener": "state",
+    "Measure": "state",
+    "Outcome": "loop",
+    "StepLoss": "engine",
+    "train": "loop",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)

@@ -147,8 +147,10 @@ def _mined(arrays: dict[str, NDArray[np.generic]]) -> Mined:
 def _forget_after(folder: Path, progress: Progress) -> None:
     """Remove what is later than a checkpoint, and what was never finished."""
     here = _name(progress.stage, progress.step)
-    for path in folder.iterdir():
-        if path.name[0] == "." or path.name.removeprefix(BEST) > here:
+    for path in list(folder.iterdir()):
+        if path.name.startswith("."):
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name.removeprefix(BEST) > here:
             _remove(path)
 
 

@@ -27,10 +27,12 @@ def queries_per_step(stage: Stage, data: TrainingData) -> dict[str, int]:
 
 
 def steps_of(stage: Stage, data: TrainingData) -> int:
-    """Steps that take every query of the source that lasts longest `epochs` times, but at most `max_steps`."""
-    sizes = data.sizes()
-    epoch = max((sizes[source] / count for source, count in queries_per_step(stage, data).items()), default=0.0)
-    return min(stage.max_steps, math.ceil(stage.epochs * epoch))
+    """Steps that take every label `epochs` times (every standard question, or else every dialogue, where the
+    stage has no labels), at most `max_steps`. Logs are far larger than what is labelled of them: an epoch of
+    dialogues would decide the length of every training."""
+    sizes, counts = data.sizes(), queries_per_step(stage, data)
+    source = next((source for source in SOURCES if source in counts), None)
+    return min(stage.max_steps, math.ceil(stage.epochs * sizes[source] / counts[source])) if source else 0
 
 
 def queries_of_step(
@@ -45,7 +47,9 @@ def queries_of_step(
             np.random.default_rng([seed, stage_number, SOURCES.index(source), int(epoch)]).permutation(sizes[source])
             for epoch in range(epochs[0], epochs[-1] + 1)
         ]
-        drawn[source] = np.array([orders[epoch - epochs[0]][place] for epoch, place in zip(epochs, places, strict=True)])
+        drawn[source] = np.array(
+            [orders[epoch - epochs[0]][place] for epoch, place in zip(epochs, places, strict=True)]
+        )
     return drawn
 
 

@@ -142,9 +142,7 @@ def _hardest(
     return hardest
 
 
-def _nearest_questions(
-    noise: Vectors, questions: Vectors
-) -> tuple[NDArray[np.float32], NDArray[np.int32], float]:
+def _nearest_questions(noise: Vectors, questions: Vectors) -> tuple[NDArray[np.float32], NDArray[np.int32], float]:
     """Best cosine (noise,) and its question (noise,) of every noise sentence, and the mean of all cosines."""
     best = np.empty(len(noise), dtype=np.float32)
     number = np.empty(len(noise), dtype=np.int32)

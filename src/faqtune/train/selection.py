@@ -1,0 +1,38 @@
+"""Which weights are kept: those with the best figure on the selection part that do not lose on another one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from faqtune.errors import UserError
+from faqtune.recipe import Selection
+from faqtune.train.checkpoints import Progress
+
+
+def note_if_best(figures: Mapping[str, float], selection: Selection, progress: Progress, *, at_start: bool) -> bool:
+    """Whether the weights just measured are the best so far; if so `progress` remembers it.
+
+    The base model, measured `at_start`, is the best until another one has more of `selection.metric`
+    and has not lost more than the tolerance of `selection.guard`. Raises UserError if the
+    selection part gives one of the two no value.
+    """
+    value, guard = _figure(figures, selection.metric), _figure(figures, selection.guard)
+    if at_start:
+        progress.guard_at_start = guard
+    elif guard < progress.guard_at_start - selection.guard_tolerance or value <= progress.best_value:
+        return False
+    progress.best_value = value
+    progress.best_stage, progress.best_step = (0, 0) if at_start else (progress.stage, progress.step)
+    return True
+
+
+def _figure(figures: Mapping[str, float], name: str) -> float:
+    value = figures.get(name, math.nan)
+    if not math.isfinite(value):
+        there = ", ".join(sorted(figures)) or "nothing"
+        raise UserError(
+            f"the selection part gives no {name} (it gives {there})",
+            "add labels or noise, raise split.selection in faqtune.toml, or choose another selection.metric or guard",
+        )
+    return value

@@ -1,0 +1,93 @@
+"""The state of one training, and how it is measured, saved and taken up again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from faqtune.model import TextModel
+from faqtune.recipe import Recipe, Stage
+from faqtune.train.checkpoints import Checkpoint, Progress, latest_checkpoint, save_best, save_checkpoint
+from faqtune.train.data import TrainingData
+from faqtune.train.engine import StepLoss
+from faqtune.train.log import RunLog
+from faqtune.train.mining import Mined
+from faqtune.train.optimiser import optimiser_tensors
+from faqtune.train.selection import note_if_best
+
+Measure = Callable[[TextModel], dict[str, float]]
+"""Figures of a model on the selection part, by the names of `Scorecard.figures`."""
+
+
+class Listener(Protocol):
+    """Told what happens, so that the training draws nothing itself. Stages count from 1; `step` is how many are done."""
+
+    def stage_started(self, stage: Stage, number: int, steps: int, done: int) -> None: ...
+    def stepped(self, stage: Stage, number: int, step: int, loss: StepLoss) -> None: ...
+    def measured(self, number: int, step: int, figures: dict[str, float], is_best: bool) -> None: ...
+    def mined(self, number: int, step: int, figures: dict[str, float]) -> None: ...
+
+
+@dataclass(slots=True)
+class Training:
+    """One training on its way. `names`: the parameters that at least one stage trains; `saved_at`: stage and step
+    of the last checkpoint."""
+
+    model: TextModel
+    data: TrainingData
+    recipe: Recipe
+    checkpoints: Path
+    log: RunLog
+    measure: Measure
+    listener: Listener
+    stop: threading.Event
+    names: tuple[str, ...]
+    progress: Progress
+    saved_at: tuple[int, int] | None = None
+
+    def begin(self) -> Checkpoint | None:
+        """Go back to the newest checkpoint; without one measure the base model, the first that is best."""
+        found = latest_checkpoint(self.checkpoints, self.progress.training)
+        if found is None:
+            self.log.rewind(0)
+            self.measure_now(at_start=True)
+            return None
+        self.progress = found.progress
+        self.saved_at = (found.progress.stage, found.progress.step)
+        self.model.load_state_dict(found.weights, strict=False)
+        found.weights.clear()  # as much memory as the model takes
+        self.log.rewind(found.progress.events)
+        return found
+
+    def measure_now(self, *, at_start: bool = False) -> None:
+        """Measure the model, and keep its weights if they are the best so far."""
+        progress = self.progress
+        figures = self.measure(self.model)
+        is_best = note_if_best(figures, self.recipe.selection, progress, at_start=at_start)
+        if is_best:
+            save_best(self.checkpoints, progress.best_stage, progress.best_step, weights(self.model, self.names))
+        self.log.write("measured", stage=progress.stage, step=progress.step, figures=figures, best=is_best)
+        self.listener.measured(progress.stage, progress.step, figures, is_best)
+
+    def save(self, optimiser: torch.optim.Optimizer, mined: Mined) -> None:
+        """Write a checkpoint, unless there is one of this step."""
+        progress = self.progress
+        if self.saved_at == (progress.stage, progress.step):
+            return
+        progress.events = self.log.length
+        save_checkpoint(
+            self.checkpoints,
+            Checkpoint(progress, weights(self.model, self.names), optimiser_tensors(optimiser), mined),
+        )
+        self.saved_at = (progress.stage, progress.step)
+
+
+def weights(model: TextModel, names: tuple[str, ...]) -> dict[str, Tensor]:
+    """The named parameters as they are now (not a copy)."""
+    return {name: model.get_parameter(name).detach() for name in names}

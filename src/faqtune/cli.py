@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from faqtune.errors import UserError
+from faqtune.console.surface import Surface, never_fail_on_characters
 
 app = typer.Typer(
     name="faqtune",
+    cls=Surface,
     help="From a spreadsheet of standard questions and chat logs to a fine-tuned BGE-M3, with honest figures.",
     no_args_is_help=True,
-    pretty_exceptions_enable=False,
     add_completion=False,
+    pretty_exceptions_enable=False,
+    # Help with rich takes twice as long: half of what anyone waits for without noticing.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -29,7 +31,10 @@ GoldCatalogue = Annotated[
 ]
 Recipe = Annotated[str, typer.Option("--recipe", help="Name of a preset or path of a TOML file.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="E.g. stage.1.learning_rate=1e-5; repeatable.")]
-ModelName = Annotated[str, typer.Option("--model", help="builtin, a folder or a hub name; unset: the project's own.")]
+BaseModel = Annotated[str, typer.Option("--model", help="builtin, a folder or a hub name; unset: BAAI/bge-m3.")]
+ModelName = Annotated[
+    str, typer.Option("--model", help="tuned, a run, builtin, a folder or a hub name; unset: the project's own.")
+]
 
 
 @app.command()
@@ -39,36 +44,36 @@ def init(
     noise: NoiseFiles = None,
     gold: GoldFiles = None,
     gold_catalogue: GoldCatalogue = None,
-    model: ModelName = "",
-    force: Force = False,
+    model: BaseModel = "",
+    force: Annotated[bool, typer.Option("--force", help="Write faqtune.toml anew if there is one.")] = False,
     json: Json = False,
 ) -> None:
-    """Look at the files, show what was understood, and write a commented faqtune.toml."""
-    from faqtune.console.preparation import run_init
+    """Look at your files and write a commented faqtune.toml. Shows what was understood."""
+    from faqtune.console.init import run_init
 
     run_init(project, files or [], noise or [], gold or [], gold_catalogue, model, force=force, as_json=json)
 
 
 @app.command()
 def ingest(project: Project = Path(), force: Force = False, json: Json = False) -> None:
-    """Read catalogue, conversations and chatter from every form; say what was skipped and why."""
-    from faqtune.console.preparation import run_ingest
+    """Read catalogue, conversations and chatter from every form. Says what was left out and why."""
+    from faqtune.console.ingest import run_ingest
 
     run_ingest(project, force=force, as_json=json)
 
 
 @app.command()
 def label(project: Project = Path(), model: ModelName = "", force: Force = False, json: Json = False) -> None:
-    """Label queries from the agents' replies, with an estimate of how right the labels are."""
-    from faqtune.console.preparation import run_label
+    """Label queries from the agents' replies. Estimates how right the labels are."""
+    from faqtune.console.label import run_label
 
     run_label(project, model, force=force, as_json=json)
 
 
 @app.command()
 def split(project: Project = Path(), force: Force = False, json: Json = False) -> None:
-    """Decide what is trained on and what only measures: grouped by conversation, free of leaks."""
-    from faqtune.console.preparation import run_split
+    """Decide what is trained on and what only measures. Grouped by conversation, free of leaks."""
+    from faqtune.console.split import run_split
 
     run_split(project, force=force, as_json=json)
 
@@ -81,8 +86,8 @@ def train(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Fine-tune the model; an interrupted training goes on where it stopped."""
-    from faqtune.console.journey import run_train
+    """Fine-tune the model. An interrupted training goes on where it stopped."""
+    from faqtune.console.train import run_train
 
     run_train(project, recipe, set_ or [], force=force, as_json=json)
 
@@ -93,16 +98,29 @@ def evaluate(
     models: Annotated[
         list[str] | None, typer.Option("--model", help="One or two: tuned, a run, builtin, a folder, a hub name.")
     ] = None,
-    part: Annotated[str, typer.Option(help="Part of the split to measure on.")] = "test",
+    part: Annotated[str, typer.Option(help="Part of the split: test, calibration, selection or train.")] = "test",
     gold: Annotated[Path | None, typer.Option(help="Measure on this file of hand labels instead.")] = None,
     gold_catalogue: GoldCatalogue = None,
-    resamples: Annotated[int, typer.Option(help="Bootstrap resamples.", min=100)] = 2000,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples.", min=100, max=100_000)] = 2000,
+    force: Force = False,
     json: Json = False,
 ) -> None:
-    """Measure one or two models, side by side, with 95 % intervals; by default the tuned one against its base."""
-    from faqtune.console.journey import run_evaluate
+    """Measure one or two models, side by side, with 95 % intervals. By default the tuned one against its base."""
+    from faqtune.console.evaluate import run_evaluate
 
-    run_evaluate(project, models or [], part, gold, gold_catalogue, resamples, as_json=json)
+    run_evaluate(project, models or [], part, gold, gold_catalogue, resamples, force=force, as_json=json)
+
+
+@app.command()
+def report(
+    project: Project = Path(),
+    run: Annotated[str, typer.Option(help="Name of a run; unset: the newest finished one.")] = "",
+    json: Json = False,
+) -> None:
+    """Draw the report of a run: one HTML page and a picture. The run must have been evaluated."""
+    from faqtune.console.report import run_report
+
+    run_report(project, run, as_json=json)
 
 
 @app.command()
@@ -112,29 +130,33 @@ def match(
     model: ModelName = "",
     top: Annotated[int, typer.Option(help="Entries to show.", min=1)] = 5,
     threshold: Annotated[float | None, typer.Option(help="Cosine to answer from; unset: the calibrated one.")] = None,
-    json: Json = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object per text on stdout; everything else goes to stderr.")
+    ] = False,
 ) -> None:
-    """Find the entries nearest to a text, and say whether it would be answered."""
-    from faqtune.console.journey import run_match
+    """Find the entries nearest to a text. Says whether it would be answered."""
+    from faqtune.console.match import run_match
 
     run_match(project, text or [], model, top, threshold, as_json=json)
 
 
 @app.command()
 def tune(
-    files: Annotated[list[Path] | None, typer.Argument(help="Spreadsheet and logs; files or folders.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Spreadsheet and logs; unset: those that faqtune.toml names.")
+    ] = None,
     project: Project = Path(),
     noise: NoiseFiles = None,
     gold: GoldFiles = None,
     gold_catalogue: GoldCatalogue = None,
-    model: ModelName = "",
+    model: BaseModel = "",
     recipe: Recipe = "",
     set_: Overrides = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """All of it in one go: init, ingest, label, split, train, evaluate, report. Skips what has not changed."""
-    from faqtune.console.journey import run_tune
+    """All of it in one go, from init to report. Skips what has not changed."""
+    from faqtune.console.tune import run_tune
 
     run_tune(
         project, files or [], noise or [], gold or [], gold_catalogue, model, recipe, set_ or [],
@@ -144,8 +166,8 @@ def tune(
 
 @app.command()
 def demo(project: Project = Path("demo"), force: Force = False, json: Json = False) -> None:
-    """Tune the built-in model on the shipped (synthetic) sample shop; minutes on a laptop."""
-    from faqtune.console.journey import run_demo
+    """Tune the built-in model on the shipped sample shop. The shop is synthetic; it takes minutes on a laptop."""
+    from faqtune.console.tune import run_demo
 
     run_demo(project, force=force, as_json=json)
 
@@ -156,46 +178,46 @@ def convert(
     target: Annotated[Path, typer.Argument(help="File to write.")],
     source_form: Annotated[str, typer.Option("--from", help="Form of the source; unset: found out.")] = "",
     target_form: Annotated[str, typer.Option("--to", help="Form of the target; unset: by its name.")] = "",
+    project: Annotated[
+        Path, typer.Option("--project", "-p", help="Folder that relative file names start from.", file_okay=False)
+    ] = Path(),
     json: Json = False,
 ) -> None:
-    """Convert between the legacy forms and FlagEmbedding JSONL, and say what the target cannot carry."""
-    from faqtune.console.preparation import run_convert
+    """Convert between the legacy forms and FlagEmbedding JSONL. Says what the target cannot carry."""
+    from faqtune.console.convert import run_convert
 
-    run_convert(source, target, source_form, target_form, as_json=json)
+    run_convert(project, source, target, source_form, target_form, as_json=json)
 
 
 @app.command()
 def doctor(project: Project = Path(), model: ModelName = "", json: Json = False) -> None:
-    """Check versions, device, memory, disk and model, and say what to do about each."""
-    from faqtune.console.journey import run_doctor
+    """Check versions, device, memory, disk and model. Says what to do about each."""
+    from faqtune.console.doctor import run_doctor
 
     run_doctor(project, model, as_json=json)
 
 
-@app.callback(invoke_without_command=True)
-def version(
-    show: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-) -> None:
-    """See `faqtune demo` for a first look."""
-    if show:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         from faqtune import __version__
 
         typer.echo(__version__)
         raise typer.Exit
 
 
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options before the command; the help of the whole is the one of `app`."""
+
+
 def main() -> None:
-    """Entry point: bad input gives one message and exit code 2, an interruption 130; never a traceback."""
-    try:
-        app()
-    except UserError as error:
-        sys.stderr.write(f"faqtune: {error}\n")
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        sys.stderr.write("\nfaqtune: interrupted. Next: run the same command again; what was done is kept.\n")
-        raise SystemExit(130) from None
-    except BrokenPipeError:
-        raise SystemExit(0) from None
+    """Entry point."""
+    never_fail_on_characters()
+    app()
 
 
 if __name__ == "__main__":

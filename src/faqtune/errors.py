@@ -10,6 +10,9 @@ class UserError(Exception):
     faq.xlsx, sheet 1, row 14: no answer. Next: fill it in, or pass --skip-empty.
     """
 
+    exit_code = 2
+    """What the command line exits with."""
+
     def __init__(self, problem: str, next_step: str = "") -> None:
         self.problem = problem.rstrip(".。 ")
         self.next_step = next_step.rstrip(".。 ")

@@ -128,7 +128,9 @@ class Stage(Part):
     weight_decay: float = Field(default=0.01, ge=0, title="AdamW's; biases and norms are left out")
     warmup_share: float = Field(default=0.1, ge=0, le=1, title="Share of the steps in which the learning rate rises")
     max_gradient_norm: float = Field(default=1.0, gt=0, title="Longer gradients are cut to this length")
-    epochs: float = Field(default=1.0, gt=0, title="Passes over the source that lasts longest, at its share")
+    epochs: float = Field(
+        default=1.0, gt=0, title="Passes over the labels; without them over the catalogue, or else the dialogues"
+    )
     max_steps: int = Field(default=1000, ge=1, title="Most steps, whatever the epochs say")
     evaluate_every_steps: int = Field(default=50, ge=1, title="Measure the model and write a checkpoint")
 

@@ -67,7 +67,13 @@ def test_a_formula_without_a_stored_value_is_named_as_such(xlsx):
             content[:found] + b'<c r="B2"><f>A1&amp;"b"</f><v></v></c>' + content[content.index(b"</c>", found) + 4 :]
         )
 
-    refused(rezip(path, without_value), r"row 2: the answer is a formula error \(a formula without a stored value\)")
+    refused(rezip(path, without_value), r"row 2: the answer is a formula without a stored value")
+
+
+def test_an_error_in_one_of_several_question_columns_is_told(put):
+    catalogue, report = read_catalogue([put("a.csv", "问题1,问题2,答案\n包邮吗,#N/A,包\n")], CatalogueConfig())
+    assert catalogue.entries[0].questions == ("包邮吗",)
+    assert [remark.detail for remark in report.skipped] == ["a formula error (#N/A)"]
 
 
 def test_a_formula_with_a_stored_value_is_its_value(tmp_path):
@@ -202,7 +208,7 @@ def test_missing_and_empty_inputs(tmp_path, put):
     (tmp_path / "folder").mkdir()
     refused(tmp_path / "folder", "no readable file")
     refused(put("a.csv", "问题,答案\n"), "no entry with a question and an answer")
-    with pytest.raises(UserError, match="no input files"):
+    with pytest.raises(UserError, match="no catalogue file"):
         read_catalogue([], CatalogueConfig())
 
 

@@ -99,6 +99,14 @@ def test_xls_with_merged_cells_and_numbers(xls):
     ]
 
 
+def test_a_table_that_begins_in_the_middle_of_the_sheet(xlsx):
+    rows = [["", "", "", "", ""]] * 3 + [["", "", "分类", "问题", "答案"], ["", "", "发货", "几天能到", "3天"]]
+    rows += [["", "", "", "发什么快递", "韵达"]]
+    path = xlsx("a.xlsx", {"S": rows}, {"S": [(4, 2, 5, 2)]})
+    assert entries(path) == [(("几天能到",), "3天", "发货"), (("发什么快递",), "韵达", "发货")]
+    assert read_catalogue([path], GUESSED)[0].entries[1].source == "a.xlsx, sheet S, row 6"
+
+
 def test_rows_that_share_a_merged_answer_are_one_entry(xlsx):
     rows = [["问题", "答案"], ["几天能到", "3天"], ["多久到", ""], ["到货时间", ""], ["包邮吗", "包"]]
     assert entries(xlsx("a.xlsx", {"S": rows}, {"S": [(1, 1, 3, 1)]})) == [
@@ -201,10 +209,11 @@ class TestRepeats:
         assert [entry.questions for entry in catalogue] == [("几天到",), ("包邮吗",)]
         assert [str(remark) for remark in report.skipped] == ["b.csv, row 2: repeated entry (as at a.csv, row 2)"]
 
-    def test_a_repeat_with_further_questions_adds_them(self, put):
-        assert entries(put("a.csv", "问题,答案\n几天到,3天\n几天到|多久到货,3天\n")) == [
-            (("几天到", "多久到货"), "3天", "")
-        ]
+    def test_a_repeat_with_further_questions_adds_them_and_tells(self, put):
+        path = put("a.csv", "问题,答案\n几天到,3天\n几天到|多久到货,3天\n")
+        assert entries(path) == [(("几天到", "多久到货"), "3天", "")]
+        _, report = read_catalogue([path], GUESSED)
+        assert [(remark.row, remark.detail) for remark in report.notes] == [(3, "as at a.csv, row 2")]
 
     def test_the_same_question_with_another_answer_is_kept_and_told(self, put):
         catalogue, report = read_catalogue([put("a.csv", "问题,答案\n几天到,3天\n几天到,5天\n")], GUESSED)

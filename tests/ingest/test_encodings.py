@@ -70,6 +70,11 @@ def test_a_utf16_file_cut_in_a_character_is_named_with_its_line(put):
         read(put("a.csv", CHINESE.encode("utf-16") + b"\x2a"))
 
 
+def test_a_short_text_cut_in_its_last_character_is_still_utf8(put):
+    with pytest.raises(UserError, match=r"line 1: the bytes e5 a5 are not utf-8"):
+        read(put("a.txt", "你好".encode()[:-1]))
+
+
 @pytest.mark.parametrize("codec", ["latin-1", "gb18030"])
 def test_mojibake_is_refused(put, codec):
     text = "你们家的衣服什么时候可以发货呢，我已经等了三天了，能不能帮我催一下快递"

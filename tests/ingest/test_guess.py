@@ -74,8 +74,9 @@ def test_a_folder_of_like_files_is_one_guess(put):
 
 
 def test_only_the_beginning_of_a_large_log_is_looked_at(put):
-    lines = [f"{n // 2},{'客户' if n % 2 else '客服'},第{n}句\n" for n in range(20_000)]
-    (guess,) = inspect([put("a.csv", "session_id,sender,content\n" + "".join(lines))])
+    rows = [{"session_id": n // 2, "sender": "客户" if n % 2 else "客服", "content": f"第{n}句"} for n in range(8_000)]
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    (guess,) = inspect([put("a.jsonl", "\n".join([*lines, "{broken"]))])
     assert guess.is_sample
     assert guess.counts == {"conversations": 200, "turns": 400}
 

@@ -106,6 +106,12 @@ def test_halves_stay_turns_even_if_one_is_empty(put):
     }
 
 
+def test_a_half_that_only_tells_of_an_event_keeps_the_replies_apart(put):
+    halves = [{"input": "几天到", "output": "3天"}, {"input": "客户已接入，会话开始。", "output": "您好"}]
+    path = put("a.json", json.dumps([{"conversation": halves}]))
+    assert turns(path) == {"a.json#0": [("几天到", "3天"), ("", "您好")]}
+
+
 def test_conversations_that_the_agent_begins_and_that_lack_an_end(put):
     rows = [("1", "客服", "您好"), ("1", "客户", "几天到"), ("2", "客户", "在吗"), ("2", "客户", "人呢")]
     text = "session_id,sender,content\n" + "\n".join(map(",".join, rows))
@@ -243,6 +249,10 @@ def test_a_file_without_session_ids_is_one_conversation(put):
 def test_bad_logs_give_one_clear_error(put, name, text, told):
     with pytest.raises(UserError, match=told):
         read(put(name, text))
+
+
+def test_no_files_are_no_conversations():
+    assert read() == []
 
 
 def test_conversations_are_records(put):

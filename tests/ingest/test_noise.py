@@ -55,6 +55,7 @@ def test_a_sentence_is_read_once_over_all_files(put):
     assert report.files["b.txt"].skipped == {"repeated sentence": 2}
 
 
-def test_nothing_to_read_is_an_error(put):
+def test_files_without_a_sentence_are_an_error_and_no_files_are_none(put):
+    assert read() == []
     with pytest.raises(UserError, match=r"a\.txt: no sentence"):
         read(put("a.txt", "\n \n[图片]\n"))

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from faqtune import claims as claim_store
 from faqtune.evaluate import EvaluationSet, Negative, Positive
 from faqtune.label import Decision, decide
-from faqtune.records import CALIBRATION, SELECTION, TEST, TRAIN, Catalogue, Noise, Pair, Query, Split, normalise
+from faqtune.records import (
+    CALIBRATION,
+    HUMAN,
+    SELECTION,
+    TEST,
+    TRAIN,
+    Catalogue,
+    Noise,
+    Pair,
+    Query,
+    Split,
+    normalise,
+)
 from faqtune.scorecard import Stratum
-from faqtune.split import check_split, without_leaks
+from faqtune.split import check, check_split, without_leaks
 from faqtune.train.data import Example, TrainingData
 from faqtune.workspace import Workspace
 
@@ -22,8 +34,10 @@ ENOUGH_HUMAN_LABELS = 50
 MOST_REPEATED_REPLY = 5
 """Replies that follow more turns than this are stock phrases and teach nothing."""
 LEAST_CHARACTERS = 4
+"""Shorter turns and replies (好的, ok) teach nothing either."""
 STRATUM_OF_REASON: dict[str, Stratum] = {"chitchat": "chatter", "unclear": "garbage", "unsupported": "unsupported"}
-SEVERAL = "several"
+"""Why people say that no entry answers a query, and the noise it counts as; of other reasons it counts as nothing."""
+MEASURING = (SELECTION, CALIBRATION, TEST)
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,7 @@ class Project:
 
     @property
     def measured_catalogue(self) -> Catalogue:
+        """What models are measured against, and trained on: held-out entries are gone."""
         return self.catalogue.without(frozenset(self.split.held_out))
 
 
@@ -56,95 +71,120 @@ def evaluation_set(project: Project, part: str) -> EvaluationSet:
     """The queries and noise of one part of the split.
 
     With at least `ENOUGH_HUMAN_LABELS` hand labels in the part only those are measured; otherwise
-    labels of machines from `MEASURED_CONFIDENCE` on are, and the name of the part says so.
+    labels of machines from `MEASURED_CONFIDENCE` on are too, and the name of the part says so.
     Queries of entries held out for this part are noise of the own domain; those held out for
     another part are left out.
     """
-    inside = [q for q in project.queries if q.id in project.decisions and project.split.conversations.get(q.conversation) == part]
-    human = [q for q in inside if project.decisions[q.id].is_human]
+    labelled = [
+        query
+        for query in project.queries
+        if query.id in project.decisions and project.split.conversations.get(query.conversation) == part
+    ]
+    human = [query for query in labelled if project.decisions[query.id].is_human]
     by_people = len(human) >= ENOUGH_HUMAN_LABELS
-    if not by_people:
-        inside = [
-            q for q in inside if project.decisions[q.id].is_human or project.decisions[q.id].confidence >= MEASURED_CONFIDENCE
-        ]
-    positives: list[Positive] = []
-    negatives: list[Negative] = []
-    excluded: Counter[str] = Counter()
-    for query in human if by_people else inside:
-        _place(project, part, query, positives, negatives, excluded)
-    negatives += [
+    chosen = human if by_people else [query for query in labelled if _is_sure(project.decisions[query.id])]
+    placed = [_placed(project, part, query) for query in chosen]
+    chatter = [
         Negative(noise.text, "chatter", noise.source)
         for noise in project.noise
         if project.split.noise.get(noise.source) == part
     ]
-    name = f"{part} ({'hand labels' if by_people else 'weak labels'})"
-    return EvaluationSet(tuple(positives), tuple(negatives), project.measured_catalogue, name, dict(excluded))
+    return EvaluationSet(
+        positives=tuple(place for place in placed if isinstance(place, Positive)),
+        negatives=(*(place for place in placed if isinstance(place, Negative)), *chatter),
+        catalogue=project.measured_catalogue,
+        part=f"{part} ({'hand labels' if by_people else 'weak labels'})",
+        excluded=dict(Counter(place for place in placed if isinstance(place, str))),
+    )
 
 
-def _place(
-    project: Project,
-    part: str,
-    query: Query,
-    positives: list[Positive],
-    negatives: list[Negative],
-    excluded: Counter[str],
-) -> None:
-    """Put a labelled query where it is measured, if it is."""
+def _is_sure(decision: Decision) -> bool:
+    return decision.is_human or decision.confidence >= MEASURED_CONFIDENCE
+
+
+def _placed(project: Project, part: str, query: Query) -> Positive | Negative | str:
+    """What a labelled query is measured as, or why it is not."""
     decision = project.decisions[query.id]
-    held_out_for = project.split.held_out.get(decision.entry or "")
     if decision.entry is None:
         if decision.reason in STRATUM_OF_REASON:
-            negatives.append(Negative(query.text, STRATUM_OF_REASON[decision.reason], query.conversation))
-        else:
-            excluded[decision.reason or "no reason"] += 1
-    elif held_out_for == part:
-        negatives.append(Negative(query.text, "unsupported", query.conversation))
-    elif held_out_for is not None:
-        excluded["entry held out for another part"] += 1
-    elif decision.entry in project.catalogue.rows:
-        positives.append(Positive(query.text, decision.entry, query.conversation))
-    else:
-        excluded["entry no longer in the catalogue"] += 1
+            return Negative(query.text, STRATUM_OF_REASON[decision.reason], query.conversation)
+        return decision.reason or "no reason"
+    held_out_for = project.split.held_out.get(decision.entry)
+    if held_out_for == part:
+        return Negative(query.text, "unsupported", query.conversation)
+    if held_out_for is not None:
+        return "entry held out for another part"
+    if decision.entry not in project.catalogue.rows:
+        return "entry no longer in the catalogue"
+    return Positive(query.text, decision.entry, query.conversation)
 
 
-def measured_texts(project: Project) -> list[str]:
-    """Texts of all parts that measure: they are kept out of training, wherever else they occur."""
-    texts: list[str] = []
-    for part in (SELECTION, CALIBRATION, TEST):
-        data = evaluation_set(project, part)
-        texts += [positive.text for positive in data.positives]
-        texts += [negative.text for negative in data.negatives]
-    return texts
-
-
-def training_data(workspace: Workspace, project: Project, pairs: Sequence[Pair]) -> TrainingData:
+def training_data(workspace: Workspace, project: Project, pairs: Iterable[Pair]) -> TrainingData:
     """Everything of the training part, without held-out entries and without texts that are measured.
 
     Raises UserError if a conversation or a noise source is in two parts.
     """
     check_split(project.split)
-    forbidden = measured_texts(project)
+    measured = {part: evaluation_set(project, part) for part in MEASURING}
+    conversations = _training_conversations(project)
+    noise = [sentence for sentence in project.noise if project.split.noise.get(sentence.source) == TRAIN]
+    _refuse_leaks(project.split, measured, conversations, {sentence.source for sentence in noise})
     catalogue = project.measured_catalogue
+    held_out = [entry for entry in project.catalogue if entry.id in project.split.held_out]
+    forbidden = _texts(measured.values()) + [question for entry in held_out for question in entry.questions]
     labels = [
-        Example(pair.text, catalogue.rows[pair.entry], pair.weight, any(c.startswith("human:") for c in pair.claims))
+        Example(
+            text=pair.text,
+            row=catalogue.rows[pair.entry],
+            weight=pair.weight,
+            trusted=any(source.startswith(HUMAN) for source in pair.claims),
+        )
         for pair in pairs
-        if pair.label == 1 and pair.entry in catalogue.rows and project.split.conversations.get(pair.group) == TRAIN
+        if pair.label == 1 and pair.entry in catalogue.rows and pair.group in conversations
     ]
-    noise = [n.text for n in project.noise if project.split.noise.get(n.source) == TRAIN]
+    dialogues = without_leaks(_dialogues(workspace, conversations), lambda turn: turn[0], forbidden)
     return TrainingData(
         catalogue,
-        tuple(without_leaks(labels, lambda e: e.text, forbidden)),
-        tuple(without_leaks(_dialogues(workspace, project.split), lambda d: d[0], forbidden)),
-        tuple(without_leaks(noise, str, forbidden)),
+        labels=tuple(without_leaks(labels, lambda example: example.text, forbidden)),
+        dialogues=tuple(without_leaks(dialogues, lambda turn: turn[1], (entry.answer for entry in held_out))),
+        noise=tuple(without_leaks((sentence.text for sentence in noise), str, forbidden)),
     )
 
 
-def _dialogues(workspace: Workspace, split: Split) -> list[tuple[str, str]]:
+def _training_conversations(project: Project) -> set[str]:
+    """Conversations to train on. One that got a label of a held-out entry only after the split is left out."""
+    decisions, held_out = project.decisions, project.split.held_out
+    touched = {q.conversation for q in project.queries if q.id in decisions and decisions[q.id].entry in held_out}
+    return {name for name, part in project.split.conversations.items() if part == TRAIN} - touched
+
+
+def _texts(measured: Iterable[EvaluationSet]) -> list[str]:
+    positives = [positive.text for data in measured for positive in data.positives]
+    return positives + [negative.text for data in measured for negative in data.negatives]
+
+
+def _refuse_leaks(
+    split: Split, measured: Mapping[str, EvaluationSet], conversations: set[str], noise_sources: set[str]
+) -> None:
+    """The last gate: looks at what is really used, however it was chosen."""
+    asked: dict[str, set[str]] = {TRAIN: conversations}
+    chatter: dict[str, set[str]] = {TRAIN: noise_sources}
+    for part, data in measured.items():
+        asked[part] = {positive.group for positive in data.positives}
+        asked[part] |= {negative.group for negative in data.negatives if negative.stratum != "chatter"}
+        # Small talk with an agent counts as chatter too; its group is a conversation, not a noise source.
+        chatter[part] = {negative.group for negative in data.negatives if negative.stratum == "chatter"}
+        chatter[part] -= split.conversations.keys()
+    check(asked, "conversation")
+    check(chatter, "noise source")
+
+
+def _dialogues(workspace: Workspace, conversations: set[str]) -> list[tuple[str, str]]:
     """Customer's turns with the reply that followed, where both say something; stock replies left out."""
     found = [
         (turn.customer, turn.agent)
         for conversation in workspace.conversations()
-        if split.conversations.get(conversation.id) == TRAIN
+        if conversation.id in conversations
         for turn in conversation.turns
         if min(len(normalise(turn.customer)), len(normalise(turn.agent))) >= LEAST_CHARACTERS
     ]

@@ -1,24 +1,44 @@
-"""Hand labels of files, their entries as ids of the project's catalogue."""
+"""Hand labels as queries and claims of a project."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from faqtune.config import CatalogueConfig
+from faqtune import claims as claim_store
 from faqtune.ingest import GoldLabel, read_catalogue, read_gold
-from faqtune.records import Catalogue
+from faqtune.label import query_id
+from faqtune.records import HUMAN, Catalogue, Claim, Query
 from faqtune.workspace import Workspace
+
+BY_GOLD = f"{HUMAN}gold"
 
 
 def gold_labels(
     workspace: Workspace, files: Sequence[Path], catalogue: Catalogue, id_catalogue: Path | None = None
 ) -> list[GoldLabel]:
-    """Read hand labels; their entry ids are those of `id_catalogue` (default: the one of faqtune.toml, if any).
+    """The labels of the files, their entries as ids of `catalogue`.
 
-    That file is read with guessed columns: the project's own settings are about another file.
+    `id_catalogue` is the file that the labels' ids come from; unset: the one that faqtune.toml names,
+    if any. Raises UserError as `read_gold` does.
     """
-    named = workspace.config().gold.catalogue
-    path = id_catalogue or (workspace.resolve(named) if named else None)
-    ids = read_catalogue([path], CatalogueConfig(skip_empty=True))[0] if path else None
-    return read_gold(files, catalogue, workspace.conversations(), ids)[0] if files else []
+    if not files:
+        return []
+    config = workspace.config()
+    if id_catalogue is None and config.gold.catalogue:
+        id_catalogue = workspace.resolve(config.gold.catalogue)
+    ids = read_catalogue([id_catalogue], config.catalogue)[0] if id_catalogue else None
+    return read_gold(files, catalogue, workspace.conversations(), ids)[0]
+
+
+def gold_query(label: GoldLabel) -> Query:
+    """The query that a label is about."""
+    turns = tuple(range(max(0, label.turn - label.context_turns), label.turn + 1))
+    return Query(query_id(label.conversation, turns), label.query_text, label.conversation, turns)
+
+
+def remember_gold(workspace: Workspace, labels: Sequence[GoldLabel]) -> None:
+    """Append the labels that are not yet the last word of their file as claims of people."""
+    last = {c.query: (c.entry, c.reason) for c in claim_store.read(workspace.claims_path) if c.by == BY_GOLD}
+    claims = [Claim(gold_query(g).id, g.entry, BY_GOLD, 1.0, reason=g.reason) for g in labels]
+    claim_store.append(workspace.claims_path, [c for c in claims if last.get(c.query) != (c.entry, c.reason)])

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from faqtune.config import Config
 from faqtune.errors import UserError
-from faqtune.ingest import IngestReport, read_catalogue, read_conversations, read_noise
+from faqtune.ingest import FileReport, IngestReport, Remark, read_catalogue, read_conversations, read_noise
 from faqtune.progress import Reporter, Silent
 from faqtune.records import Conversation
-from faqtune.workspace import Workspace, digest, is_current, mark_current, write_jsonl
+from faqtune.workspace import Workspace, digest, is_current, mark_current, read_json, write_json, write_jsonl
 
-EVERY_CONVERSATIONS = 1000
+STEP = "ingest"
+SAID_EVERY_CONVERSATIONS = 10_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Ingested:
-    """Counts, and one report per kind of input; `skipped` if nothing had changed."""
+    """Counts, and one report per kind of input (`catalogue`, `conversations`, `noise`).
+
+    `turns` are those with a customer's text. `skipped`: nothing had changed, all this is what was said then.
+    """
 
     skipped: bool
     entries: int
@@ -37,54 +43,84 @@ def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporte
     reporter = reporter or Silent()
     config = workspace.config()
     inputs = _inputs(workspace, config)
-    outputs = [workspace.catalogue_path, workspace.conversations_path, workspace.noise_path]
-    if not force and is_current(workspace, "ingest", inputs, outputs):
-        return _counted(workspace, {}, skipped=True)
-    catalogue, catalogue_report = read_catalogue(_paths(workspace, config.catalogue.files), config.catalogue)
-    noise, noise_report = read_noise(_paths(workspace, config.noise.files), config.noise)
-    conversations, report = read_conversations(_paths(workspace, config.conversations.files), config.conversations)
-
-    def counted() -> object:
-        number = 0
-        for number, conversation in enumerate(conversations, start=1):
-            if number % EVERY_CONVERSATIONS == 0:
-                reporter.say(f"{number} conversations read")
-            yield conversation
-
-    write_jsonl(workspace.conversations_path, counted())
+    written = [workspace.catalogue_path, workspace.conversations_path, workspace.noise_path]
+    outputs = [*written, _summary_path(workspace)]
+    if not force and is_current(workspace, STEP, inputs, outputs):
+        return replace(_read(workspace), skipped=True)
+    files = {kind: _paths(workspace, kind, getattr(config, kind).files) for kind in KINDS}
+    catalogue, catalogue_report = read_catalogue(files["catalogue"], config.catalogue)
+    noise, noise_report = read_noise(files["noise"], config.noise) if files["noise"] else ([], IngestReport())
+    conversations: Iterable[Conversation] = ()
+    report = IngestReport()
+    if files["conversations"]:
+        conversations, report = read_conversations(files["conversations"], config.conversations)
+    counter = _Counter(reporter)
+    write_jsonl(workspace.conversations_path, counter.counted(conversations))
     write_jsonl(workspace.catalogue_path, catalogue)
     write_jsonl(workspace.noise_path, noise)
-    mark_current(workspace, "ingest", inputs, outputs)
-    reports = {"catalogue": catalogue_report, "conversations": report, "noise": noise_report}
-    return _counted(workspace, reports, skipped=False)
+    result = Ingested(
+        skipped=False,
+        entries=len(catalogue),
+        questions=len(catalogue.questions),
+        conversations=counter.conversations,
+        turns=counter.turns,
+        noise=len(noise),
+        reports={"catalogue": catalogue_report, "conversations": report, "noise": noise_report},
+    )
+    write_json(_summary_path(workspace), result)
+    mark_current(workspace, STEP, inputs, outputs)
+    return result
 
 
-def _paths(workspace: Workspace, names: list[str]) -> list[Path]:
-    paths = [workspace.resolve(name) for name in names]
-    for name, path in zip(names, paths, strict=True):
-        if not path.exists():
-            raise UserError(f"{name}: there is no such file or folder", "mend `files` in faqtune.toml")
-    return paths
+KINDS = ("catalogue", "conversations", "noise")
 
 
 def _inputs(workspace: Workspace, config: Config) -> str:
     if not config.catalogue.files:
         raise UserError("faqtune.toml names no catalogue file", "run `faqtune init FAQ.xlsx LOGS… --noise CHATTER…`")
-    files = [*config.catalogue.files, *config.conversations.files, *config.noise.files]
-    settings = [section.model_dump_json() for section in (config.catalogue, config.conversations, config.noise)]
-    return digest(*settings, *_paths(workspace, files))
+    sections = [getattr(config, kind) for kind in KINDS]
+    paths = [path for kind, section in zip(KINDS, sections, strict=True) for path in _paths(workspace, kind, section.files)]
+    return digest(*(section.model_dump_json() for section in sections), *paths)
 
 
-def _counted(workspace: Workspace, reports: dict[str, IngestReport], *, skipped: bool) -> Ingested:
-    catalogue = workspace.catalogue()
-    conversations = turns = 0
-    for conversation in workspace.conversations():
-        conversations += 1
-        turns += _with_customer(conversation)
-    return Ingested(
-        skipped, len(catalogue), len(catalogue.questions), conversations, turns, len(workspace.noise()), reports
+def _paths(workspace: Workspace, kind: str, names: list[str]) -> list[Path]:
+    paths = [workspace.resolve(name) for name in names]
+    for name, path in zip(names, paths, strict=True):
+        if not path.exists():
+            raise UserError(f"{name}: there is no such file or folder", f"mend {kind}.files in faqtune.toml")
+    return paths
+
+
+@dataclass(slots=True)
+class _Counter:
+    """Counts conversations on their way to the disk, so that they are read only once."""
+
+    reporter: Reporter
+    conversations: int = 0
+    turns: int = 0
+
+    def counted(self, conversations: Iterable[Conversation]) -> Iterator[Conversation]:
+        for conversation in conversations:
+            self.conversations += 1
+            self.turns += sum(1 for turn in conversation.turns if turn.customer)
+            if self.conversations % SAID_EVERY_CONVERSATIONS == 0:
+                self.reporter.say(f"    {self.conversations} conversations read")
+            yield conversation
+
+
+def _summary_path(workspace: Workspace) -> Path:
+    return workspace.root / "ingested.json"
+
+
+def _read(workspace: Workspace) -> Ingested:
+    """What the last reading said."""
+    data = read_json(_summary_path(workspace), "faqtune ingest")
+    return Ingested(**{**data, "reports": {kind: _report(report) for kind, report in data["reports"].items()}})
+
+
+def _report(data: dict[str, Any]) -> IngestReport:
+    return IngestReport(
+        {name: FileReport(**file) for name, file in data["files"].items()},
+        [Remark(**remark) for remark in data["skipped"]],
+        [Remark(**remark) for remark in data["notes"]],
     )
-
-
-def _with_customer(conversation: Conversation) -> int:
-    return sum(1 for turn in conversation.turns if turn.customer)

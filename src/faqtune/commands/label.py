@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from faqtune import claims as claim_store
-from faqtune.commands.gold import gold_labels
-from faqtune.commands.models import ReportingEncoder, load_model
+from faqtune.commands.gold import gold_labels, gold_query, remember_gold
+from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.errors import UserError
 from faqtune.ingest import GoldLabel
-from faqtune.label import BY, Bin, Labelling, exchanges, label, query_id
-
+from faqtune.label import BY, Bin, Labelling, exchanges, label
 from faqtune.progress import Reporter, Silent
-from faqtune.records import Catalogue, Claim, Query
+from faqtune.records import Catalogue
 from faqtune.workspace import Workspace, digest, is_current, mark_current, read_json, write_json, write_jsonl
 
-BY_GOLD = "human:gold"
+BY_RULES, BY_PEOPLE = "label", "hand labels"
+"""The two halves of the step: hand labels that change do not set the model to work."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Precision:
     """Labels of the rules on turns that people labelled too: how many, and how many say the same."""
 
@@ -27,7 +29,7 @@ class Precision:
     right: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Labelled:
     """What the rules labelled. `coverage` counts labels per entry; `without` lists entries that got none."""
 
@@ -53,58 +55,71 @@ def label_queries(
     """
     reporter = reporter or Silent()
     config = workspace.config()
-    name = model or config.model.base
+    name = resolved_name(workspace, model or config.model.base)
     gold_files = [workspace.resolve(file) for file in config.gold.files]
-    inputs = digest(
-        config.label.model_dump_json(), config.gold.model_dump_json(), config.model.model_dump_json(), name,
-        workspace.catalogue_path, workspace.conversations_path, *gold_files,
-    )  # fmt: skip
-    outputs = [workspace.queries_path, workspace.root / "labels.json"]
-    if not force and is_current(workspace, "label", inputs, outputs):
-        return _read(workspace)
+    outputs = [workspace.queries_path, _summary_path(workspace)]
+    by_rules, by_people = _inputs(workspace, name, gold_files)
+    rules_stand = (
+        not force and workspace.claims_path.exists() and is_current(workspace, BY_RULES, by_rules, outputs)
+    )
+    if rules_stand and is_current(workspace, BY_PEOPLE, by_people, outputs):
+        return replace(_read(workspace), skipped=True)
     catalogue = workspace.catalogue()
-    found = list(exchanges(workspace.conversations(), config.label.max_prefix_turns))
-    if not found:
-        raise UserError("there is no conversation with a customer's text and a reply", "add logs with `faqtune init`")
     gold = gold_labels(workspace, gold_files, catalogue)
-    encoder = ReportingEncoder(load_model(workspace, name, reporter), reporter, name)
-    labelling = label(catalogue, found, encoder, config.label)
-    gold_queries = {query.id: query for query in map(_gold_query, gold)}
-    queries = {query.id: query for query in labelling.queries} | gold_queries
+    labelling = _kept(workspace) if rules_stand else _labelling(workspace, catalogue, name, reporter)
+    queries = {query.id: query for query in (*labelling.queries, *map(gold_query, gold))}
     write_jsonl(workspace.queries_path, queries.values())
-    claim_store.replace(workspace.claims_path, BY, labelling.claims)
-    _add_gold(workspace, gold)
+    if not rules_stand:
+        claim_store.replace(workspace.claims_path, BY, labelling.claims)
+    remember_gold(workspace, gold)
     result = _result(catalogue, labelling, gold)
-    write_json(workspace.root / "labels.json", result)
-    mark_current(workspace, "label", inputs, outputs)
+    write_json(_summary_path(workspace), result)
+    mark_current(workspace, BY_RULES, by_rules, outputs)
+    mark_current(workspace, BY_PEOPLE, by_people, outputs)
     return result
 
 
-def _gold_query(label: GoldLabel) -> Query:
-    turns = tuple(range(max(0, label.turn - label.context_turns), label.turn + 1))
-    return Query(query_id(label.conversation, turns), label.query_text, label.conversation, turns)
+def _summary_path(workspace: Workspace) -> Path:
+    return workspace.root / "labels.json"
 
 
-def _add_gold(workspace: Workspace, gold: list[GoldLabel]) -> None:
-    """Append the hand labels that are not yet the last word of their file."""
-    last = {c.query: (c.entry, c.reason) for c in claim_store.read(workspace.claims_path) if c.by == BY_GOLD}
-    new = [
-        Claim(_gold_query(label).id, label.entry, BY_GOLD, 1.0, reason=label.reason)
-        for label in gold
-        if last.get(_gold_query(label).id) != (label.entry, label.reason)
-    ]
-    claim_store.append(workspace.claims_path, new)
+def _inputs(workspace: Workspace, name: str, gold_files: Sequence[Path]) -> tuple[str, str]:
+    """Digests of what the rules' labels depend on, and the hand labels."""
+    config = workspace.config()
+    data = digest(workspace.catalogue_path, workspace.conversations_path)
+    by_rules = digest(
+        config.label.model_dump_json(), config.model.model_dump_json(), name, model_digest(workspace, name), data
+    )
+    ids_from = [workspace.resolve(config.gold.catalogue)] if config.gold.catalogue else []
+    return by_rules, digest(data, config.gold.model_dump_json(), *gold_files, *ids_from)
 
 
-def _result(catalogue: Catalogue, labelling: Labelling, gold: list[GoldLabel]) -> Labelled:
-    coverage = Counter(claim.entry for claim in labelling.claims if claim.entry)
+def _labelling(workspace: Workspace, catalogue: Catalogue, name: str, reporter: Reporter) -> Labelling:
+    settings = workspace.config().label
+    found = list(exchanges(workspace.conversations(), settings.max_prefix_turns))
+    if not found:
+        raise UserError(
+            "there is no conversation with a customer's text and a reply",
+            "name chat logs under [conversations] in faqtune.toml, then run `faqtune ingest`",
+        )
+    encoder = ReportingEncoder(load_model(workspace, name, reporter), reporter, name)
+    return label(catalogue, found, encoder, settings)
+
+
+def _kept(workspace: Workspace) -> Labelling:
+    """What the rules labelled the last time."""
+    claims = tuple(claim for claim in claim_store.read(workspace.claims_path) if claim.by == BY)
+    about = {claim.query for claim in claims}
+    queries = tuple(query for query in workspace.queries() if query.id in about)
+    last = _read(workspace)
+    return Labelling(queries, claims, last.threshold_cosine, last.exchanges, tuple(last.bins))
+
+
+def _result(catalogue: Catalogue, labelling: Labelling, gold: Sequence[GoldLabel]) -> Labelled:
+    coverage = Counter(claim.entry for claim in labelling.claims)
     said = {(label.conversation, label.turn): label.entry for label in gold}
-    queries = {query.id: query for query in labelling.queries}
-    compared = [
-        said[place] == claim.entry
-        for claim in labelling.claims
-        if (place := (queries[claim.query].conversation, queries[claim.query].turns[-1])) in said
-    ]
+    place = {query.id: (query.conversation, query.turns[-1]) for query in labelling.queries}
+    compared = [said[place[c.query]] == c.entry for c in labelling.claims if place[c.query] in said]
     confidences = [claim.confidence for claim in labelling.claims]
     return Labelled(
         skipped=False,
@@ -121,7 +136,8 @@ def _result(catalogue: Catalogue, labelling: Labelling, gold: list[GoldLabel]) -
 
 
 def _read(workspace: Workspace) -> Labelled:
-    data = read_json(workspace.root / "labels.json", "faqtune label")
-    data["precision"] = Precision(**data["precision"])
-    data["bins"] = [Bin(**row) for row in data["bins"]]
-    return Labelled(**{**data, "skipped": True})
+    """What the last labelling said."""
+    data = read_json(_summary_path(workspace), "faqtune label")
+    return Labelled(
+        **{**data, "precision": Precision(**data["precision"]), "bins": [Bin(**row) for row in data["bins"]]}
+    )

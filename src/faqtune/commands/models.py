@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faqtune.encoder import Vectors
+from faqtune.errors import UserError
 from faqtune.progress import Reporter
-from faqtune.runs import all_runs, find_run
-from faqtune.workspace import Workspace
+from faqtune.runs import DONE, all_runs, find_run
+from faqtune.workspace import Workspace, digest
 
 if TYPE_CHECKING:
     from faqtune.model import TextModel
+
+TUNED = "tuned"
+"""How users call the newest finished run."""
+
+SAMPLES, SAMPLE_BYTES = 64, 4096
+
+
+def resolved_name(workspace: Workspace, name: str) -> str:
+    """The name of the newest run for `tuned`, any other name as it is. Raises UserError if no run has finished."""
+    return find_run(workspace).name if name == TUNED else name
+
+
+def model_place(workspace: Workspace, name: str) -> str:
+    """What `faqtune.model.load` finds a model by: the folder of a run or of the project, else the name as it is.
+
+    Raises UserError for a run that has not finished.
+    """
+    name = resolved_name(workspace, name)
+    run = next((run for run in all_runs(workspace) if run.name == name), None)
+    if run is not None:
+        if run.status != DONE:
+            raise UserError(f"the run {name} has not finished", "run `faqtune train` to go on, or name another model")
+        return str(run.model_path)
+    folder = workspace.resolve(name)
+    return str(folder) if folder.is_dir() else name
 
 
 def load_model(workspace: Workspace, name: str, reporter: Reporter) -> TextModel:
@@ -19,14 +47,32 @@ def load_model(workspace: Workspace, name: str, reporter: Reporter) -> TextModel
     from faqtune.model import load
 
     config = workspace.config().model
-    if name == "tuned":
-        name = str(find_run(workspace).model_path)
-    elif any(run.name == name for run in all_runs(workspace)):
-        name = str(find_run(workspace, name).model_path)
-    elif workspace.resolve(name).is_dir():
-        name = str(workspace.resolve(name))
-    reporter.say(f"loading the model {name}")
-    return load(name, max_length_tokens=config.max_length_tokens, prompt=config.prompt)
+    place = model_place(workspace, name)
+    reporter.say(f"loading the model {place}")
+    return load(place, max_length_tokens=config.max_length_tokens, prompt=config.prompt)
+
+
+def model_digest(workspace: Workspace, name: str) -> str:
+    """Changes when the model behind a name does; of `builtin` and of hub names only the name counts.
+
+    Evenly spread samples of each file stand for gigabytes of weights: training moves numbers everywhere.
+    """
+    place = model_place(workspace, name)
+    folder = Path(place)
+    if not folder.is_dir():
+        return digest(place)
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return digest(*(f"{file.relative_to(folder).as_posix()} {_sample(file)}" for file in files))
+
+
+def _sample(file: Path) -> str:
+    size = file.stat().st_size
+    sample = hashlib.sha256(str(size).encode())
+    with file.open("rb") as handle:
+        for place in range(0, size, max(SAMPLE_BYTES, size // SAMPLES)):
+            handle.seek(place)
+            sample.update(handle.read(SAMPLE_BYTES))
+    return sample.hexdigest()
 
 
 class ReportingEncoder:

@@ -4,31 +4,43 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from rich.cells import cell_len
+
+UNCHANGED = "Nothing has changed; use --force to do it again."
 
 
 def emit_json(result: Any) -> None:
-    """One JSON object on one line."""
-    sys.stdout.write(json.dumps(plain(result), ensure_ascii=False) + "\n")
+    """One JSON object on one line, in UTF-8 whatever the locale; half a surrogate pair as its escape."""
+    text = json.dumps(plain(result), ensure_ascii=False, allow_nan=False)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def emit(*lines: str) -> None:
-    sys.stdout.write("".join(line + "\n" for line in lines))
+    """Lines for people, at once."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
 
 
 def plain(value: Any) -> Any:
-    """Records as what JSON knows.
+    """Records as what JSON knows; a number that JSON does not know (NaN) is None.
 
-    >>> plain({"where": Path("a"), "pairs": ((1, 2),)})
-    {'where': 'a', 'pairs': [[1, 2]]}
+    >>> plain({"where": Path("a"), "pairs": ((1, float("nan")),)})
+    {'where': 'a', 'pairs': [[1, None]]}
     """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     if isinstance(value, BaseModel):
-        return value.model_dump()
+        return plain(value.model_dump())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -40,18 +52,26 @@ def plain(value: Any) -> Any:
     return value
 
 
-def table(header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> list[str]:
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
     """Left-aligned columns, wide characters counted as two.
 
     >>> table(("part", "n"), [("训练", 10), ("test", 2)])
     ['part  n', '训练  10', 'test  2']
     """
-    cells = [tuple(map(str, row)) for row in (header, *rows)]
-    widths = [max(_width(row[column]) for row in cells) for column in range(len(header))]
-    return ["  ".join(cell + " " * (w - _width(cell)) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+    lines = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(map(_padded, line, widths)).rstrip() for line in lines]
 
 
-def _width(text: str) -> int:
-    from rich.cells import cell_len
+def _padded(cell: str, width: int) -> str:
+    return cell + " " * (width - cell_len(cell))
 
-    return cell_len(text)
+
+def next_step(command: str, project: Path, rest: str = "") -> str:
+    """The command to go on with, as it can be pasted into a shell.
+
+    >>> next_step("label", Path("my shop")), next_step("label", Path())
+    ("Next: faqtune label --project 'my shop'", 'Next: faqtune label')
+    """
+    where = "" if project == Path() else f" --project {shlex.quote(str(project))}"
+    return f"Next: faqtune {command}{where}{rest}"

@@ -9,50 +9,69 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 SECONDS_BETWEEN_LINES = 10.0
+"""In a pipe; work that takes less than this says nothing of its progress."""
 
 
 class ConsoleReporter:
-    """A `faqtune.progress.Reporter` for people."""
+    """A `faqtune.progress.Reporter` for people, for use in a `with` block: a live bar must not outlive its work."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-        self._console = Console(stderr=True, highlight=False)
-        self._progress: Progress | None = None
-        self._task: TaskID | None = None
-        self._next_line = 0.0
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._live = sys.stderr.isatty() and not self._console.is_dumb_terminal
+        self._bar: tuple[Progress, TaskID] | None = None
+        self._next_line: float | None = None
+        self._has_lines = False
+
+    def __enter__(self) -> ConsoleReporter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
 
     def say(self, text: str) -> None:
-        if self._progress is not None:
-            self._progress.console.print(text, markup=False)
-        elif self._live:
-            self._console.print(text, markup=False)
+        if self._live:
+            self._console.print(text)
         else:
             # No wrapping in a pipe: a log has one event per line.
-            sys.stderr.write(text + "\n")
+            sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
 
     def advance(self, what: str, done: int, total: int) -> None:
         if self._live:
             self._draw(what, done, total)
-        elif done == total or time.monotonic() >= self._next_line:
-            self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+        else:
+            self._tell(what, done, total)
+
+    def _tell(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if self._next_line is None:
+            self._next_line = now + SECONDS_BETWEEN_LINES
+        is_over = done >= total
+        if now >= self._next_line or (is_over and self._has_lines):
             self.say(f"    {what}: {done} of {total}")
+            self._next_line, self._has_lines = now + SECONDS_BETWEEN_LINES, True
+        if is_over:
+            self._next_line, self._has_lines = None, False
 
     def _draw(self, what: str, done: int, total: int) -> None:
-        if self._progress is None:
-            self._progress = Progress(
-                TextColumn("    {task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                console=self._console, transient=True,
-            )  # fmt: skip
-            self._progress.start()
-            self._task = self._progress.add_task(what, total=total)
-        assert self._task is not None
-        self._progress.update(self._task, description=what, completed=done, total=total)
+        if self._bar is None:
+            progress = Progress(
+                TextColumn("    {task.description}", markup=False),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=self._console,
+                transient=True,
+            )
+            progress.start()
+            self._bar = progress, progress.add_task(what, total=total)
+        progress, task = self._bar
+        progress.update(task, description=what, completed=done, total=total)
         if done >= total:
-            self.close()
+            self._close()
 
-    def close(self) -> None:
-        """Take the live bar off the terminal; nothing to do in a pipe."""
-        if self._progress is not None:
-            self._progress.stop()
-            self._progress = self._task = None
+    def _close(self) -> None:
+        """Take the live bar off the terminal, and give the cursor back."""
+        if self._bar is not None:
+            self._bar[0].stop()
+            self._bar = None

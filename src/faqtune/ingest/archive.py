@@ -152,7 +152,7 @@ def _scan_sheet(archive: zipfile.ZipFile, part: str, source: Source, name: str) 
             last_row = max([last_row, *(int(digits) for _, digits in cells)])
             columns.update(letters for letters, _ in cells)
             for letters, digits, shown in _ERROR.findall(window):
-                faults[int(digits) - 1, _column(letters)] = shown.decode("utf-8", "replace")
+                faults[int(digits) - 1, _column(letters)] = f"a formula error ({shown.decode('utf-8', 'replace')})"
             for letters, digits in _NO_VALUE.findall(window):
                 faults[int(digits) - 1, _column(letters)] = "a formula without a stored value"
     _check_area(source, name, last_row, max(map(_column, columns), default=0) + 1)

@@ -30,6 +30,8 @@ def read_catalogue(paths: Sequence[Path], config: CatalogueConfig) -> tuple[Cata
     answer column (naming the headers seen), entries without an answer (unless
     `config.skip_empty`), formula errors, missing or repeated ids, and no entry at all.
     """
+    if not paths:
+        raise UserError("no catalogue file is named", "name it in [catalogue] of faqtune.toml, or on the command line")
     report = IngestReport()
     drafts: list[Draft] = []
     for source in expand(paths):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -39,6 +40,9 @@ FAMILIES = {
 }
 """Forms that hold the same things. A form can become another of its family; conversations can also
 become noise (what the customers say)."""
+
+_NUMBERED = re.compile(r".+#\d+")
+"""Ids and sources that only say "file#index"; a new form counts anew."""
 
 Record = Entry | Conversation | Noise | Pair | FlagRow
 R = TypeVar("R", bound=Record)
@@ -115,7 +119,7 @@ def _form_for(target: Path, family: str) -> str:
 def _read(origin: Source, from_form: str, to_form: str, lost: Counter[str]) -> Iterator[Record]:
     if to_form in FAMILIES["catalogue"]:
         catalogue, report = read_catalogue([origin.path], CatalogueConfig())
-        lost.update(report.files[origin.name].skipped)
+        lost.update({why: n for why, n in report.files[origin.name].skipped.items() if why != "empty row"})
         return iter(catalogue)
     if to_form in FAMILIES["conversations"]:
         return _conversations(origin, from_form)
@@ -170,10 +174,10 @@ def _left_behind(record: Record, to_form: str) -> Iterator[str]:
             yield from ["category"] * bool(record.category)
             yield from ["id"] * (record.id != content_id(normalise(record.questions[0])))
         case Conversation() if to_form == "output":
-            yield from ["session id"] * (record.id != record.source)
+            yield from ["session id"] * (not _NUMBERED.fullmatch(record.id))
             yield from ["time"] * any(turn.time for turn in record.turns)
         case Noise() if to_form == "daily":
-            yield from ["name of the source"] * ("#" not in record.source)
+            yield from ["name of the source"] * (not _NUMBERED.fullmatch(record.source))
         case Pair() if to_form in ("triples", "flagembedding"):
             yield from ["weight"] * (record.weight != 1.0)
             yield from ["entry"] * bool(record.entry)

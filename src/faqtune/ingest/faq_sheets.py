@@ -181,18 +181,17 @@ def _questions(table: _Table, number: int, cell: Cell) -> list[str]:
 def _trouble(table: _Table, number: int, cells: Sequence[Cell], asked: Mapping[int, str], answer: str) -> str:
     """What keeps a row from being an entry; "" if nothing does."""
     faults = {
-        column: table.sheet.faults.get((number - 1, column)) or cell_text(cells[column])
+        column: table.sheet.faults.get((number - 1, column)) or f"a formula error ({cell_text(cells[column])})"
         for column in (*table.header.questions, table.header.answer)
         if column < len(cells) and ((number - 1, column) in table.sheet.faults or _is_error(cells[column]))
     }
     if not answer:
-        fault = faults.get(table.header.answer)
-        return f"the answer is a formula error ({fault})" if fault else "no answer"
+        return f"the answer is {faults[table.header.answer]}" if table.header.answer in faults else "no answer"
     broken = [fault for column, fault in faults.items() if column in table.header.questions]
     if not asked:
-        return f"the question is a formula error ({broken[0]})" if broken else "no question"
-    if broken:
-        table.skip("a formula error in a further question column", number, broken[0])
+        return f"the question is {broken[0]}" if broken else "no question"
+    for fault in broken:
+        table.skip("one of several question cells", number, fault)
     return ""
 
 

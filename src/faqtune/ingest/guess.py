@@ -150,7 +150,7 @@ def _look_at_other(source: Source, form: Form) -> Guess:
         return Guess(source.path, "unknown", form, remarks=("training pairs: `faqtune convert` reads them",))
     raise UserError(
         f"{source.name}: neither questions with answers nor conversations nor sentences are recognised in it",
-        "see docs/formats for the forms that faqtune reads",
+        "see docs/formats.md for the forms that faqtune reads",
     )
 
 

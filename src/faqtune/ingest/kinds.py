@@ -50,10 +50,8 @@ def expand(paths: Sequence[Path]) -> list[Source]:
 
     A file of a folder is named by its path inside the folder, any other by its own name (with as
     many parents as make it unique), so that ids survive a move of the data.
-    Raises UserError for a missing path, an empty folder, or no paths at all.
+    Raises UserError for a missing path or an empty folder.
     """
-    if not paths:
-        raise UserError("no input files are named", "name them in faqtune.toml, or on the command line")
     found: dict[Path, str] = {}
     for path in paths:
         if path.is_dir():

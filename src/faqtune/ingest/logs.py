@@ -39,7 +39,7 @@ def read_conversations(
     are put in order in a temporary database on disk. The same conversation is read once.
 
     Raises UserError (some while iterating) for files that cannot be read, columns or roles that
-    cannot be told, and if there is no conversation at all.
+    cannot be told, and if there is no conversation in any of them.
     """
     report = IngestReport()
     return _conversations(expand(paths), config, report), report
@@ -63,7 +63,7 @@ def _conversations(
                 report.count(source.name, "conversations")
                 report.count(source.name, "turns", len(turns))
                 yield Conversation(conversation, turns, numbered)
-    if not report.totals().get("conversations"):
+    if sources and not report.totals().get("conversations"):
         names = ", ".join(source.name for source in sources)
         raise UserError(f"{names}: no conversation with any text", "check that these are the right files")
 

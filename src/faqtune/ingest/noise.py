@@ -41,7 +41,7 @@ def read_noise(paths: Sequence[Path], config: NoiseConfig) -> tuple[list[Noise],
     list of texts, a spreadsheet or CSV with a text column. `Noise.source` is what a split must
     not tear apart: the source named in the file, else "file#conversation" or "file#row".
 
-    Raises UserError for files that cannot be read, or if there is no sentence at all.
+    Raises UserError for files that cannot be read, or if there is no sentence in any of them.
     """
     report = IngestReport()
     clean = cleaner()
@@ -53,15 +53,14 @@ def read_noise(paths: Sequence[Path], config: NoiseConfig) -> tuple[list[Noise],
             sentence = clean(text)
             if not sentence:
                 report.skip(source.name, "no text", text[:40], row=row)
-            elif sentence in noise:
+            elif normalise(sentence) in noise:
                 report.skip(source.name, "repeated sentence", sentence[:40], row=row)
             else:
                 noise[normalise(sentence)] = Noise(sentence, group or f"{source.name}#{row}")
                 report.count(source.name, "sentences")
-    if not noise:
-        raise UserError(
-            f"{', '.join(path.name for path in paths)}: no sentence", "check that these are the right files"
-        )
+    if paths and not noise:
+        names = ", ".join(path.name for path in paths)
+        raise UserError(f"{names}: no sentence", "check that these are the right files")
     return list(noise.values()), report
 
 

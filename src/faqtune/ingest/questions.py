@@ -133,7 +133,9 @@ def _separated(item: str) -> list[str]:
     """Pieces between separators: always after an end mark (？；), else if they look like a list of questions."""
     parts: list[str] = []
     for piece in re.split(rf"(?<={_END_MARK})\s*[;；|｜]+", item):
-        for separators, is_list in ((r"\s*[|｜]+\s*", _is_barred_list), (r"\s*[;；]+\s*", _is_list)):
+        # A bar between digits is part of a value: 50|60Hz.
+        bars = r"\s*(?<!\d)[|｜]+(?!\d)\s*"
+        for separators, is_list in ((bars, _is_barred_list), (r"\s*[;；]+\s*", _is_list)):
             split = [part for part in re.split(separators, piece) if part.strip()]
             if len(split) > 1 and is_list(split):
                 parts.extend(split)
@@ -144,7 +146,7 @@ def _separated(item: str) -> list[str]:
 
 
 def _is_barred_list(pieces: list[str]) -> bool:
-    """Whether pieces between bars are phrases: a bar in 50|60Hz is part of a value."""
+    """Whether pieces between bars are phrases."""
     return all(len(piece.strip()) >= _SHORTEST_PHRASE for piece in pieces) or all(map(asks, pieces))
 
 

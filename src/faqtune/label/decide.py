@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from faqtune.records import Catalogue, Claim, Pair, Query
+from faqtune.records import HUMAN, Catalogue, Claim, Pair, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,16 @@ class Decision:
 
     @property
     def is_human(self) -> bool:
-        return any(source.startswith("human:") for source in self.sources)
+        return any(source.startswith(HUMAN) for source in self.sources)
 
 
 def decide(claims: Iterable[Claim]) -> dict[str, Decision]:
     """Query id to its decision: the latest human wins, then agreement, then confidence.
 
-    Machine sources that say the same are combined as independent: confidence 1 - prod(1 - c).
-    Claims come in the order in which they were made.
+    Claims come in the order in which they were made; of each machine source only the latest counts.
+    Machine sources that say the same are combined as independent: confidence 1 - prod(1 - c). A
+    last tie goes to an entry before none, and to the greater id: labelling anew changes the order
+    of the machines' claims and must not change the decision.
     """
     by_query: dict[str, list[Claim]] = defaultdict(list)
     for claim in claims:
@@ -42,18 +45,23 @@ def _decide_one(query: str, claims: Sequence[Claim]) -> Decision:
         last = human[-1]
         return Decision(query, last.entry, last.confidence, (last.by,), last.reason)
     latest = {claim.by: claim for claim in claims}
-    doubt: dict[str | None, float] = defaultdict(lambda: 1.0)
-    voices: dict[str | None, list[str]] = defaultdict(list)
+    voices: dict[str | None, list[Claim]] = defaultdict(list)
     for claim in latest.values():
-        doubt[claim.entry] *= 1 - claim.confidence
-        voices[claim.entry].append(claim.by)
-    entry = max(voices, key=lambda e: (len(voices[e]), 1 - doubt[e]))
-    reason = next((claim.reason for claim in latest.values() if claim.entry == entry), "")
-    return Decision(query, entry, 1 - doubt[entry], tuple(sorted(voices[entry])), reason)
+        voices[claim.entry].append(claim)
+    confidence = {entry: _combined(said) for entry, said in voices.items()}
+    entry = max(voices, key=lambda e: (len(voices[e]), confidence[e], e is not None, e or ""))
+    said = sorted(voices[entry], key=lambda claim: claim.by)
+    reason = next((claim.reason for claim in said if claim.reason), "")
+    return Decision(query, entry, confidence[entry], tuple(claim.by for claim in said), reason)
+
+
+def _combined(claims: Iterable[Claim]) -> float:
+    # Rounded, so that neither the order of the claims nor 1 - (1 - c) moves it across a threshold.
+    return round(1 - math.prod(1 - claim.confidence for claim in claims), 9)
 
 
 def pairs_of(
-    decisions: dict[str, Decision], queries: Iterable[Query], catalogue: Catalogue
+    decisions: Mapping[str, Decision], queries: Iterable[Query], catalogue: Catalogue
 ) -> tuple[list[Pair], list[Query]]:
     """Positive pairs (query with the first question of its entry), and the queries that were decided to have none.
 
@@ -71,8 +79,13 @@ def pairs_of(
             entry = catalogue.entries[catalogue.rows[decision.entry]]
             pairs.append(
                 Pair(
-                    query.text, entry.questions[0], 1.0, decision.confidence, entry.id, query.conversation,
-                    decision.sources,
+                    text=query.text,
+                    partner=entry.questions[0],
+                    label=1.0,
+                    weight=decision.confidence,
+                    entry=entry.id,
+                    group=query.conversation,
+                    claims=decision.sources,
                 )
-            )  # fmt: skip
+            )
     return pairs, nothing

@@ -13,8 +13,8 @@ from faqtune.label.queries import Exchange
 from faqtune.ranking import Ranking, rank
 from faqtune.records import Catalogue, normalise
 
-DECOYS = (1, 2)
-"""Places of the reply's ranking whose answers stand for "a wrong entry of the same topic"."""
+DECOYS = 2
+"""Answers after the reply's first that stand for "a wrong entry of the same topic"."""
 
 TEXTS_AT_ONCE = 50_000
 """Texts whose vectors are held in memory together (200 MB at 1024 dimensions)."""
@@ -41,7 +41,8 @@ class Evidence:
     @property
     def agrees(self) -> NDArray[np.bool_]:
         """bool (n,): some prefix has the entry among its own best."""
-        return (self.places < self.query_top).any(axis=1)
+        best: NDArray[np.int64] = self.places.min(axis=1)
+        return best < self.query_top
 
 
 def gather(catalogue: Catalogue, found: Sequence[Exchange], encoder: Encoder, query_top: int) -> Evidence:
@@ -53,7 +54,7 @@ def gather(catalogue: Catalogue, found: Sequence[Exchange], encoder: Encoder, qu
     first_row = np.unique(answer_of, return_index=True)[1]
     replies, reply_of = _numbered(exchange.reply for exchange in found)
     of_answers = encoder.encode([catalogue.entries[row].answer for row in first_row])
-    by_reply = _ranked(encoder, replies, of_answers, range(len(answers)), 1 + max(DECOYS))
+    by_reply = _ranked(encoder, replies, of_answers, range(len(answers)), 1 + DECOYS)
     texts, text_of = _numbered(text for exchange in found for _, text in exchange.prefixes)
     best = _ranked(encoder, texts, encoder.encode(catalogue.questions), catalogue.owners, query_top).rows
     # One row more, with no entry in it, stands for the prefixes that an exchange does not have.

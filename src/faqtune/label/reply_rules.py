@@ -7,10 +7,11 @@ everything count for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from faqtune.config import LabelConfig
 from faqtune.encoder import Encoder
@@ -24,7 +25,12 @@ MINIMUM_REPLY_CHARACTERS = 4
 """Shorter replies (可以的, ok) carry nothing."""
 LEAST_PRECISION = 0.4
 """Without a threshold from the user: labels start at the reply cosine where the estimated precision reaches it."""
+LEAST_CONFIDENCE = 0.1
+"""Below, the rules abstain: such a label is worth no one's time."""
 NO_THRESHOLD = 1.01
+LARGEST_TOP_SHARE = 0.25
+"""An entry among the query's best says nothing if most entries are: the best are at most this share of all."""
+QUOTED_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
@@ -41,41 +47,63 @@ class Labelling:
 def label(catalogue: Catalogue, found: Sequence[Exchange], encoder: Encoder, settings: LabelConfig) -> Labelling:
     """Claims of the reply rules, one at most per exchange; `found` are exchanges in the logs' order.
 
-    With `settings.query_top` 0 the query's side is not asked, as in the old workflow: everything
-    from the threshold on is labelled, with the estimated precision of its reply cosine.
-    `why` names the reply that decided, its cosine and its margin.
+    The text that is labelled is the shortest prefix that finds the entry; turns before the last
+    labelled reply belong to that one, so that the prefix starts anew after it. With
+    `settings.query_top` 0 the query's side is not asked, as in the old workflow: everything from
+    the threshold on labels the whole accumulated prefix, with the estimated share of right replies
+    as confidence. `why` names the reply that decided, its cosine and its margin.
     """
-    found = [e for e in found if len(normalise(e.reply)) >= MINIMUM_REPLY_CHARACTERS]
-    answered = Catalogue(tuple(e for e in catalogue if e.answer))
+    found = [exchange for exchange in found if len(normalise(exchange.reply)) >= MINIMUM_REPLY_CHARACTERS]
+    answered = Catalogue(tuple(entry for entry in catalogue if entry.answer))
     if not found or not len(answered):
         return Labelling((), (), NO_THRESHOLD, len(found), ())
-    evidence = gather(answered, found, encoder, settings.query_top or 5)
-    bins, probability = estimate(evidence)
-    confidence = probability * stock_reply_factor([e.reply for e in found], evidence)
+    both_sides = settings.query_top > 0
+    evidence = gather(answered, found, encoder, _query_top(settings, len(answered)))
+    trust = stock_reply_factor([exchange.reply for exchange in found], evidence)
+    bins, probability = estimate(evidence, trust, both_sides=both_sides)
+    confidence = probability * trust
     threshold = settings.reply_threshold if settings.reply_threshold is not None else chosen_threshold(bins)
-    labelled = evidence.similarity >= threshold
-    if settings.query_top:
-        labelled &= evidence.agrees
+    reaches = evidence.similarity >= threshold
+    if both_sides:
+        reaches &= confidence >= LEAST_CONFIDENCE
     queries: list[Query] = []
     claims: list[Claim] = []
-    taken: dict[str, int] = {}
-    for number in np.flatnonzero(labelled):
-        exchange = found[number]
-        # Turns up to a recognised reply belong to its question: after it the prefix starts anew.
-        after = taken.get(exchange.conversation, -1)
-        own = [p for p in exchange.prefixes if p[0] > after] or [exchange.prefixes[0]]
-        wanted = evidence.prefix[number] if settings.query_top else len(own) - 1
-        query = query_of(exchange, *own[min(int(wanted), len(own) - 1)])
-        taken[exchange.conversation] = exchange.turn
+    for number, prefix in _recognised(found, evidence, reaches, both_sides):
+        query = query_of(found[number], *found[number].prefixes[prefix])
+        entry = answered.entries[evidence.entries[number, prefix]]
         queries.append(query)
-        entry = answered.entries[evidence.entry[number]]
-        claims.append(Claim(query.id, entry.id, BY, round(float(confidence[number]), 4), _why(exchange, evidence, number)))
+        claims.append(
+            Claim(query.id, entry.id, BY, round(float(confidence[number]), 4), _why(query.reply, evidence, number))
+        )
     return Labelling(tuple(queries), tuple(claims), float(threshold), len(found), bins)
 
 
-def _why(exchange: Exchange, evidence: Evidence, number: int) -> str:
+def _query_top(settings: LabelConfig, entries: int) -> int:
+    """So many best entries of the query are looked at; where it is not asked, the estimate still needs some."""
+    wanted = settings.query_top or LabelConfig().query_top
+    return max(1, min(wanted, int(LARGEST_TOP_SHARE * entries)))
+
+
+def _recognised(
+    found: Sequence[Exchange], evidence: Evidence, reaches: NDArray[np.bool_], both_sides: bool
+) -> Iterator[tuple[int, int]]:
+    """Number and prefix of each exchange that is labelled."""
+    last_turn: dict[str, int] = {}
+    for number in map(int, np.flatnonzero(reaches)):
+        exchange = found[number]
+        after = last_turn.get(exchange.conversation, -1)
+        own = sum(first_turn > after for first_turn, _ in exchange.prefixes)
+        finding = np.flatnonzero(evidence.places[number, :own] < evidence.query_top)
+        if both_sides and not len(finding):
+            continue
+        last_turn[exchange.conversation] = exchange.turn
+        yield number, int(finding[0]) if both_sides else own - 1
+
+
+def _why(reply: str, evidence: Evidence, number: int) -> str:
+    quoted = reply if len(reply) <= QUOTED_CHARACTERS else f"{reply[: QUOTED_CHARACTERS - 1]}…"
     return (
-        f"reply «{exchange.reply[:80]}» has cosine {evidence.similarity[number]:.3f} with the answer, "
+        f"reply «{quoted}» has cosine {evidence.similarity[number]:.3f} with the answer, "
         f"{evidence.margin[number]:.3f} before the next"
     )
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from faqtune.errors import UserError
-from faqtune.records import Split, normalise
+from faqtune.records import PARTS, TRAIN, Split, normalise
 
 T = TypeVar("T")
 
@@ -30,7 +30,7 @@ def check(parts: Mapping[str, Iterable[str]], what: str) -> None:
         )
 
 
-def without_leaks(items: Sequence[T], text_of: Callable[[T], str], measured: Iterable[str]) -> list[T]:
+def without_leaks(items: Iterable[T], text_of: Callable[[T], str], measured: Iterable[str]) -> list[T]:
     """`items` without those whose text is also measured.
 
     Short questions (有货吗) occur in many conversations; the same text in training and in the
@@ -41,9 +41,13 @@ def without_leaks(items: Sequence[T], text_of: Callable[[T], str], measured: Ite
 
 
 def check_split(split: Split) -> None:
-    """Raises UserError if a conversation or a noise source is on both sides of the split."""
-    for what, parts in (("conversation", split.conversations), ("noise source", split.noise)):
-        by_part: dict[str, list[str]] = defaultdict(list)
+    """Raises UserError if something has a part that does not exist, or an entry is held out for training."""
+    measuring = [part for part in PARTS if part != TRAIN]
+    for what, parts, allowed in (
+        ("conversation", split.conversations, PARTS),
+        ("noise source", split.noise, PARTS),
+        ("held-out entry", split.held_out, measuring),
+    ):
         for name, part in parts.items():
-            by_part[part].append(name)
-        check(by_part, what)
+            if part not in allowed:
+                raise UserError(f"split.json: {what} {name} is in the part “{part}”", "run `faqtune split --force`")

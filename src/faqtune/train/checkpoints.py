@@ -12,6 +12,7 @@ import json
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,8 +128,8 @@ def _load(path: Path) -> Checkpoint:
     )
 
 
-def _arrays(mined: Mined) -> dict[str, NDArray[np.generic]]:
-    """As few bytes as there are: suspects are one bit for each example and entry."""
+def _arrays(mined: Mined) -> dict[str, NDArray[Any]]:
+    """Suspects as one bit for each example and entry: there may be hundreds of millions."""
     return {
         "hard": mined.hard,
         "suspects": np.packbits(mined.suspects, axis=1),
@@ -138,7 +139,7 @@ def _arrays(mined: Mined) -> dict[str, NDArray[np.generic]]:
     }
 
 
-def _mined(arrays: dict[str, NDArray[np.generic]]) -> Mined:
+def _mined(arrays: dict[str, NDArray[Any]]) -> Mined:
     entries = int(arrays["entries"][0])
     suspects = np.unpackbits(arrays["suspects"], axis=1, count=entries).astype(np.bool_)
     return Mined(arrays["hard"], suspects, arrays["noise_best"], arrays["noise_order"])

@@ -12,6 +12,7 @@ from faqtune.train.data import TrainingData
 from faqtune.train.mining import Mined
 
 SOURCES = ("labels", "catalogue", "dialogues")
+"""What is most precious comes first."""
 
 NEAR_SHARE = 10
 """A tenth of the noise counts as near to the catalogue."""
@@ -27,12 +28,16 @@ def queries_per_step(stage: Stage, data: TrainingData) -> dict[str, int]:
 
 
 def steps_of(stage: Stage, data: TrainingData) -> int:
-    """Steps that take every label `epochs` times (every standard question, or else every dialogue, where the
-    stage has no labels), at most `max_steps`. Logs are far larger than what is labelled of them: an epoch of
-    dialogues would decide the length of every training."""
-    sizes, counts = data.sizes(), queries_per_step(stage, data)
-    source = next((source for source in SOURCES if source in counts), None)
-    return min(stage.max_steps, math.ceil(stage.epochs * sizes[source] / counts[source])) if source else 0
+    """Steps that take every label `epochs` times, but at most `max_steps`; 0 if there is nothing to take.
+
+    A stage without labels counts its standard questions, or else its dialogues. Logs are far larger
+    than what is labelled of them: an epoch of dialogues would decide the length of every training.
+    """
+    counts = queries_per_step(stage, data)
+    counted = next((source for source in SOURCES if source in counts), None)
+    if counted is None:
+        return 0
+    return min(stage.max_steps, math.ceil(stage.epochs * data.sizes()[counted] / counts[counted]))
 
 
 def queries_of_step(

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 
 @contextmanager
@@ -25,7 +26,9 @@ def stop_requests() -> Iterator[threading.Event]:
         signal.signal(number, before[number])
 
     # None is a handler that was not set from Python; it cannot be put back.
-    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in (signal.SIGINT, signal.SIGTERM)}
+    before: dict[int, Any] = {
+        number: signal.getsignal(number) or signal.SIG_DFL for number in (signal.SIGINT, signal.SIGTERM)
+    }
     for number in before:
         signal.signal(number, ask)
     try:

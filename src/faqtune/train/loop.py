@@ -96,6 +96,8 @@ def _names_trained(model: TextModel, recipe: Recipe) -> tuple[str, ...]:
 
 def _refuse_empty_stages(recipe: Recipe, data: TrainingData) -> None:
     """Refuse before anything has begun what no model could learn from. Raises UserError."""
+    if not len(data.catalogue):
+        raise UserError("no entry of the catalogue is left to train on", "lower split.held_out_entries in faqtune.toml")
     for number, stage in enumerate(recipe.stages, start=1):
         place, usable = f"stage {number} ({stage.name})", data.confident(stage.data.minimum_confidence)
         if not queries_per_step(stage, usable):

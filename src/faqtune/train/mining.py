@@ -54,15 +54,19 @@ def mine(encoder: Encoder, data: TrainingData, per_row: int, relative_margin: fl
 
     hard = np.full((len(rows), per_row), -1, dtype=np.int32)
     suspects = _claimed_elsewhere(data)
-    own = np.empty(len(rows), dtype=np.float32)
+    entry = np.array([example.row for example in data.examples])
+    doubted = np.array([not example.trusted for example in data.examples])
+    own = np.full(len(rows), np.nan, dtype=np.float32)
+    belongs = _belonging(data)
     for block in _blocks(len(rows), len(questions)):
         scores = rows[block] @ questions.T
-        by_entry = entry_scores(scores, data.catalogue.owners)
         own[block] = _own_scores(scores, data, block)
         limits = unrelated + relative_margin * (np.nan_to_num(own[block], nan=1.0) - unrelated)
-        suspects[block] |= _too_near(by_entry, limits, data, block)
-        barred = suspects[block] | _own_entry(data, block)
-        hard[block] = _hardest(scores, np.where(barred, -np.inf, by_entry), data, per_row)
+        scores[belongs[entry[block]]] = -np.inf
+        by_entry = entry_scores(scores, data.catalogue.owners)
+        suspects[block] |= (by_entry > limits[:, None]) & doubted[block, None]
+        by_entry[suspects[block]] = -np.inf
+        hard[block] = _hardest(scores, by_entry, data, per_row)
 
     best, noise_best, noise_mean = _nearest_questions(noise, questions)
     usable = _usable_noise(data)
@@ -74,7 +78,7 @@ def mine(encoder: Encoder, data: TrainingData, per_row: int, relative_margin: fl
         "noise_similarity": noise_mean,
         "noise_best_similarity": _mean(best),
         "suspects_per_query": _mean(suspects[on_labels].sum(axis=1)),
-        "queries_without_negative": _mean((hard[on_labels] < 0).all(axis=1)) if per_row else 0.0,
+        "queries_without_negative": _mean(hard[on_labels, 0] < 0) if per_row else 0.0,
     }
     return Mined(hard, suspects, noise_best, order), figures
 
@@ -85,9 +89,11 @@ def _mean_unrelated(rows: Vectors, questions: Vectors, data: TrainingData) -> fl
     A sum of dot products is the dot product of the sums; 0.0 for a catalogue of one entry.
     """
     entry = np.array([example.row for example in data.examples])
-    sizes = np.array([len(e.questions) for e in data.catalogue])
-    sums = np.add.reduceat(questions, [data.questions_of(row)[0] for row in range(len(sizes))], dtype=np.float64)
-    total = rows.sum(axis=0, dtype=np.float64) @ sums.sum(axis=0) - np.einsum("nd,nd->", rows, sums[entry])
+    sizes = np.bincount(data.catalogue.owners, minlength=len(data.catalogue))
+    row_sums, question_sums = (np.zeros((len(sizes), rows.shape[1])) for _ in range(2))
+    np.add.at(row_sums, entry, rows)
+    np.add.at(question_sums, np.asarray(data.catalogue.owners), questions)
+    total = row_sums.sum(axis=0) @ question_sums.sum(axis=0) - (row_sums * question_sums).sum()
     count = len(rows) * len(questions) - int(sizes[entry].sum())
     return float(total / count) if count else 0.0
 
@@ -110,24 +116,18 @@ def _own_scores(scores: NDArray[np.float32], data: TrainingData, block: slice) -
     return own
 
 
-def _too_near(
-    by_entry: NDArray[np.float32], limits: NDArray[np.float32], data: TrainingData, block: slice
-) -> NDArray[np.bool_]:
-    """bool (block, entries): other entries above the limit of an example that nobody vouches for."""
-    doubted = np.array([not example.trusted for example in data.examples[block]])
-    return (by_entry > limits[:, None]) & doubted[:, None] & ~_own_entry(data, block)
-
-
-def _own_entry(data: TrainingData, block: slice) -> NDArray[np.bool_]:
-    """bool (block, entries): the entry of each example."""
-    own = np.array([example.row for example in data.examples[block]])
-    return own[:, None] == np.arange(len(data.catalogue))[None, :]
+def _belonging(data: TrainingData) -> NDArray[np.bool_]:
+    """bool (entries, questions): the questions that an entry has, also where another entry has the same."""
+    belongs = np.zeros((len(data.catalogue), len(data.question_keys)), dtype=np.bool_)
+    for number, key in enumerate(data.question_keys):
+        belongs[list(data.rows_of_question[key]), number] = True
+    return belongs
 
 
 def _hardest(
     scores: NDArray[np.float32], by_entry: NDArray[np.float32], data: TrainingData, per_row: int
 ) -> NDArray[np.int32]:
-    """int32 (n, per_row): the best question of each of the highest finite entries, best first; -1 where there are fewer.
+    """int32 (n, per_row): the best question of each of the highest entries, best first; -1 where there are fewer.
 
     `scores` (n, questions); `by_entry` (n, entries), -inf where an entry must not be taken.
     """

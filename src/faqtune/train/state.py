@@ -26,7 +26,7 @@ Measure = Callable[[TextModel], dict[str, float]]
 
 
 class Listener(Protocol):
-    """Told what happens, so that the training draws nothing itself. Stages count from 1; `step` is how many are done."""
+    """Told what happens, so that the training draws nothing itself. Stages count from 1; `step` are the steps done."""
 
     def stage_started(self, stage: Stage, number: int, steps: int, done: int) -> None: ...
     def stepped(self, stage: Stage, number: int, step: int, loss: StepLoss) -> None: ...

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import copy
+import errno
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import SafetensorError
+
+from faqtune.errors import UserError
+from faqtune.model import TextModel
+from faqtune.recipe import Recipe
+from faqtune.train import TrainingData, checkpoints, train
+from faqtune.train.checkpoints import Checkpoint, Progress, latest_checkpoint, save_best, save_checkpoint
+from faqtune.train.mining import Mined
+
+RecipeOf = Callable[..., Recipe]
+Measure = Callable[[TextModel], dict[str, float]]
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+FULL_IN_RUST = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+
+def mined(entries: int = 11) -> Mined:
+    chance = np.random.default_rng(0)
+    return Mined(
+        chance.integers(-1, 5, (7, 2)).astype(np.int32),
+        chance.random((7, entries)) > 0.5,
+        np.arange(3, dtype=np.int32),
+        np.array([2, 0], dtype=np.int32),
+    )
+
+
+def checkpoint_at(step: int, stage: int = 1, training: str = "this") -> Checkpoint:
+    progress = Progress(training, stage=stage, step=step, best_step=step, best_value=0.5)
+    return Checkpoint(progress, {"w": torch.full((2, 3), float(step))}, {"0.exp_avg": torch.ones(2)}, mined())
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("entries", [1, 8, 11])
+def test_a_checkpoint_comes_back_as_it_went(tmp_path: Path, entries: int):
+    went = checkpoint_at(40)
+    went = Checkpoint(went.progress, {"w": torch.randn(3, 2).T}, {"0.step": torch.tensor(7.0)}, mined(entries))
+    save_checkpoint(tmp_path, went)
+    came = latest_checkpoint(tmp_path, "this")
+    assert came is not None and came.progress == went.progress
+    assert torch.equal(came.weights["w"], went.weights["w"]) and torch.equal(
+        came.optimiser["0.step"], went.optimiser["0.step"]
+    )
+    for name in ("hard", "suspects", "noise_best", "noise_order"):
+        left, right = getattr(came.mined, name), getattr(went.mined, name)
+        np.testing.assert_array_equal(left, right)
+        assert left.dtype == right.dtype
+
+
+def test_nothing_mined_comes_back_as_nothing(tmp_path: Path):
+    nothing = np.zeros((0, 0), dtype=np.int32)
+    empty = Mined(nothing, np.zeros((0, 4), dtype=np.bool_), nothing[0:0, 0:0].reshape(-1), nothing.reshape(-1))
+    went = checkpoint_at(1)
+    save_checkpoint(tmp_path, Checkpoint(went.progress, went.weights, went.optimiser, empty))
+    came = latest_checkpoint(tmp_path, "this")
+    assert came is not None and came.mined.suspects.shape == (0, 4) and came.mined.hard.shape == (0, 0)
+
+
+def test_the_last_two_are_kept_with_the_best_they_speak_of(tmp_path: Path):
+    for stage, step in ((1, 20), (1, 40), (2, 20), (2, 40)):
+        save_best(tmp_path, stage, step, {"w": torch.ones(1)})
+        save_checkpoint(tmp_path, checkpoint_at(step, stage))
+    assert names(tmp_path) == ["02-0000020", "02-0000040", "best-02-0000020", "best-02-0000040"]
+
+
+def test_an_empty_folder_has_no_checkpoint(tmp_path: Path):
+    assert latest_checkpoint(tmp_path / "none", "this") is None
+    assert latest_checkpoint(tmp_path, "this") is None
+
+
+def test_what_is_later_than_the_checkpoint_or_was_never_finished_is_removed(tmp_path: Path):
+    save_best(tmp_path, 1, 20, {"w": torch.ones(1)})
+    save_checkpoint(tmp_path, checkpoint_at(20))
+    save_best(tmp_path, 1, 40, {"w": torch.ones(1)})
+    (tmp_path / ".01-0000040.1a2b.part").mkdir()
+    (tmp_path / ".01-0000040.1a2b.part" / "weights.safetensors").write_bytes(b"half")
+    assert latest_checkpoint(tmp_path, "this") is not None
+    assert names(tmp_path) == ["01-0000020", "best-01-0000020"]
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "optimiser.safetensors", "mined.safetensors", "progress.json"])
+@pytest.mark.parametrize("damage", ["truncated", "gone"])
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path, file: str, damage: str):
+    for step in (20, 40):
+        save_checkpoint(tmp_path, checkpoint_at(step))
+    path = tmp_path / "01-0000040" / file
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-9])
+    found = latest_checkpoint(tmp_path, "this")
+    assert found is not None and found.progress.step == 20
+    assert names(tmp_path) == ["01-0000020"]
+
+
+def test_only_damaged_checkpoints_are_refused_and_not_thrown_away(tmp_path: Path):
+    save_checkpoint(tmp_path, checkpoint_at(20))
+    (tmp_path / "01-0000020" / "progress.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match="01-0000020: the checkpoint is damaged"):
+        latest_checkpoint(tmp_path, "this")
+    assert names(tmp_path) == ["01-0000020"]
+
+
+def test_checkpoints_of_another_training_are_refused_and_not_thrown_away(tmp_path: Path):
+    save_checkpoint(tmp_path, checkpoint_at(20, training="that"))
+    with pytest.raises(UserError, match="another training"):
+        latest_checkpoint(tmp_path, "this")
+    assert names(tmp_path) == ["01-0000020"]
+
+
+@pytest.mark.parametrize("error", [FULL, FULL_IN_RUST])
+@pytest.mark.parametrize("writer", ["save_file", "save_arrays"])
+def test_a_full_disk_leaves_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, writer: str
+):
+    save_checkpoint(tmp_path, checkpoint_at(20))
+
+    def full(tensors: Any, path: Any) -> None:
+        Path(path).write_bytes(b"half of it")
+        raise error
+
+    monkeypatch.setattr(checkpoints, writer, full)
+    with pytest.raises(UserError, match=r"01-0000040: the disk is full"):
+        save_checkpoint(tmp_path, checkpoint_at(40))
+    monkeypatch.undo()
+    assert names(tmp_path) == ["01-0000020"]
+    found = latest_checkpoint(tmp_path, "this")
+    assert found is not None and found.progress.step == 20
+
+
+@pytest.mark.parametrize("write", range(6))
+def test_a_training_goes_on_bit_identical_after_the_disk_was_full(
+    tiny_model: TextModel,
+    shop: TrainingData,
+    recipe_of: RecipeOf,
+    measure: Measure,
+    new_record: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    write: int,
+):
+    whole, parts, again = (copy.deepcopy(tiny_model) for _ in range(3))
+    undisturbed = train(whole, shop, recipe_of(), tmp_path / "whole", measure, new_record())
+    save, written = checkpoints.save_file, []
+
+    def full_at_last(tensors: Any, path: Any) -> None:
+        if len(written) == write:
+            raise FULL_IN_RUST
+        written.append(path)
+        save(tensors, path)
+
+    monkeypatch.setattr(checkpoints, "save_file", full_at_last)
+    with pytest.raises(UserError, match="the disk is full"):
+        train(parts, shop, recipe_of(), tmp_path / "parts", measure, new_record())
+    monkeypatch.undo()
+    outcome = train(again, shop, recipe_of(), tmp_path / "parts", measure, new_record())
+    assert outcome.best_step == undisturbed.best_step
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name])
+
+
+def test_a_log_on_a_full_disk_says_so(
+    tiny_model: TextModel, shop: TrainingData, recipe_of: RecipeOf, measure: Measure, record: Any, tmp_path: Path
+):
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+
+    def fill(stage: int, step: int) -> None:
+        (tmp_path / "log.jsonl").unlink()
+        (tmp_path / "log.jsonl").symlink_to("/dev/full")
+
+    record.on_step = fill
+    with pytest.raises(UserError, match=r"log.jsonl: the disk is full"):
+        train(tiny_model, shop, recipe_of(), tmp_path, measure, record)
+
+
+def test_a_line_of_the_log_that_a_kill_cut_off_is_dropped(
+    tiny_model: TextModel, shop: TrainingData, recipe_of: RecipeOf, measure: Measure, new_record: Any, tmp_path: Path
+):
+    whole, again = copy.deepcopy(tiny_model), copy.deepcopy(tiny_model)
+    first = train(whole, shop, recipe_of(), tmp_path, measure, new_record())
+    shutil.rmtree(tmp_path / "checkpoints" / "01-0000006")
+    with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write('{"event": "step", "stage": 1, "st')
+    second = train(again, shop, recipe_of(), tmp_path, measure, new_record())
+    assert [e["event"] for e in second.history] == [e["event"] for e in first.history]

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from faqtune.recipe import Recipe, Stage
+from faqtune.records import Catalogue
+from faqtune.train.data import TrainingData
+from faqtune.train.draws import noise_of_step, queries_of_step, queries_per_step, steps_of
+from faqtune.train.mining import Mined
+
+
+def stage_of(recipe_of: Callable[..., Recipe], **settings: object) -> Stage:
+    return recipe_of(**settings).stages[0]
+
+
+def mined_with(noise_order: list[int]) -> Mined:
+    nothing = np.zeros((0, 0), dtype=np.int32)
+    return Mined(nothing, nothing.astype(bool), np.zeros(len(noise_order), np.int32), np.array(noise_order, np.int32))
+
+
+@pytest.mark.parametrize("batch_queries", [2, 5, 9, 30])
+def test_every_epoch_visits_every_label_once(
+    shop: TrainingData, recipe_of: Callable[..., Recipe], batch_queries: int
+):
+    stage = stage_of(recipe_of, data={"labels": 1}, batch_queries=batch_queries)
+    epochs, size = 4, len(shop.labels)
+    per_step = queries_per_step(stage, shop)["labels"]
+    steps = -(-epochs * size // per_step)
+    drawn = [n for step in range(steps) for n in queries_of_step(stage, shop, 0, 1, step)["labels"]]
+    for epoch in range(epochs):
+        assert sorted(drawn[epoch * size : (epoch + 1) * size]) == list(range(size))
+    assert drawn[:size] != drawn[size : 2 * size]
+
+
+def test_the_steps_of_an_epoch_reach_every_label(shop: TrainingData, recipe_of: Callable[..., Recipe]):
+    # 21 labels at 4 a step: five steps would leave one out.
+    stage = stage_of(recipe_of, data={"labels": 1}, batch_queries=4, epochs=1, max_steps=1000)
+    assert steps_of(stage, shop) == 6
+    seen = {int(n) for step in range(6) for n in queries_of_step(stage, shop, 0, 1, step)["labels"]}
+    assert seen == set(range(len(shop.labels)))
+
+
+def test_epochs_count_labels_before_questions_before_dialogues(shop: TrainingData, recipe_of: Callable[..., Recipe]):
+    # 12 queries a step: 3 of 21 labels, 3 of 16 questions, 6 of 6 dialogues.
+    everything = {"labels": 1, "catalogue": 1, "dialogues": 2}
+    stage = stage_of(recipe_of, data=everything, batch_queries=12, epochs=2.5, max_steps=1000)
+    assert steps_of(stage, shop) == 18  # 2.5 * 7, rounded up
+    assert steps_of(stage.model_copy(update={"max_steps": 7}), shop) == 7
+    without = replace(shop, labels=())  # 4 of 16 questions
+    assert steps_of(stage, without) == 10
+    assert steps_of(stage, TrainingData(Catalogue(()), dialogues=shop.dialogues)) == 3
+    assert steps_of(stage, TrainingData(Catalogue(()))) == 0
+
+
+def test_the_share_of_an_empty_source_goes_to_the_others(shop: TrainingData, recipe_of: Callable[..., Recipe]):
+    stage = stage_of(recipe_of, data={"labels": 1, "catalogue": 1, "dialogues": 2}, batch_queries=12)
+    assert queries_per_step(stage, shop) == {"labels": 3, "catalogue": 3, "dialogues": 6}
+    assert queries_per_step(stage, replace(shop, dialogues=())) == {"labels": 6, "catalogue": 6}
+    assert queries_per_step(stage, replace(shop, dialogues=(), labels=())) == {"catalogue": 12}
+
+
+def test_a_source_smaller_than_its_share_is_taken_whole(shop: TrainingData, recipe_of: Callable[..., Recipe]):
+    stage = stage_of(recipe_of, data={"dialogues": 1}, batch_queries=50)
+    for step in range(3):
+        numbers = queries_of_step(stage, shop, 0, 1, step)["dialogues"]
+        assert sorted(numbers) == list(range(len(shop.dialogues)))
+
+
+def test_sources_are_drawn_apart_from_each_other(shop: TrainingData, recipe_of: Callable[..., Recipe]):
+    # Labels and questions of equal number must not go through the epochs in the same order.
+    data = replace(shop, labels=shop.labels[: len(shop.catalogue.questions)])
+    stage = stage_of(recipe_of, data={"labels": 1, "catalogue": 1}, batch_queries=32)
+    drawn = queries_of_step(stage, data, 0, 1, 0)
+    assert drawn["labels"].tolist() != drawn["catalogue"].tolist()
+
+
+def test_half_of_the_noise_is_near_and_none_comes_twice():
+    order = np.random.default_rng(0).permutation(200).tolist()
+    seen: Counter[int] = Counter()
+    for seed in range(300):
+        drawn = noise_of_step(mined_with(order), 10, np.random.default_rng(seed)).tolist()
+        assert len(set(drawn)) == 10
+        assert len(set(drawn) & set(order[:20])) >= 5
+        seen.update(drawn)
+    assert set(seen) == set(order)  # what is far from the catalogue gets its turn as well
+
+
+@pytest.mark.parametrize(("there", "asked", "drawn"), [(0, 5, 0), (3, 5, 3), (5, 0, 0), (1, 1, 1)])
+def test_no_more_noise_than_there_is(there: int, asked: int, drawn: int):
+    numbers = noise_of_step(mined_with(list(range(there))), asked, np.random.default_rng(0))
+    assert numbers.dtype == np.int64 and len(set(numbers.tolist())) == drawn

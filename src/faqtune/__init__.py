@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from faqtune.commands.init import init_project
     from faqtune.commands.label import label_queries
     from faqtune.commands.match import match_texts
+    from faqtune.commands.report import write_report
     from faqtune.commands.split import make_split
     from faqtune.commands.train import train_model
     from faqtune.commands.tune import tune, tune_sample
     from faqtune.errors import UserError
-    from faqtune.model import load as load_model
+    from faqtune.model.load import load as load_model
     from faqtune.workspace import Workspace
 
 __version__ = "0.1.0"
@@ -46,12 +47,14 @@ _HOMES = {
     "train_model": ("faqtune.commands.train", "train_model"),
     "tune": ("faqtune.commands.tune", "tune"),
     "tune_sample": ("faqtune.commands.tune", "tune_sample"),
+    "write_report": ("faqtune.commands.report", "write_report"),
 }
 """Where each name lives. None is the name of a room: `faqtune.train` stays the package."""
 
 __all__ = [
     "UserError", "Workspace", "__version__", "convert", "diagnose_machine", "evaluate_models", "ingest_files",
     "init_project", "label_queries", "load_model", "make_split", "match_texts", "train_model", "tune", "tune_sample",
+    "write_report",
 ]  # fmt: skip
 
 
@@ -60,3 +63,7 @@ def __getattr__(name: str) -> Any:
         home, attribute = _HOMES[name]
         return getattr(importlib.import_module(home), attribute)
     raise AttributeError(f"module 'faqtune' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

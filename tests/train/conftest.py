@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from faqtune.model import TextModel
+from faqtune.model import TextModel, load
 from faqtune.recipe import Recipe
 from faqtune.records import Catalogue, Entry, normalise
+from faqtune.train import Outcome, train
 from faqtune.train.data import Example, TrainingData
 
 ENTRIES = (
@@ -110,6 +116,18 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
+def fresh(tiny_model_folder: Path) -> Callable[[], TextModel]:
+    """The tiny model as it is in its folder, as often as wanted."""
+    base = load(tiny_model_folder, max_length_tokens=64, device="cpu")
+    return lambda: copy.deepcopy(base, {id(base.tokenizer): base.tokenizer})
+
+
+@pytest.fixture
+def tiny_model(fresh: Callable[[], TextModel]) -> TextModel:
+    return fresh()
+
+
+@pytest.fixture(scope="session")
 def shop() -> TrainingData:
     return TrainingData(
         Catalogue(ENTRIES), tuple(Example(text, row, weight=0.9) for text, row in LABELS), DIALOGUES, NOISE
@@ -118,7 +136,7 @@ def shop() -> TrainingData:
 
 @pytest.fixture(scope="session")
 def recipe_of() -> Callable[..., Recipe]:
-    """The toy recipe with settings of its stage changed: `recipe_of(max_steps=4)`; several stages from several dicts."""
+    """The toy recipe with settings of its stage changed, `recipe_of(max_steps=4)`; each dict makes a stage."""
 
     def make(*stages: dict[str, Any], **settings: Any) -> Recipe:
         first = RECIPE["stages"][0]
@@ -165,11 +183,47 @@ class Record:
         self.told.append(("mined", number, step))
 
 
-@pytest.fixture
-def record() -> Record:
-    return Record()
+@dataclass
+class Toy:
+    """A training ready to run, with a fresh base model."""
+
+    model: TextModel
+    data: TrainingData
+    recipe: Recipe
+    folder: Path
+    measure: Callable[[TextModel], dict[str, float]]
+    record: Record = field(default_factory=Record)
+
+    def train(self) -> Outcome:
+        return train(self.model, self.data, self.recipe, self.folder, self.measure, self.record)
+
+    def weights(self) -> dict[str, Tensor]:
+        return {name: parameter.detach().clone() for name, parameter in self.model.named_parameters()}
+
+    def has(self, weights: dict[str, Tensor]) -> bool:
+        """Whether the model's weights are these, bit for bit."""
+        mine = self.weights()
+        return mine.keys() == weights.keys() and all(torch.equal(mine[name], weights[name]) for name in mine)
+
+    def log(self) -> list[dict[str, Any]]:
+        """The events of `log.jsonl`, without the clock."""
+        events = map(json.loads, (self.folder / "log.jsonl").read_text(encoding="utf-8").splitlines())
+        return [{name: value for name, value in event.items() if name != "seconds"} for event in events]
 
 
 @pytest.fixture
-def new_record() -> type[Record]:
-    return Record
+def toy(
+    fresh: Callable[[], TextModel],
+    shop: TrainingData,
+    recipe_of: Callable[..., Recipe],
+    measure: Callable[[TextModel], dict[str, float]],
+    tmp_path: Path,
+) -> Callable[..., Toy]:
+    """A Toy with settings of the stage changed, or its recipe, folder or measure: `toy(max_steps=4, folder=...)`."""
+
+    def make(*stages: dict[str, Any], **changes: Any) -> Toy:
+        parts = {name: changes.pop(name) for name in ("recipe", "folder", "measure") if name in changes}
+        usual = {"recipe": recipe_of(*stages, **changes), "folder": tmp_path, "measure": measure}
+        return Toy(model=fresh(), data=shop, **(usual | parts))
+
+    return make

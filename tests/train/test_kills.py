@@ -68,17 +68,21 @@ def victims(
         env=os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
     )
     yield Victims(process, root)
-    assert process.stdin is not None
-    process.stdin.close()
-    assert process.wait(timeout=30) == 0
+    process.communicate(timeout=30)
+    assert process.returncode == 0
 
 
 @pytest.fixture(scope="module")
 def undisturbed(victims: Victims) -> dict[str, Any]:
-    folder = victims.folder()
-    started = time.monotonic()
-    assert victims.run(folder) == 0
-    return result(folder) | {"seconds": time.monotonic() - started}
+    """Results of a run that nobody kills, and how long the faster of two takes."""
+    found, seconds = [], []
+    for _ in range(2):
+        folder, started = victims.folder(), time.monotonic()
+        assert victims.run(folder) == 0
+        seconds.append(time.monotonic() - started)
+        found.append(result(folder))
+    assert found[0] == found[1]
+    return found[0] | {"seconds": min(seconds)}
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -118,9 +122,9 @@ def test_killed_at_some_instant_it_ends_bit_identical(victims: Victims, undistur
 
 
 def test_killed_again_and_again_it_ends_bit_identical(victims: Victims, undisturbed: dict[str, Any]):
-    folder = victims.folder()
-    while victims.run(folder, fatal_touch=40) == KILLED:
-        assert not (folder / "result.json").exists()
+    folder, each = victims.folder(), undisturbed["touches"] // 2
+    ends = [victims.run(folder, fatal_touch=each) for _ in range(4)]
+    assert ends[:2] == [KILLED, KILLED] and ends[-1] == 0
     ends_the_same(victims, folder, undisturbed)
 
 

@@ -26,8 +26,11 @@ def matrix(seed: int, rows: int, columns: int, labels: tuple[float, ...] = (1, 0
 def naive_ranking(scores: Tensor, labels: Tensor, weights: Tensor, temperature: float) -> float:
     total = mass = 0.0
     for row in range(len(scores)):
-        positive = [math.exp(s / temperature) for s, y in zip(scores[row].tolist(), labels[row].tolist()) if y == 1]
-        negative = [math.exp(s / temperature) for s, y in zip(scores[row].tolist(), labels[row].tolist()) if y == 0]
+        shares: dict[float, list[float]] = {1.0: [], 0.0: []}
+        for column in range(scores.shape[1]):
+            if not labels[row, column].isnan():
+                shares[float(labels[row, column])].append(math.exp(float(scores[row, column]) / temperature))
+        positive, negative = shares[1.0], shares[0.0]
         if positive and negative:
             total += float(weights[row]) * -math.log(sum(positive) / (sum(positive) + sum(negative)))
             mass += float(weights[row])

@@ -59,9 +59,7 @@ def naive_own(encoder: Encoder, data: TrainingData, example: Example) -> float |
     return max(others) if others else None
 
 
-def naive_suspects(
-    encoder: Encoder, data: TrainingData, example: Example, margin: float, unrelated: float
-) -> set[int]:
+def naive_suspects(encoder: Encoder, data: TrainingData, example: Example, margin: float, unrelated: float) -> set[int]:
     own = naive_own(encoder, data, example)
     limit = unrelated + margin * ((1.0 if own is None else own) - unrelated)
     own_keys = {normalise(q) for q in data.catalogue.entries[example.row].questions}

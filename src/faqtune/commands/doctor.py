@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from faqtune.commands.models import model_place
+from faqtune.config import ModelConfig
 from faqtune.errors import UserError
-from faqtune.model import Check, diagnose
 from faqtune.workspace import Workspace
 
+if TYPE_CHECKING:
+    from faqtune.model import Check
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """All checks; `healthy` if none has failed."""
 
@@ -18,12 +23,20 @@ class Diagnosis:
 
 
 def diagnose_machine(workspace: Workspace, model: str = "") -> Diagnosis:
-    """Check the machine for `model`, the project's base model, or `BAAI/bge-m3` where there is no project."""
-    name = model
-    if not name:
-        try:
-            name = workspace.config().model.base
-        except UserError:
-            name = "BAAI/bge-m3"
-    checks = diagnose(name, workspace.root)
+    """Check the machine for `model`, the project's base model, or `BAAI/bge-m3` where there is no project.
+
+    Never raises: a project or a model that cannot be read is a failed check.
+    """
+    from faqtune.model import Check, diagnose
+
+    name = model or ModelConfig().base
+    try:
+        if workspace.config_path.exists():
+            name = model_place(workspace, model or workspace.config().model.base)
+            project = Check("project", "ok", str(workspace.config_path))
+        else:
+            project = Check("project", "warn", f"there is no {workspace.config_path}", "run `faqtune init FILES…`")
+    except UserError as error:
+        project = Check("project", "fail", error.problem, error.next_step)
+    checks = [project, *diagnose(name, workspace.root)]
     return Diagnosis(checks, all(check.status != "fail" for check in checks))

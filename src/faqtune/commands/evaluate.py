@@ -1,13 +1,16 @@
-"""`faqtune evaluate`: scorecards of one or two models on the test part or on a file of hand labels."""
+"""`faqtune evaluate`: scorecards of one or two models on a part of the split or on a file of hand labels."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from faqtune.commands.assemble import STRATUM_OF_REASON, Project, evaluation_set, load_project
 from faqtune.commands.gold import gold_labels
-from faqtune.commands.models import ReportingEncoder, load_model
+from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
+from faqtune.commands.scorecards import Evaluated, read_scorecards, save_scorecards, scorecard_paths
 from faqtune.errors import UserError
 from faqtune.evaluate import (
     EvaluationSet,
@@ -20,27 +23,15 @@ from faqtune.evaluate import (
     scorecard,
     threshold_for,
 )
-
 from faqtune.ingest import GoldLabel
 from faqtune.progress import Reporter, Silent
-from faqtune.records import CALIBRATION, TEST, TRAIN
+from faqtune.records import CALIBRATION, PARTS, TEST, TRAIN
 from faqtune.report import Example, Examples
-from faqtune.runs import Run, all_runs, find_run
-from faqtune.scorecard import Comparison, Scorecard
-from faqtune.workspace import Workspace, write_text
+from faqtune.runs import DONE, Run, all_runs
+from faqtune.workspace import Workspace, digest, is_current, mark_current
 
 LEAST_QUERIES = 20
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """Scorecards in the order of the models; `comparison` where there were two."""
-
-    scorecards: list[Scorecard]
-    comparison: Comparison | None
-    examples: Examples | None
-    """Queries whose outcome the second model changed."""
-    paths: list[Path]
+MOST_EXAMPLES = 40
 
 
 def evaluate_models(
@@ -51,113 +42,125 @@ def evaluate_models(
     gold: Path | None = None,
     gold_catalogue: Path | None = None,
     resamples: int = 2000,
+    force: bool = False,
     reporter: Reporter | None = None,
 ) -> Evaluated:
     """Measure models side by side; by default the newest run against its base model.
 
     Every model answers at the threshold that was set for it on the calibration part. With `gold`,
-    queries of conversations that training has seen are left out, and counted as such.
-    Raises UserError for more than two models, for a part that thresholds or models were chosen
-    on without saying so, and where too little is left to measure.
+    queries of conversations that training has seen are left out, and counted as such. What was
+    measured before on the same data with the same models is read back.
+    Raises UserError for more than two models, an unknown part, and where too little is left to measure.
     """
     reporter = reporter or Silent()
-    project = load_project(workspace)
     if len(models) > 2:
         raise UserError(f"{len(models)} models were given", "compare at most two at once")
-    run = _run_among(workspace, models)
-    names = models or ((run.base, run.name) if run else (workspace.config().model.base,))
+    if part not in PARTS:
+        raise UserError(f"there is no part `{part}`", f"choose one of {', '.join(reversed(PARTS))}")
+    project = load_project(workspace)
+    names = tuple(resolved_name(workspace, name) for name in models) or _usual_models(workspace, reporter)
     data = _gold_set(workspace, project, gold, gold_catalogue) if gold else evaluation_set(project, part)
+    _refuse_too_little(data, part, gold)
+    if part != TEST and not gold:
+        reporter.say(f"note: figures of the {part} part flatter, since models are trained, chosen or set on it")
+    calibration = evaluation_set(project, CALIBRATION)
+    paths = scorecard_paths(workspace, _own_run(workspace, names), _slug(gold, part), len(names))
+    inputs = digest(
+        data.digest(), data.part, str(data.excluded), calibration.digest(), str(resamples),
+        workspace.config().model.model_dump_json(), *names, *(model_digest(workspace, name) for name in names),
+    )  # fmt: skip
+    step = f"evaluate {paths[0].relative_to(workspace.root).as_posix()}"
+    if not force and is_current(workspace, step, inputs, paths):
+        return replace(read_scorecards(paths), skipped=True)
+    results = [_measured(workspace, name, data, calibration, reporter) for name in names]
+    made = _saved(paths, results, resamples)
+    mark_current(workspace, step, inputs, paths)
+    return made
+
+
+def _usual_models(workspace: Workspace, reporter: Reporter) -> tuple[str, ...]:
+    """The newest finished run against its base model; before there is one, the project's base model alone."""
+    done = [run for run in all_runs(workspace) if run.status == DONE]
+    if done:
+        return done[-1].base, done[-1].name
+    reporter.say("note: no training has finished yet; this is the base model alone")
+    return (workspace.config().model.base,)
+
+
+def _own_run(workspace: Workspace, names: tuple[str, ...]) -> Run | None:
+    """The run that a comparison is about: the second model, where the first is what it was trained from."""
+    return next((run for run in all_runs(workspace) if names == (run.base, run.name)), None)
+
+
+def _slug(gold: Path | None, part: str) -> str:
+    """What the files of a measurement are called by."""
+    return re.sub(r"[^\w-]+", "-", f"gold-{gold.stem}") if gold else part
+
+
+def _refuse_too_little(data: EvaluationSet, part: str, gold: Path | None) -> None:
     if len(data.positives) < LEAST_QUERIES:
         raise UserError(
             f"{data.part}: only {len(data.positives)} queries with an entry, too few for an honest figure",
-            f"label at least {LEAST_QUERIES} by hand, or raise split.{part} in faqtune.toml",
+            f"label at least {LEAST_QUERIES} by hand"
+            if gold
+            else f"label at least {LEAST_QUERIES} by hand, add logs, or change the shares under [split] ({part})",
         )
-    calibration = evaluation_set(project, CALIBRATION)
-    results = [_measure(workspace, name, data, calibration, reporter) for name in names]
-    if len(results) == 1:
-        card = scorecard(results[0], resamples=resamples)
-        return Evaluated([card], None, None, _save(workspace, run, [card], None))
-    comparison = compare(results[0], results[1], resamples=resamples)
-    cards = [comparison.before, comparison.after]
-    return Evaluated(cards, comparison, _switched(*results), _save(workspace, run, cards, comparison))
 
 
-def _run_among(workspace: Workspace, models: tuple[str, ...]) -> Run | None:
-    """The run that one of the models comes from; the newest finished one if no model was named."""
-    runs = {run.name: run for run in all_runs(workspace)}
-    if not models or "tuned" in models:
-        return find_run(workspace)
-    return next((runs[name] for name in models if name in runs), None)
-
-
-def _measure(
+def _measured(
     workspace: Workspace, name: str, data: EvaluationSet, calibration: EvaluationSet, reporter: Reporter
 ) -> Outcomes:
     encoder = ReportingEncoder(load_model(workspace, name, reporter), reporter, name)
-    threshold: float | None = None
+    threshold_cosine: float | None = None
     if calibration.positives and calibration.negatives and calibration.digest() != data.digest():
-        thresholds = calibrate(evaluate(encoder, calibration))
-        threshold = threshold_for(thresholds, encoder.name, data)
-    return evaluate(encoder, data, threshold_cosine=threshold)
+        threshold_cosine = threshold_for(calibrate(evaluate(encoder, calibration)), encoder.name, data)
+    return evaluate(encoder, data, threshold_cosine=threshold_cosine)
+
+
+def _saved(paths: list[Path], results: list[Outcomes], resamples: int) -> Evaluated:
+    if len(results) == 1:
+        return save_scorecards(paths, [scorecard(results[0], resamples=resamples)], None, None)
+    before, after = results
+    comparison = compare(before, after, resamples=resamples)
+    return save_scorecards(paths, [comparison.before, comparison.after], comparison, _switched(before, after))
 
 
 def _gold_set(workspace: Workspace, project: Project, path: Path, id_catalogue: Path | None) -> EvaluationSet:
     """Hand labels of a file with the chatter of the test part; what training has seen is left out."""
     labels = gold_labels(workspace, [path], project.catalogue, id_catalogue)
-    positives: list[Positive] = []
-    negatives: list[Negative] = []
-    excluded: dict[str, int] = {}
-    for label in labels:
-        _place_gold(project, label, positives, negatives, excluded)
-    negatives += [n for n in evaluation_set(project, TEST).negatives if n.group in project.split.noise]
-    return EvaluationSet(tuple(positives), tuple(negatives), project.measured_catalogue, path.name, excluded)
+    placed = [_placed(project, label) for label in labels]
+    chatter = [n for n in evaluation_set(project, TEST).negatives if n.group in project.split.noise]
+    return EvaluationSet(
+        positives=tuple(place for place in placed if isinstance(place, Positive)),
+        negatives=(*(place for place in placed if isinstance(place, Negative)), *chatter),
+        catalogue=project.measured_catalogue,
+        part=path.name,
+        excluded=dict(Counter(place for place in placed if isinstance(place, str))),
+    )
 
 
-def _place_gold(
-    project: Project,
-    label: GoldLabel,
-    positives: list[Positive],
-    negatives: list[Negative],
-    excluded: dict[str, int],
-) -> None:
-    why = ""
-    if project.split.conversations.get(label.conversation, TEST) != TEST:
-        seen = project.split.conversations[label.conversation]
-        why = "conversation was trained on" if seen == TRAIN else f"conversation is in the {seen} part"
-    elif label.entry is None and label.reason in STRATUM_OF_REASON:
-        negatives.append(Negative(label.query_text, STRATUM_OF_REASON[label.reason], label.conversation))
-    elif label.entry is None:
-        why = label.reason or "no reason"
-    elif label.entry in project.split.held_out:
-        negatives.append(Negative(label.query_text, "unsupported", label.conversation))
-    else:
-        positives.append(Positive(label.query_text, label.entry, label.conversation))
-    if why:
-        excluded[why] = excluded.get(why, 0) + 1
+def _placed(project: Project, label: GoldLabel) -> Positive | Negative | str:
+    """What a hand label is measured as, or why it is not."""
+    part = project.split.conversations.get(label.conversation, TEST)
+    if part != TEST:
+        return "conversation was trained on" if part == TRAIN else f"conversation is in the {part} part"
+    if label.entry is None:
+        if label.reason in STRATUM_OF_REASON:
+            return Negative(label.query_text, STRATUM_OF_REASON[label.reason], label.conversation)
+        return label.reason or "no reason"
+    if label.entry in project.split.held_out:
+        return Negative(label.query_text, "unsupported", label.conversation)
+    return Positive(label.query_text, label.entry, label.conversation)
 
 
-def _switched(before: Outcomes, after: Outcomes, most: int = 40) -> Examples:
-    """Queries that one model answers rightly and the other does not; `before` and `after` name the entries found."""
-    catalogue = before.data.catalogue
-    right, wrong = [], []
+def _switched(before: Outcomes, after: Outcomes) -> Examples:
+    """Queries that one model ranks rightly and the other does not; `before` and `after` name the entries found."""
+    entries, rows = before.data.catalogue.entries, before.data.entry_rows
+    right: list[Example] = []
+    wrong: list[Example] = []
     for number, positive in enumerate(before.data.positives):
         was, now = before.ranks[number] == 1, after.ranks[number] == 1
-        if was == now:
-            continue
-        names = [catalogue.entries[int(o.best[number])].questions[0] for o in (before, after)]
-        expected = catalogue.entries[catalogue.rows[positive.entry]].questions[0]
-        (right if now else wrong).append(Example(positive.text, expected, *names))
-    return Examples(right[:most], wrong[:most])
-
-
-def _save(workspace: Workspace, run: Run | None, cards: list[Scorecard], comparison: Comparison | None) -> list[Path]:
-    folder = run.scorecards_path if run else workspace.root / "scorecards"
-    part = cards[0].part.split(" ")[0]
-    paths: list[Path] = []
-    for place, card in zip(("before", "after"), cards, strict=False):
-        paths.append(folder / f"{part}-{place if comparison else 'model'}.json")
-        write_text(paths[-1], card.model_dump_json(indent=1) + "\n")
-    if comparison is not None:
-        paths.append(folder / f"{part}-comparison.json")
-        write_text(paths[-1], comparison.model_dump_json(indent=1) + "\n")
-    return paths
+        if was != now:
+            found = [entries[outcomes.best[number]].questions[0] for outcomes in (before, after)]
+            (right if now else wrong).append(Example(positive.text, entries[rows[number]].questions[0], *found))
+    return Examples(right[:MOST_EXAMPLES], wrong[:MOST_EXAMPLES])

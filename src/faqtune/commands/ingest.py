@@ -42,12 +42,12 @@ def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporte
     """
     reporter = reporter or Silent()
     config = workspace.config()
-    inputs = _inputs(workspace, config)
+    files = _files(workspace, config)
+    inputs = _inputs(config, files)
     written = [workspace.catalogue_path, workspace.conversations_path, workspace.noise_path]
     outputs = [*written, _summary_path(workspace)]
     if not force and is_current(workspace, STEP, inputs, outputs):
         return replace(_read(workspace), skipped=True)
-    files = {kind: _paths(workspace, kind, getattr(config, kind).files) for kind in KINDS}
     catalogue, catalogue_report = read_catalogue(files["catalogue"], config.catalogue)
     noise, noise_report = read_noise(files["noise"], config.noise) if files["noise"] else ([], IngestReport())
     conversations: Iterable[Conversation] = ()
@@ -72,23 +72,26 @@ def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporte
     return result
 
 
-KINDS = ("catalogue", "conversations", "noise")
-
-
-def _inputs(workspace: Workspace, config: Config) -> str:
+def _files(workspace: Workspace, config: Config) -> dict[str, list[Path]]:
+    """The input files of each kind. Raises UserError for one that is missing, and without a catalogue."""
     if not config.catalogue.files:
         raise UserError("faqtune.toml names no catalogue file", "run `faqtune init FAQ.xlsx LOGS… --noise CHATTER…`")
-    sections = [getattr(config, kind) for kind in KINDS]
-    paths = [path for kind, section in zip(KINDS, sections, strict=True) for path in _paths(workspace, kind, section.files)]
-    return digest(*(section.model_dump_json() for section in sections), *paths)
+    named = {
+        "catalogue": config.catalogue.files,
+        "conversations": config.conversations.files,
+        "noise": config.noise.files,
+    }
+    files = {kind: [workspace.resolve(name) for name in names] for kind, names in named.items()}
+    for kind, paths in files.items():
+        for path in paths:
+            if not path.exists():
+                raise UserError(f"there is no {path}", f"mend {kind}.files in {workspace.config_path}")
+    return files
 
 
-def _paths(workspace: Workspace, kind: str, names: list[str]) -> list[Path]:
-    paths = [workspace.resolve(name) for name in names]
-    for name, path in zip(names, paths, strict=True):
-        if not path.exists():
-            raise UserError(f"{name}: there is no such file or folder", f"mend {kind}.files in faqtune.toml")
-    return paths
+def _inputs(config: Config, files: dict[str, list[Path]]) -> str:
+    settings = [section.model_dump_json() for section in (config.catalogue, config.conversations, config.noise)]
+    return digest(*settings, *(path for paths in files.values() for path in paths))
 
 
 @dataclass(slots=True)

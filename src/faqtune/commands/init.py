@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from faqtune.config import Config, validated
 from faqtune.errors import UserError
 from faqtune.ingest import Guess, inspect, write_config
 from faqtune.workspace import Workspace, write_text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Initialised:
     """Where the configuration lies, what each file was taken for, and the same as lines for people."""
 
@@ -30,64 +33,103 @@ def init_project(
     gold: tuple[Path, ...] = (),
     gold_catalogue: Path | None = None,
     model: str = "",
+    recipe: str = "",
     force: bool = False,
     keep: bool = False,
 ) -> Initialised:
     """Write a commented `faqtune.toml` with everything understood of the files.
 
-    With `keep` an existing one that names the same files is left as the user has it.
+    With `keep` an existing one that names these files (and `model`, if given) is left as the user has it.
     Raises UserError for files that cannot be read, without a catalogue among them, and for an
     existing configuration unless `force` or `keep`.
     """
+    if not files:
+        raise UserError("no files were given", "run `faqtune init FAQ.xlsx LOGS… --noise CHATTER…`")
     path = workspace.config_path
-    guesses = inspect(files, noise)
-    guesses += [guess for guess in inspect(gold) if guess.path not in {g.path for g in guesses}]
-    unread = [guess for guess in guesses if guess.problem]
-    if unread:
-        raise UserError(unread[0].problem.rstrip("."), "mend the file, or leave it out")
-    if not any(guess.kind == "catalogue" for guess in guesses):
-        raise UserError("none of the files is a catalogue of questions and answers", "give the FAQ spreadsheet as well")
-    text = _with_choices(write_config(guesses, workspace.root), workspace, model, gold_catalogue)
+    guesses = _guesses(files, noise, gold)
+    text = write_config(guesses, workspace.root)
+    for key, value in _choices(workspace, model, gold_catalogue, recipe).items():
+        text = _set(text, key, value)
+    wanted = validated(Config, tomllib.loads(text), path.name)
     if path.exists() and not force:
-        if keep and _names_same_files(path.read_text(encoding="utf-8"), text):
+        difference = _difference(workspace, wanted, model, gold_catalogue) if keep else "is there already"
+        if not difference:
             return Initialised(path, False, guesses, list(_preview(guesses)))
-        raise UserError(f"{path} is there already", "add --force to write it anew, or another --project folder")
+        raise UserError(
+            f"{path} {difference}",
+            "change it there, or write it anew with `faqtune init --force FILES…`, or choose another --project folder",
+        )
     write_text(path, text)
-    workspace.config()
     return Initialised(path, True, guesses, list(_preview(guesses)))
 
 
-def _with_choices(text: str, workspace: Workspace, model: str, gold_catalogue: Path | None) -> str:
-    """The configuration with what the command line said; the comments stay."""
-    if model:
-        folder = Path(model).expanduser()
-        name = str(folder.resolve()) if folder.is_dir() else model
-        text = _set(text, "base", name)
-    if gold_catalogue is not None:
-        text = _set(text, "catalogue", str(gold_catalogue.resolve()))
-    return text
+def _guesses(files: Sequence[Path], noise: Sequence[Path], gold: Sequence[Path]) -> list[Guess]:
+    """What each file is. Raises UserError for one that cannot be used, and if none is a catalogue."""
+    guesses = inspect(files, noise)
+    known = {guess.path.resolve() for guess in guesses}
+    guesses += [guess for guess in inspect(gold) if guess.path.resolve() not in known]
+    for guess in guesses:
+        if guess.problem:
+            raise UserError(guess.problem)
+    if not any(guess.kind == "catalogue" for guess in guesses):
+        raise UserError("none of the files is a catalogue of questions and answers", "give the FAQ spreadsheet as well")
+    return guesses
+
+
+def _choices(workspace: Workspace, model: str, gold_catalogue: Path | None, recipe: str) -> dict[str, str]:
+    """Key and value of what was chosen besides the files; paths as the configuration names them."""
+    folder, own_recipe = Path(model).expanduser(), Path(recipe)
+    choices = {
+        "base": _name(workspace, folder) if model and folder.is_dir() else model,
+        "catalogue": _name(workspace, gold_catalogue) if gold_catalogue else "",
+        "recipe": _name(workspace, own_recipe) if recipe and own_recipe.is_file() else recipe,
+    }
+    return {key: value for key, value in choices.items() if value}
+
+
+def _name(workspace: Workspace, path: Path) -> str:
+    """Relative to the project if the path lies inside."""
+    path, root = path.resolve(), workspace.root.resolve()
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
 def _set(text: str, key: str, value: str) -> str:
-    quoted = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    changed, count = re.subn(rf"(?m)^(?:# )?{key} = .*$", lambda _: f"{key} = {quoted}", text, count=1)
+    """The configuration with a key set; the comments stay."""
+    line = f"{key} = {json.dumps(value, ensure_ascii=False)}"
+    changed, count = re.subn(rf"(?m)^(?:# )?{key} = .*$", lambda _: line, text, count=1)
     assert count == 1, key
     return changed
 
 
-def _names_same_files(one: str, other: str) -> bool:
-    """Whether two configurations read the same files with the same model."""
-    lines = [re.findall(r"(?m)^(?:files|base|catalogue) = .*$", text) for text in (one, other)]
-    return lines[0] == lines[1]
+def _difference(workspace: Workspace, wanted: Config, model: str, gold_catalogue: Path | None) -> str:
+    """What the existing configuration has otherwise than the command line; "" if nothing.
+
+    What the command line does not speak of is the user's own.
+    """
+    there = workspace.config()
+    for kind in ("catalogue", "conversations", "noise", "gold"):
+        asked = _resolved(workspace, getattr(wanted, kind).files)
+        if asked and asked != _resolved(workspace, getattr(there, kind).files):
+            return f"names other files under [{kind}] than the command line"
+    if model and wanted.model.base != there.model.base:
+        return f"has another model ({there.model.base}) than the command line ({wanted.model.base})"
+    if gold_catalogue and _resolved(workspace, [wanted.gold.catalogue]) != _resolved(workspace, [there.gold.catalogue]):
+        return "has another gold.catalogue than the command line"
+    return ""
 
 
-def _preview(guesses: list[Guess]) -> Iterator[str]:
+def _resolved(workspace: Workspace, names: Sequence[str]) -> set[Path]:
+    return {workspace.resolve(name) for name in names}
+
+
+def _preview(guesses: Sequence[Guess]) -> Iterator[str]:
     for guess in guesses:
         several = f", {guess.files} files" if guess.files > 1 else ""
         counts = ", ".join(f"{count} {what}" for what, count in guess.counts.items())
         sample = " (of a sample)" if guess.is_sample else ""
         encoding = f", {', '.join(guess.encodings)}" if guess.encodings else ""
-        yield f"{guess.path.name}: {guess.kind} ({guess.form}{encoding}{several}){': ' + counts if counts else ''}{sample}"
+        known = f"{guess.kind} ({guess.form}{encoding}{several})"
+        yield f"{guess.path.name}: {known}{': ' + counts if counts else ''}{sample}"
         if guess.sheets:
             yield f"    sheets: {', '.join(guess.sheets)}"
         for meaning, names in {**guess.columns, **guess.roles}.items():

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from faqtune import claims as claim_store
-from faqtune.label import decide, pairs_of
-from faqtune.records import PARTS, TEST
+from faqtune.config import SplitConfig
+from faqtune.label import Decision, decide, pairs_of
+from faqtune.records import PARTS, Catalogue, Query, Split
 from faqtune.split import assign, check_split
 from faqtune.workspace import Workspace, digest, is_current, mark_current, write_json, write_jsonl
 
+STEP = "split"
 ENOUGH_UNSUPPORTED = 30
 """With so many queries that people call unsupported, no entry needs to be held out for near noise."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Splitted:
     """Counts per part: conversations, labelled queries, noise sentences; and the held-out entries."""
 
@@ -34,50 +37,61 @@ def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
     Raises UserError if something would be on both sides.
     """
     config = workspace.config()
-    claims = claim_store.read(workspace.claims_path)
+    decided = decide(claim_store.read(workspace.claims_path))
     inputs = digest(
-        config.split.model_dump_json(), repr(claims), workspace.queries_path, workspace.conversations_path,
-        workspace.noise_path, workspace.catalogue_path,
-    )  # fmt: skip
+        config.split.model_dump_json(),
+        # What was decided, not who said it when: labelling anew with the same result changes nothing.
+        repr(sorted(decided.items())),
+        workspace.queries_path,
+        workspace.conversations_path,
+        workspace.noise_path,
+        workspace.catalogue_path,
+    )
     outputs = [workspace.split_path, workspace.pairs_path]
-    if not force and is_current(workspace, "split", inputs, outputs):
+    if not force and is_current(workspace, STEP, inputs, outputs):
         return _counted(workspace, skipped=True)
     queries = {query.id: query for query in workspace.queries()}
-    decisions = {query: decision for query, decision in decide(claims).items() if query in queries}
-    labelled: dict[str, list[str]] = defaultdict(list)
-    for query, decision in decisions.items():
-        if decision.entry is not None:
-            labelled[decision.entry].append(queries[query].conversation)
-    human = {query for query, decision in decisions.items() if decision.is_human}
-    unsupported = sum(decisions[query].reason == "unsupported" for query in human)
-    settings = config.split
-    if unsupported >= ENOUGH_UNSUPPORTED:
-        settings = settings.model_copy(update={"held_out_entries": 0.0})
+    decisions = {query: decision for query, decision in decided.items() if query in queries}
     catalogue = workspace.catalogue()
-    noise = sorted({sentence.source for sentence in workspace.noise()})
-    # A hand label's conversation need not be among the logs (labels from elsewhere): it is for testing too.
-    conversations = dict.fromkeys(conversation.id for conversation in workspace.conversations())
-    conversations |= dict.fromkeys(queries[query].conversation for query in human)
-    made = assign(
-        conversations, noise, {e: places for e, places in labelled.items() if e in catalogue.rows}, settings,
-        test_only={queries[query].conversation for query in human},
-    )  # fmt: skip
-    check_split(made)
+    made = _assigned(workspace, config.split, catalogue, queries, decisions)
     pairs, _ = pairs_of(decisions, queries.values(), catalogue)
     write_json(workspace.split_path, made)
     write_jsonl(workspace.pairs_path, pairs)
-    mark_current(workspace, "split", inputs, outputs)
+    mark_current(workspace, STEP, inputs, outputs)
     return _counted(workspace, skipped=False)
+
+
+def _assigned(
+    workspace: Workspace,
+    settings: SplitConfig,
+    catalogue: Catalogue,
+    queries: Mapping[str, Query],
+    decisions: Mapping[str, Decision],
+) -> Split:
+    labelled: dict[str, list[str]] = defaultdict(list)
+    for query, decision in decisions.items():
+        if decision.entry is not None and decision.entry in catalogue.rows:
+            labelled[decision.entry].append(queries[query].conversation)
+    human = [query for query, decision in decisions.items() if decision.is_human]
+    if sum(decisions[query].reason == "unsupported" for query in human) >= ENOUGH_UNSUPPORTED:
+        settings = settings.model_copy(update={"held_out_entries": 0.0})
+    # A hand label's conversation need not be among the logs (labels from elsewhere): it is for testing too.
+    by_people = dict.fromkeys(queries[query].conversation for query in human)
+    conversations = dict.fromkeys(conversation.id for conversation in workspace.conversations()) | by_people
+    noise = sorted({sentence.source for sentence in workspace.noise()})
+    made = assign(conversations, noise, labelled, settings, test_only=by_people)
+    check_split(made)
+    return made
 
 
 def _counted(workspace: Workspace, *, skipped: bool) -> Splitted:
     made = workspace.split()
-    by_part = Counter(made.conversations.values())
-    queries = Counter(made.conversations.get(query.conversation, TEST) for query in workspace.queries())
+    conversations = Counter(made.conversations.values())
+    queries = Counter(made.conversations.get(query.conversation) for query in workspace.queries())
     noise = Counter(made.noise[sentence.source] for sentence in workspace.noise())
     return Splitted(
         skipped,
-        {part: by_part[part] for part in PARTS},
+        {part: conversations[part] for part in PARTS},
         {part: queries[part] for part in PARTS},
         {part: noise[part] for part in PARTS},
         made.held_out,

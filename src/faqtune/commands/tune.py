@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
+import secrets
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from faqtune.commands.evaluate import Evaluated, evaluate_models
+from faqtune.commands.evaluate import evaluate_models
 from faqtune.commands.ingest import Ingested, ingest_files
 from faqtune.commands.init import init_project
 from faqtune.commands.label import Labelled, label_queries
 from faqtune.commands.report import write_report
+from faqtune.commands.scorecards import Evaluated
 from faqtune.commands.split import Splitted, make_split
 from faqtune.commands.train import Trained, train_model
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
-from faqtune.workspace import Workspace
+from faqtune.scorecard import STRATA
+from faqtune.workspace import Workspace, write_error
 
 SAMPLE_FILES = ("base2.xlsx", "data.json", "modified_daily_datasets.json", "gold.jsonl")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Tuned:
     """Everything that a journey made."""
 
@@ -53,31 +55,61 @@ def tune(
     """
     reporter = reporter or Silent()
     if files:
-        init_project(workspace, files, noise=noise, gold=gold, gold_catalogue=gold_catalogue, model=model, keep=True)
-    elif not workspace.config_path.exists():
-        raise UserError("no files were given", "run `faqtune tune FAQ.xlsx LOGS… --noise CHATTER…`")
+        init_project(
+            workspace, files, noise=noise, gold=gold, gold_catalogue=gold_catalogue, model=model, recipe=recipe,
+            keep=True,
+        )  # fmt: skip
+    else:
+        _refuse_without_files(workspace, noise or gold or gold_catalogue or model)
     reporter.say("1/6 reading the files")
     ingested = ingest_files(workspace, force=force, reporter=reporter)
     reporter.say(
         f"    {ingested.entries} entries with {ingested.questions} questions, {ingested.conversations} conversations, "
-        f"{ingested.noise} noise sentences"
+        f"{ingested.noise} noise sentences{_unless_new(ingested.skipped)}"
     )
     reporter.say("2/6 labelling from agents' replies")
     labelled = label_queries(workspace, force=force, reporter=reporter)
     reporter.say(
         f"    {labelled.claims} labels from {labelled.exchanges} exchanges (reply cosine ≥ "
         f"{labelled.threshold_cosine:.3f}), estimated precision {labelled.mean_confidence:.0%}"
+        f"{_unless_new(labelled.skipped)}"
     )
     reporter.say("3/6 splitting")
     splitted = make_split(workspace, force=force)
-    reporter.say("    queries " + ", ".join(f"{part} {count}" for part, count in splitted.queries.items()))
+    shares = ", ".join(f"{part} {count}" for part, count in splitted.queries.items())
+    reporter.say(f"    queries: {shares}{_unless_new(splitted.skipped)}")
     reporter.say("4/6 training")
     trained = train_model(workspace, recipe=recipe, overrides=overrides, force=force, reporter=reporter)
+    reporter.say(f"    {trained.run.name}{_unless_new(trained.skipped)}")
     reporter.say("5/6 measuring both models on the test part")
-    evaluated = evaluate_models(workspace, models=(trained.run.base, trained.run.name), reporter=reporter)
+    both = (trained.run.base, trained.run.name)
+    evaluated = evaluate_models(workspace, models=both, force=force, reporter=reporter)
+    card = evaluated.scorecards[-1]
+    noise_sentences = sum(card.counts[stratum] for stratum in STRATA)
+    reporter.say(
+        f"    {card.part}: {card.counts['queries']} queries, {noise_sentences} noise sentences"
+        f"{_unless_new(evaluated.skipped)}"
+    )
     reporter.say("6/6 writing the report")
-    report = write_report(workspace, trained.run, evaluated)
-    return Tuned(ingested, labelled, splitted, trained, evaluated, report)
+    report = write_report(workspace, run=trained.run.name)
+    return Tuned(ingested, labelled, splitted, trained, evaluated, report.page)
+
+
+def _refuse_without_files(workspace: Workspace, others: object) -> None:
+    if not workspace.config_path.exists():
+        raise UserError(
+            f"no files were given, and there is no {workspace.config_path}",
+            "run `faqtune tune FAQ.xlsx LOGS… --noise CHATTER…`",
+        )
+    if others:
+        raise UserError(
+            "noise, hand labels and model can be given together with the files only",
+            f"give the files too, or write them into {workspace.config_path}",
+        )
+
+
+def _unless_new(skipped: bool) -> str:
+    return " (nothing has changed)" if skipped else ""
 
 
 def tune_sample(workspace: Workspace, *, force: bool = False, reporter: Reporter | None = None) -> Tuned:
@@ -85,14 +117,31 @@ def tune_sample(workspace: Workspace, *, force: bool = False, reporter: Reporter
 
     The sample files are copied into the project first, so that a newcomer can open and change them.
     """
-    folder = workspace.root / "files"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in SAMPLE_FILES:
-        if not (folder / name).exists():
-            with resources.as_file(resources.files("faqtune").joinpath("sample", name)) as source:
-                shutil.copyfile(source, folder / name)
-    faq, logs, chatter, gold = (folder / name for name in SAMPLE_FILES)
+    is_new = not workspace.config_path.exists()
+    faq, logs, chatter, gold = (_copied(workspace, name) for name in SAMPLE_FILES)
     return tune(
-        workspace, (faq, logs), noise=(chatter,), gold=(gold,), model="builtin", recipe="quick", force=force,
+        workspace,
+        (faq, logs),
+        noise=(chatter,),
+        gold=(gold,),
+        model="builtin" if is_new else "",
+        recipe="quick" if is_new else "",
+        force=force,
         reporter=reporter,
-    )  # fmt: skip
+    )
+
+
+def _copied(workspace: Workspace, name: str) -> Path:
+    """A sample file in the project; one that is there already is the user's own."""
+    target = workspace.root / "files" / name
+    if target.exists():
+        return target
+    content = resources.files("faqtune").joinpath("sample", name).read_bytes()
+    neighbour = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        neighbour.write_bytes(content)
+        neighbour.replace(target)
+    except OSError as error:
+        raise write_error(target, error) from error
+    return target

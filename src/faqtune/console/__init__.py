@@ -1,1 +1,1 @@
-"""What people see: runs a command, shows its progress and prints its result. No logic of its own."""
+"""What people see: one file per command runs it, shows its progress and prints its result. No logic of its own."""

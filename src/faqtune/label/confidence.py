@@ -28,6 +28,8 @@ EDGE_DIGITS = 4
 """Bins begin at cosines cut to so many digits: rounding errors must not tear equal replies apart."""
 LEAST_GAP = 0.1
 """Least difference of R and d that tells right from wrong replies; below, nothing can be known."""
+PRIOR_EXCHANGES = 5.0
+"""Exchanges that every bin is credited with in which the entry is found as often as its decoys: few prove little."""
 PRIOR_REPLIES = 4.0
 """Weight of the average when a reply's own record is judged (additive smoothing)."""
 LEAST_EXPECTED = 0.5
@@ -62,17 +64,17 @@ def estimate(
 
     number, edges = _binned(evidence.similarity)
     weight = np.maximum(np.bincount(number, weights=trust), 1e-9)
-    agree = np.bincount(number, weights=trust * evidence.agrees) / weight
     decoy = np.bincount(number, weights=trust * evidence.decoy_rate) / weight
+    agreeing = np.bincount(number, weights=trust * evidence.agrees)
+    agree = (agreeing + PRIOR_EXCHANGES * decoy) / (weight + PRIOR_EXCHANGES)
     recall = (1 + agree.max()) / 2
     right = np.clip((agree - decoy) / np.maximum(recall - decoy, LEAST_GAP), 0.0, 1.0)
     right = IsotonicRegression(y_min=0.0, y_max=1.0).fit_transform(np.arange(len(right)), right, sample_weight=weight)
     precision = _posterior(right, recall, decoy) if both_sides else right
-    count = np.bincount(number)
-    agreeing = np.bincount(number, weights=evidence.agrees).astype(int)
+    counts = np.bincount(number), np.bincount(number, weights=evidence.agrees)
     bins = tuple(
         Bin(float(low), float(high), int(n), int(a), float(d), float(p))
-        for low, high, n, a, d, p in zip(edges[:-1], edges[1:], count, agreeing, decoy, precision, strict=True)
+        for low, high, n, a, d, p in zip(edges[:-1], edges[1:], *counts, decoy, precision, strict=True)
     )
     labelled = evidence.agrees if both_sides else np.ones(len(number), dtype=bool)
     return bins, np.where(labelled, precision[number], 0.0)

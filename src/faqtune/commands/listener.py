@@ -1,0 +1,40 @@
+"""What the training loop tells, in a Reporter's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from faqtune.progress import Reporter
+from faqtune.recipe import Recipe, Stage
+
+if TYPE_CHECKING:
+    from faqtune.train import StepLoss
+
+SHOWN_FIGURES = ("oscr@5", "recall@1", "auroc")
+
+
+class TrainingListener:
+    """A `faqtune.train.Listener`."""
+
+    def __init__(self, plan: Recipe, reporter: Reporter) -> None:
+        self.plan, self.reporter = plan, reporter
+        self.steps = 0
+
+    def stage_started(self, stage: Stage, number: int, steps: int, done: int) -> None:
+        self.steps = steps
+        of = f" of {len(self.plan.stages)}" if len(self.plan.stages) > 1 else ""
+        after = f", going on after step {done}" if done else ""
+        self.reporter.say(f"stage {number}{of} ({stage.name}): {steps} steps of {stage.batch_queries} queries{after}")
+
+    def stepped(self, stage: Stage, number: int, step: int, loss: StepLoss) -> None:
+        self.reporter.advance(f"training steps (loss {loss.total:.3f})", step, self.steps)
+
+    def measured(self, number: int, step: int, figures: dict[str, float], is_best: bool) -> None:
+        shown = ", ".join(f"{name} {figures[name]:.3f}" for name in SHOWN_FIGURES if name in figures)
+        self.reporter.say(f"step {step}: {shown}{' (best so far)' if is_best else ''}")
+
+    def mined(self, number: int, step: int, figures: dict[str, float]) -> None:
+        self.reporter.say(
+            f"step {step}: noise similarity {figures['noise_similarity']:.3f} "
+            f"(nearest question {figures['noise_best_similarity']:.3f})"
+        )

@@ -1,0 +1,62 @@
+"""Output of `faqtune label`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faqtune.commands.label import Labelled, label_queries
+from faqtune.console.output import UNCHANGED, emit, emit_json, next_step, table
+from faqtune.console.reporter import ConsoleReporter
+from faqtune.workspace import Workspace
+
+SHOWN_ENTRIES = 10
+BINS = ("reply cosine", "exchanges", "both sides agree", "by chance", "estimated precision")
+
+
+def run_label(project: Path, model: str, *, force: bool, as_json: bool) -> None:
+    with ConsoleReporter() as reporter:
+        result = label_queries(Workspace(project), model=model, force=force, reporter=reporter)
+    if as_json:
+        emit_json(result)
+    else:
+        _show(result)
+        emit("", next_step("split", project))
+
+
+def _show(result: Labelled) -> None:
+    emit(*[UNCHANGED] * result.skipped)
+    if result.bins:
+        rows = [
+            (f"{b.low:.3f} to {b.high:.3f}", b.count, b.agreeing, f"{b.decoy_rate:.0%}", f"{b.precision:.0%}")
+            for b in result.bins
+        ]
+        emit(*table(BINS, rows), "")
+    if result.claims:
+        emit(
+            f"{result.claims} labels out of {result.exchanges} exchanges, from reply cosine "
+            f"{result.threshold_cosine:.3f} on; estimated precision {result.mean_confidence:.0%}"
+        )
+        _show_coverage(result)
+    else:
+        emit(
+            f"No label out of {result.exchanges} exchanges: at no reply cosine do enough of them agree with what was "
+            "asked.",
+            "Check that the logs are about the catalogue, or set label.reply_threshold in faqtune.toml.",
+        )
+    if result.human:
+        compared = result.precision
+        share = f", {compared.right / compared.compared:.0%}" if compared.compared else ""
+        emit(
+            f"{result.human} hand labels; {compared.compared} turns were labelled by both, "
+            f"the rules are right on {compared.right}{share}"
+        )
+
+
+def _show_coverage(result: Labelled) -> None:
+    covered = len(result.coverage) - len(result.without)
+    named = "；".join(result.without[:SHOWN_ENTRIES]) or "none"
+    more = len(result.without) - SHOWN_ENTRIES
+    emit(
+        f"{covered} of {len(result.coverage)} entries have a label; without: {named}"
+        + (f" … and {more} more" if more > 0 else "")
+    )

@@ -1,0 +1,25 @@
+"""Output of `faqtune split`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faqtune.commands.split import Splitted, make_split
+from faqtune.console.output import UNCHANGED, emit, emit_json, next_step, table
+from faqtune.workspace import Workspace
+
+
+def run_split(project: Path, *, force: bool, as_json: bool) -> None:
+    result = make_split(Workspace(project), force=force)
+    if as_json:
+        emit_json(result)
+    else:
+        _show(result)
+        emit("", next_step("train", project))
+
+
+def _show(result: Splitted) -> None:
+    rows = [(part, count, result.queries[part], result.noise[part]) for part, count in result.conversations.items()]
+    emit(*[UNCHANGED] * result.skipped)
+    emit(*table(("part", "conversations", "labelled queries", "noise sentences"), rows))
+    emit(f"{len(result.held_out)} entries are held out as near noise; {result.pairs} pairs")

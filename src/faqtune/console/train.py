@@ -1,0 +1,35 @@
+"""Output of `faqtune train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faqtune.commands.train import Trained, train_model
+from faqtune.console.output import UNCHANGED, emit, emit_json, next_step, plain
+from faqtune.console.reporter import ConsoleReporter
+from faqtune.workspace import Workspace
+
+
+def run_train(project: Path, recipe: str, overrides: list[str], *, force: bool, as_json: bool) -> None:
+    with ConsoleReporter() as reporter:
+        result = train_model(
+            Workspace(project), recipe=recipe, overrides=tuple(overrides), force=force, reporter=reporter
+        )
+    if as_json:
+        emit_json({**plain(result), "model": result.run.model_path})
+    else:
+        _show(result)
+        emit("", next_step("evaluate", project))
+
+
+def _show(result: Trained) -> None:
+    emit(*[UNCHANGED] * result.skipped)
+    stage, step = result.best_step
+    if (stage, step) == (0, 0):
+        emit("No step was better than the base model on the selection part, so the model is the base model.")
+        emit(result.run.name)
+    else:
+        emit(f"{result.run.name}: best at stage {stage}, step {step}")
+    both = [(name, result.before[name], result.after[name]) for name in result.before if name in result.after]
+    changes = ", ".join(f"{name} {before:.3f} → {after:.3f}" for name, before, after in both)
+    emit(f"  on the selection part: {changes}", f"  model: {result.run.model_path}")

@@ -1,0 +1,48 @@
+"""Output of `faqtune tune` and `faqtune demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faqtune.commands.tune import Tuned, tune, tune_sample
+from faqtune.console.evaluate import show_evaluated
+from faqtune.console.output import emit, emit_json, next_step, plain
+from faqtune.console.reporter import ConsoleReporter
+from faqtune.workspace import Workspace
+
+
+def run_tune(
+    project: Path,
+    files: list[Path],
+    noise: list[Path],
+    gold: list[Path],
+    gold_catalogue: Path | None,
+    model: str,
+    recipe: str,
+    overrides: list[str],
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
+    with ConsoleReporter() as reporter:
+        result = tune(
+            Workspace(project), tuple(files), noise=tuple(noise), gold=tuple(gold), gold_catalogue=gold_catalogue,
+            model=model, recipe=recipe, overrides=tuple(overrides), force=force, reporter=reporter,
+        )  # fmt: skip
+    _show(project, result, as_json)
+
+
+def run_demo(project: Path, *, force: bool, as_json: bool) -> None:
+    with ConsoleReporter() as reporter:
+        result = tune_sample(Workspace(project), force=force, reporter=reporter)
+    _show(project, result, as_json)
+
+
+def _show(project: Path, result: Tuned, as_json: bool) -> None:
+    if as_json:
+        emit_json({**plain(result), "model": result.trained.run.model_path})
+    else:
+        emit("")
+        show_evaluated(result.evaluated)
+        emit("", f"model   {result.trained.run.model_path}", f"report  {result.report}", "")
+        emit(next_step("match", project, ' "what a customer would type"'))

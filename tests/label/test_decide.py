@@ -1,0 +1,115 @@
+"""One label per query: the latest human wins, then agreement, then confidence."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from faqtune.label import decide, pairs_of
+from faqtune.records import Catalogue, Claim, Entry, Pair, Query
+
+claims = st.lists(
+    st.builds(
+        Claim,
+        st.sampled_from(["q1", "q2"]),
+        st.sampled_from(["a", "b", None]),
+        st.sampled_from(["reply_rules", "llm:qwen", "llm:glm", "human:王敏", "human:Ann"]),
+        st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]),
+        reason=st.sampled_from(["", "chitchat"]),
+    ),
+    max_size=8,
+)
+
+
+def only(*said):
+    return decide(said)["q1"]
+
+
+def rules(entry, confidence):
+    return Claim("q1", entry, "reply_rules", confidence)
+
+
+def naive(said, query):
+    """(entry, confidence) by a plain walk over all claims."""
+    said = [claim for claim in said if claim.query == query]
+    for claim in reversed(said):
+        if claim.by.startswith("human:"):
+            return claim.entry, claim.confidence
+    best = None
+    for entry in ("b", "a", None):
+        votes, doubt = 0, 1.0
+        for by in ("reply_rules", "llm:qwen", "llm:glm"):
+            latest = [claim for claim in said if claim.by == by][-1:]
+            if latest and latest[0].entry == entry:
+                votes += 1
+                doubt *= 1 - latest[0].confidence
+        if votes and (best is None or (votes, 1 - doubt) > best[:2]):
+            best = (votes, 1 - doubt, entry)
+    return best[2], best[1]
+
+
+@given(claims)
+def test_decide_is_its_naive_twin(said):
+    made = decide(said)
+    assert set(made) == {claim.query for claim in said}
+    for query, decision in made.items():
+        assert (decision.entry, decision.confidence) == naive(said, query)
+
+
+def test_the_latest_human_wins_over_everything():
+    machines = [rules("a", 1.0), Claim("q1", "a", "llm:qwen", 1.0)]
+    ann, wang = Claim("q1", "a", "human:Ann", 1.0), Claim("q1", None, "human:王敏", 0.9, reason="chitchat")
+    made = only(ann, wang, *machines)
+    assert (made.entry, made.confidence, made.sources, made.reason) == (None, 0.9, ("human:王敏",), "chitchat")
+    assert made.is_human
+    assert only(wang, ann).entry == "a"
+
+
+def test_agreement_wins_over_confidence():
+    made = only(rules("a", 0.3), Claim("q1", "b", "llm:qwen", 0.99), Claim("q1", "a", "llm:glm", 0.4))
+    assert made.entry == "a"
+    assert made.sources == ("llm:glm", "reply_rules")
+    assert made.confidence == pytest.approx(1 - 0.7 * 0.6)
+    assert not made.is_human
+
+
+def test_among_equals_confidence_wins():
+    assert only(rules("a", 0.6), Claim("q1", None, "llm:qwen", 0.7)).entry is None
+    assert only(rules("a", 0.7), Claim("q1", None, "llm:qwen", 0.6)).entry == "a"
+
+
+def test_a_machine_that_changed_its_mind_has_one_vote():
+    made = only(rules("a", 0.9), rules("a", 0.9), rules("b", 0.2))
+    assert (made.entry, made.confidence) == ("b", 0.2)
+
+
+@given(st.permutations([rules("a", 0.5), Claim("q1", "b", "llm:qwen", 0.5), Claim("q1", None, "llm:glm", 0.5)]))
+def test_labelling_anew_does_not_change_a_tie(said):
+    """It moves the claims of one machine to the end."""
+    assert only(*said).entry == "b"
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.55, 0.58, 0.6, 0.7, 0.9])
+def test_a_single_voice_keeps_its_confidence(confidence):
+    """1 - (1 - c) is not c, and a hair below a threshold is below it."""
+    assert only(rules("a", confidence)).confidence == confidence
+
+
+def test_nobody_said_anything():
+    assert decide([]) == {}
+
+
+def test_pairs_are_queries_with_the_first_question_of_their_entry():
+    catalogue = Catalogue((Entry("发货", ("什么时候发货", "几天发货"), "48小时内"), Entry("退货", ("能退吗",), "能")))
+    queries = [Query(f"q{number}", f"问题{number}", f"c{number}", (number,)) for number in range(4)]
+    decisions = decide(
+        [
+            Claim("q0", "发货", "reply_rules", 0.8),
+            Claim("q1", None, "human:Ann", 1.0, reason="chitchat"),
+            Claim("q2", "an entry that left the catalogue", "human:Ann", 1.0),
+        ]
+    )
+    pairs, nothing = pairs_of(decisions, queries, catalogue)
+    assert pairs == [
+        Pair("问题0", "什么时候发货", 1.0, weight=0.8, entry="发货", group="c0", claims=("reply_rules",)),
+    ]
+    assert nothing == [queries[1]]

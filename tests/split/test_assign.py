@@ -1,0 +1,128 @@
+"""The split: grouped, seeded, and the same tomorrow."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from faqtune.config import SplitConfig
+from faqtune.errors import UserError
+from faqtune.records import CALIBRATION, SELECTION, TEST, TRAIN
+from faqtune.split import assign, check_split
+
+CONVERSATIONS = [f"output.json#{number}" for number in range(5_000)]
+SOURCES = [f"chatter.json#{number}" for number in range(5_000)]
+ENTRIES = [f"entry{number}" for number in range(200)]
+
+
+def labelled_among(conversations, seed=0):
+    """Every entry with a few queries, in conversations drawn at random."""
+    chance = random.Random(seed)
+    return {entry: chance.choices(conversations, k=chance.randint(0, 8)) for entry in ENTRIES}
+
+
+LABELLED = labelled_among(CONVERSATIONS)
+
+
+def test_everything_has_one_part():
+    made = assign(CONVERSATIONS, SOURCES, LABELLED, SplitConfig())
+    assert set(made.conversations) == set(CONVERSATIONS)
+    assert set(made.noise) == set(SOURCES)
+    check_split(made)
+
+
+def test_shares_are_roughly_kept():
+    """Five thousand draws are within 2 points of their share 99 times in 100."""
+    made = assign(CONVERSATIONS, SOURCES, {}, SplitConfig(selection=0.15, calibration=0.1, test=0.25))
+    for parts in (made.conversations, made.noise):
+        counts = Counter(parts.values())
+        for part, share in ((SELECTION, 0.15), (CALIBRATION, 0.1), (TEST, 0.25), (TRAIN, 0.5)):
+            assert counts[part] / 5_000 == pytest.approx(share, abs=0.02)
+
+
+def test_half_of_the_held_out_entries_are_for_the_test():
+    made = assign(CONVERSATIONS, SOURCES, LABELLED, SplitConfig(held_out_entries=0.5))
+    counts = Counter(made.held_out.values())
+    assert sum(counts.values()) == pytest.approx(0.5 * len(ENTRIES), abs=20)
+    assert counts[TEST] == pytest.approx(0.25 * len(ENTRIES), abs=18)
+    assert min(counts[SELECTION], counts[CALIBRATION]) > 10
+    assert counts[TRAIN] == 0
+
+
+def test_the_same_seed_gives_the_same_split_and_another_seed_another():
+    one, same, other = (assign(CONVERSATIONS, SOURCES, LABELLED, SplitConfig(seed=seed)) for seed in (1, 1, 2))
+    assert one == same
+    assert other.held_out != one.held_out
+    for name in ("conversations", "noise"):
+        before, after = getattr(one, name), getattr(other, name)
+        assert sum(before[key] != after[key] for key in before) > 1_000
+
+
+def test_the_order_of_the_input_does_not_matter():
+    """Not even for a conversation with queries of two entries that are held out for different parts."""
+    settings = SplitConfig(held_out_entries=0.5)
+    forwards = assign(CONVERSATIONS, SOURCES, LABELLED, settings)
+    backwards = assign(CONVERSATIONS[::-1], SOURCES[::-1], dict(reversed(LABELLED.items())), settings)
+    assert forwards == backwards
+
+
+def test_adding_conversations_moves_none_that_was_there():
+    """Nor a noise source, nor a held-out entry; the new ones bring labels of their own, of new entries too."""
+    before = assign(CONVERSATIONS, SOURCES, LABELLED, SplitConfig())
+    new = [f"march.json#{number}" for number in range(1_000)]
+    more = labelled_among(new, seed=1) | {f"new{number}": [new[number]] for number in range(50)}
+    together = {entry: [*LABELLED.get(entry, []), *more[entry]] for entry in more}
+    after = assign([*new, *CONVERSATIONS], [*SOURCES, "new"], together, SplitConfig())
+    assert {name: after.conversations[name] for name in before.conversations} == before.conversations
+    assert {name: after.noise[name] for name in before.noise} == before.noise
+    assert before.held_out.items() <= after.held_out.items()
+
+
+def test_conversations_with_hand_labels_are_always_in_test():
+    by_hand = CONVERSATIONS[::7] + [name for entry in ENTRIES[:100] for name in LABELLED[entry]]
+    made = assign(CONVERSATIONS, SOURCES, LABELLED, SplitConfig(held_out_entries=0.5), by_hand)
+    assert {made.conversations[name] for name in by_hand} == {TEST}
+
+
+def test_conversations_of_a_held_out_entry_follow_it():
+    made = assign(CONVERSATIONS, SOURCES, LABELLED, SplitConfig(held_out_entries=0.3))
+    assert len(made.held_out) > 30
+    for entry in made.held_out:
+        assert TRAIN not in {made.conversations[name] for name in LABELLED[entry]}
+    torn_by_two = Counter(name for entry in made.held_out for name in set(LABELLED[entry]))
+    followed = [
+        made.conversations[name] == part
+        for entry, part in made.held_out.items()
+        for name in LABELLED[entry]
+        if torn_by_two[name] == 1
+    ]
+    assert len(followed) > 100
+    assert all(followed)
+
+
+def test_an_entry_without_labels_or_with_most_of_them_is_not_held_out():
+    labelled = {f"e{number}": [f"c{number}"] for number in range(40)} | {"hot": ["c1"] * 40, "silent": []}
+    for seed in range(20):
+        held_out = assign([], [], labelled, SplitConfig(seed=seed, held_out_entries=0.9)).held_out
+        assert len(held_out) > 25
+        assert not {"hot", "silent"} & set(held_out)
+
+
+def test_no_entry_is_held_out_for_a_part_that_the_user_does_not_want():
+    settings = SplitConfig(selection=0.3, calibration=0.0, test=0.3, held_out_entries=0.5)
+    made = assign(CONVERSATIONS, SOURCES, LABELLED, settings)
+    assert set(made.held_out.values()) == {SELECTION, TEST}
+    assert len(made.held_out) == pytest.approx(100, abs=20)
+    assert CALIBRATION not in made.conversations.values()
+
+
+@pytest.mark.parametrize("shares", [(0.3, 0.3, 0.4), (0.1, 0.2, 0.7), (0.5, 0.4, 0.3)])
+def test_shares_that_leave_nothing_to_train_on_are_refused(shares):
+    settings = SplitConfig(**dict(zip(("selection", "calibration", "test"), shares, strict=True)))
+    with pytest.raises(UserError, match="nothing for training") as caught:
+        assign(CONVERSATIONS, SOURCES, {}, settings)
+    assert "lower them" in caught.value.next_step
+
+
+def test_half_an_emoji_in_an_id_is_no_crash():
+    assert set(assign(["c\ud83d"], [], {}, SplitConfig()).conversations) == {"c\ud83d"}

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from faqtune.errors import UserError
+from faqtune.recipe import Losses, Recipe, load_recipe, presets
+
+TWO_STAGES = """
+description = "先排序，再拒绝"
+
+[[stages]]
+data = { labels = 1 }
+losses.ranking.weight = 1
+
+[[stages]]
+name = "拒绝"
+data = { labels = 1, catalogue = 2 }
+[stages.losses.rejection]
+weight = 0.5
+"""
+
+
+@pytest.fixture
+def two_stages(tmp_path: Path) -> str:
+    return written(tmp_path / "两步.toml", TWO_STAGES)
+
+
+def written(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_every_shipped_file_is_a_preset_that_loads():
+    shipped = [f.name for f in resources.files("faqtune").joinpath("recipes").iterdir() if f.name.endswith(".toml")]
+    assert sorted(f"{name}.toml" for name in presets()) == sorted(shipped)
+    assert {"default", "quick"} <= set(presets())
+    for name in presets():
+        recipe = load_recipe(name)
+        assert recipe.name == name and recipe.description
+        assert all(stage.losses.active and stage.data.shares for stage in recipe.stages)
+
+
+def test_a_recipe_survives_being_written_into_its_run(two_stages: str):
+    recipe = load_recipe(two_stages)
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+
+
+def test_a_users_file_is_named_after_itself_and_may_have_a_bom(tmp_path: Path, two_stages: str):
+    assert load_recipe(two_stages).name == "两步"
+    assert load_recipe(written(tmp_path / "bom.toml", "\ufeff" + TWO_STAGES)).stages[1].name == "拒绝"
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "nearest"),
+    [
+        ("lerning_rate = 1", "stages.0.lerning_rate", "learning_rate"),
+        ("batch_querys = 8", "stages.0.batch_querys", "batch_queries"),
+        ("losses.ranking.temprature = 1", "stages.0.losses.ranking.temprature", "temperature"),
+        ("losses.rankin.weight = 1", "stages.0.losses.rankin", "ranking"),
+        ("freeze.lower_layer = 1", "stages.0.freeze.lower_layer", "lower_layers"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_valid_one(tmp_path: Path, line: str, key: str, nearest: str):
+    text = f"[[stages]]\ndata = {{ labels = 1 }}\nlosses.ranking.weight = 1\n{line}\n"
+    if "rankin.weight" in line:
+        text = text.replace("losses.ranking.weight = 1\n", "")
+    with pytest.raises(UserError) as error:
+        load_recipe(written(tmp_path / "r.toml", text))
+    assert f"unknown key `{key}`" in error.value.problem and "r.toml" in error.value.problem
+    assert f"{nearest}`" in error.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("learning_rate = 0", "learning_rate"),
+        ("learning_rate = inf", "learning_rate"),
+        ("weight_decay = nan", "weight_decay"),
+        ("batch_queries = 1", "batch_queries"),
+        ("epochs = 'many'", "epochs"),
+        ("warmup_share = 1.5", "warmup_share"),
+        ("data = 3", "data"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_with_its_key(tmp_path: Path, line: str, key: str):
+    text = f"[[stages]]\ndata = {{ labels = 1 }}\nlosses.ranking.weight = 1\n{line}\n"
+    if key == "data":
+        text = text.replace("data = { labels = 1 }\n", "")
+    with pytest.raises(UserError, match=rf"`stages\.0\.{key}`"):
+        load_recipe(written(tmp_path / "r.toml", text))
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "a/b", ".hidden", "x" * 61, "what?", ""])
+def test_a_name_that_is_no_folder_name_is_refused(two_stages: str, name: str):
+    with pytest.raises(UserError, match="`name`"):
+        load_recipe(two_stages, (f"name='{name}'",))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[stages]\n", "r.toml"),
+        ("", "`stages`"),
+        ("stages = []", "`stages`"),
+        ("stages = 3", "`stages`"),
+        ("[[stages]]\ndata = {}\nlosses.ranking.weight = 1", r"stage 1 \(train\) has no data"),
+        ("[[stages]]\ndata.labels = 1\nlosses = {}", r"stage 1 \(train\) has no loss"),
+        ("[[stages]]\ndata.labels = 1\nbatch_noise = 0\nlosses.rejection.weight = 1", "rejection needs noise"),
+    ],
+)
+def test_a_recipe_that_cannot_work_is_refused(tmp_path: Path, text: str, message: str):
+    with pytest.raises(UserError, match=message):
+        load_recipe(written(tmp_path / "r.toml", text))
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path):
+    path = tmp_path / "gbk.toml"
+    path.write_bytes(TWO_STAGES.encode("gbk"))
+    with pytest.raises(UserError, match=r"gbk.toml.*UTF-8"):
+        load_recipe(str(path))
+
+
+def test_an_unknown_recipe_is_refused_with_the_presets(tmp_path: Path):
+    for name in ("defualt", str(tmp_path), str(tmp_path / "none.toml")):
+        with pytest.raises(UserError) as error:
+            load_recipe(name)
+        assert name in error.value.problem and "default, quick" in error.value.next_step
+
+
+def test_set_reaches_every_part_of_a_recipe(two_stages: str):
+    recipe = load_recipe(
+        two_stages,
+        (
+            "seed=7", "name=试一试", "selection.metric=auroc", "stage.1.learning_rate=1e-5",
+            "stages.2.losses.ranking.weight = 0.25", "stage.2.freeze.embeddings=false", "stage.2.name=reject more",
+            "stage.1.data.catalogue=0.5", "stage.1.learning_rate=2e-5",
+        ),
+    )  # fmt: skip
+    first, second = recipe.stages
+    assert (recipe.seed, recipe.name, recipe.selection.metric) == (7, "试一试", "auroc")
+    assert (first.learning_rate, first.data.catalogue) == (2e-5, 0.5)
+    assert (second.losses.ranking.weight, second.freeze.embeddings, second.name) == (0.25, False, "reject more")
+    assert second.losses.rejection.weight == 0.5
+
+
+@pytest.mark.parametrize(
+    ("override", "message", "next_step"),
+    [
+        ("seed", "no `key=value`", "stage.1.learning_rate"),
+        ("=3", "no `key=value`", "stage.1.learning_rate"),
+        ("stage..seed=3", "no `key=value`", "stage.1.learning_rate"),
+        ("stage.3.epochs=1", "there is no stage `3`", "stages are 1 to 2"),
+        ("stage.0.epochs=1", "there is no stage `0`", "stages are 1 to 2"),
+        ("stage.epochs=1", "there is no stage `epochs`", "stages are 1 to 2"),
+        ("stage.1=1", "a stage is no value", "stage.1.learning_rate"),
+        ("seed.deeper=1", "", ""),
+        ("stage.1.name.deeper=1", "", ""),
+        ("stage.1.epoch=1", "unknown key `stages.0.epoch`", "epochs"),
+        ("stage.1.epochs=few", "`stages.0.epochs`", "mend the value"),
+        ("sed=1", "unknown key `sed`", "seed"),
+        ("stage.2.losses=1", "`stages.1.losses`", "mend the value"),
+    ],
+)
+def test_a_wrong_set_is_refused(two_stages: str, override: str, message: str, next_step: str):
+    with pytest.raises(UserError) as error:
+        load_recipe(two_stages, ("stage.1.name=rank", "seed=1", override))
+    assert message in error.value.problem and next_step in error.value.next_step
+
+
+@pytest.mark.parametrize("stages", ["stages = 3", "stages = [1, 2]", "stages.one = 1"])
+def test_set_into_a_broken_recipe_is_no_traceback(tmp_path: Path, stages: str):
+    with pytest.raises(UserError, match="list of tables"):
+        load_recipe(written(tmp_path / "r.toml", stages), ("stage.1.epochs=1",))
+
+
+def test_nothing_changes_once_it_is_read():
+    recipe = load_recipe("quick")
+    with pytest.raises(ValueError, match="frozen"):
+        recipe.stages[0].learning_rate = 1.0  # type: ignore[misc]
+
+
+def test_open_temperatures_are_a_tenth_of_the_base_models_spread():
+    losses = Losses.model_validate({"ranking": {"weight": 1}, "rejection": {"weight": 1, "temperature": 0.3}})
+    resolved = losses.resolved(related=0.9, unrelated=0.5)
+    assert resolved.ranking.temperature == pytest.approx(0.04)
+    assert resolved.rejection.temperature == 0.3
+    assert resolved.noise_ceiling.ceiling_cosine == 0.5
+    assert (resolved.active, losses.ranking.temperature) == (["ranking", "rejection"], None)
+
+
+def test_a_model_without_spread_still_gets_a_temperature():
+    assert Losses().resolved(related=0.8, unrelated=0.81).ranking.temperature == 0.005
+
+
+def test_a_ceiling_of_zero_is_not_open():
+    losses = Losses.model_validate({"noise_ceiling": {"weight": 1, "ceiling_cosine": 0}})
+    assert losses.resolved(0.9, 0.5).noise_ceiling.ceiling_cosine == 0
+
+
+def test_shares_add_up_to_one(two_stages: str):
+    assert load_recipe(two_stages).stages[1].data.shares == pytest.approx({"labels": 1 / 3, "catalogue": 2 / 3})

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from faqtune.errors import UserError
+from faqtune.model import TextModel
+from faqtune.records import Catalogue
+from faqtune.train import TrainingData, engine, stage
+from faqtune.train.data import Example
+
+Toys = Callable[..., Any]
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_a_loss_that_is_no_number_is_refused_with_its_place(toy: Toys, monkeypatch: pytest.MonkeyPatch, where: str):
+    training, ranking = toy(), engine.losses.ranking
+    sound: list[dict[str, Tensor]] = []
+
+    def spoilt(scores: Tensor, *rest: Any) -> Tensor:
+        value = ranking(scores, *rest)
+        if not any(event[:3] == ("step", 1, 4) for event in training.record.told):
+            return value
+        sound.append(training.weights())
+        # A square root has an infinite slope at 0: a loss that looks sound, with a gradient that is not.
+        return value * math.nan if where == "loss" else value + (scores - scores.detach()).sum().clamp_min(0).sqrt()
+
+    monkeypatch.setattr(engine.losses, "ranking", spoilt)
+    with pytest.raises(UserError, match=r"stage 1 \(warm\), step 5: the (loss|gradient's norm) is nan") as error:
+        training.train()
+    assert "learning rate" in error.value.next_step
+    assert (training.folder / "checkpoints" / "01-0000004").is_dir()
+    assert training.has(sound[0])
+
+
+def test_too_little_memory_says_what_to_lower(toy: Toys, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(stage, "learn", full)
+    with pytest.raises(UserError, match=r"step 1: the memory of cpu .*graph_tokens"):
+        toy().train()
+
+
+@pytest.mark.parametrize("figures", [{"recall@1": 0.5}, {"oscr@5": 0.5}, {"oscr@5": math.nan, "recall@1": 0.5}, {}])
+def test_a_selection_part_without_the_figures_is_refused(toy: Toys, figures: dict[str, float]):
+    with pytest.raises(UserError, match=r"selection part gives no (oscr@5|recall@1)"):
+        toy(measure=lambda model: figures).train()
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "message"),
+    [
+        (
+            {"labels": (), "dialogues": ()},
+            {"data": {"labels": 1, "dialogues": 1}},
+            r"\(then\).*no labels and no dialog",
+        ),
+        ({}, {"data": {"labels": 1, "minimum_confidence": 0.95}}, r"\(then\).*no labels"),
+        ({"noise": ()}, {"losses": {"rejection": {"weight": 1}}}, r"\(then\): rejection needs noise"),
+        ({"catalogue": Catalogue(())}, {}, "no entry"),
+    ],
+)
+def test_a_stage_without_data_is_refused_before_anything_is_measured(
+    toy: Toys, data: dict[str, Any], settings: dict[str, Any], message: str
+):
+    def measure(model: TextModel) -> dict[str, float]:
+        raise AssertionError("measured")
+
+    training = toy({}, {"name": "then", **settings}, measure=measure)
+    training.data = replace(training.data, **data)
+    with pytest.raises(UserError, match=message):
+        training.train()
+    assert list(training.folder.iterdir()) == []
+
+
+def test_a_stage_whose_batches_hold_no_negative_is_refused_before_its_first_step(toy: Toys, shop: TrainingData):
+    alone = TrainingData(Catalogue(shop.catalogue.entries[:1]), (Example("多久发", 0), Example("催发货", 0)))
+    training = toy(data={"labels": 1}, losses={"ranking": {"weight": 1}})
+    training.data = alone
+    with pytest.raises(UserError, match=r"stage 1 \(warm\): no batch has anything to compare for ranking"):
+        training.train()
+    assert not any(event[0] == "step" for event in training.record.told)

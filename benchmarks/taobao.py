@@ -19,7 +19,7 @@ from common import Lines, run_seeds
 
 from faqtune import evaluate_models, ingest_files, init_project, label_queries, make_split, train_model
 from faqtune.scorecard import Comparison
-from faqtune.workspace import Workspace
+from faqtune.workspace import Workspace, write_text
 
 
 def prepare(data: Path, project: Path, model: str) -> Workspace:
@@ -34,7 +34,8 @@ def prepare(data: Path, project: Path, model: str) -> Workspace:
             gold_catalogue=data / "catalogue.json",
             model=model,
         )
-    print(ingest_files(workspace))
+    read = ingest_files(workspace, reporter=Lines())
+    print(f"{read.entries} entries, {read.conversations} conversations, {read.noise} noise sentences")
     made = label_queries(workspace, reporter=Lines())
     print(f"{made.claims} labels, estimated precision {made.mean_confidence:.3f}, on hand labels {made.precision}")
     return workspace
@@ -42,11 +43,10 @@ def prepare(data: Path, project: Path, model: str) -> Workspace:
 
 def one_seed(prepared: Workspace, folder: Path, seed: int, overrides: tuple[str, ...]) -> Comparison:
     """Split, train and measure with one seed, in a copy of the prepared project."""
-    if not folder.exists():
-        shutil.copytree(prepared.root, folder)
+    shutil.copytree(prepared.root, folder, dirs_exist_ok=True)
     workspace = Workspace(folder)
     text = workspace.config_path.read_text(encoding="utf-8")
-    workspace.config_path.write_text(re.sub(r"(?m)^(# )?seed = .*$", f"seed = {seed}", text), encoding="utf-8")
+    write_text(workspace.config_path, re.sub(r"(?m)^(# )?seed = .*$", f"seed = {seed}", text))
     make_split(workspace)
     train_model(workspace, overrides=(f"seed={seed}", *overrides), reporter=Lines())
     comparison = evaluate_models(workspace, reporter=Lines()).comparison

@@ -33,7 +33,10 @@ Recipe = Annotated[str, typer.Option("--recipe", help="Name of a preset or path 
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="E.g. stage.1.learning_rate=1e-5; repeatable.")]
 BaseModel = Annotated[str, typer.Option("--model", help="builtin, a folder or a hub name; unset: BAAI/bge-m3.")]
 ModelName = Annotated[
-    str, typer.Option("--model", help="tuned, a run, builtin, a folder or a hub name; unset: the project's own.")
+    str,
+    typer.Option(
+        "--model", help="tuned, a run, builtin, a folder or a hub name; unset: the newest run, else the project's base."
+    ),
 ]
 
 

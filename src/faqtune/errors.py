@@ -6,8 +6,8 @@ from __future__ import annotations
 class UserError(Exception):
     """Bad input or a missing step. The CLI prints it without a traceback and exits with 2.
 
-    >>> print(UserError("faq.xlsx, sheet 1, row 14: no answer", "fill it in, or pass --skip-empty"))
-    faq.xlsx, sheet 1, row 14: no answer. Next: fill it in, or pass --skip-empty.
+    >>> print(UserError("faq.xlsx, sheet 1, row 14: no answer", "fill it in, or set skip_empty = true in faqtune.toml"))
+    faq.xlsx, sheet 1, row 14: no answer. Next: fill it in, or set skip_empty = true in faqtune.toml.
     """
 
     exit_code = 2

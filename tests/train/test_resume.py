@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from faqtune.errors import UserError
+from faqtune.train import state
 
 Toys = Callable[..., Any]
 
@@ -60,6 +61,15 @@ def test_a_second_ctrl_c_acts_at_once(toy: Toys):
     with pytest.raises(KeyboardInterrupt):
         training.train()
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_was_saved_when_it_was_measured_is_not_written_again(toy: Toys, monkeypatch: pytest.MonkeyPatch):
+    training, saved = toy(), []
+    training.record.on_step = lambda stage, step: signal.raise_signal(signal.SIGINT) if step == 4 else None
+    save = state.save_checkpoint
+    monkeypatch.setattr(state, "save_checkpoint", lambda *given: saved.append(given) or save(*given))
+    assert training.train().status == "interrupted"
+    assert len(saved) == 2  # after steps 2 and 4
 
 
 def test_interrupted_before_its_first_step_it_begins_anew(toy: Toys):

@@ -50,7 +50,7 @@ def evaluate(encoder: Encoder, data: EvaluationSet, *, threshold_cosine: float |
     if not data.positives:
         raise UserError(
             f"{data.part}: there is no query with an entry, so that nothing can be measured",
-            "add hand labels (`faqtune annotate`), or give this part a larger share of the split",
+            "add hand labels under [gold] in faqtune.toml, or give this part a larger share of the split",
         )
     texts = [positive.text for positive in data.positives] + [negative.text for negative in data.negatives]
     number = {text: row for row, text in enumerate(dict.fromkeys(texts))}

@@ -14,15 +14,18 @@ def note_if_best(figures: Mapping[str, float], selection: Selection, progress: P
     """Whether the weights just measured are the best so far; if so `progress` remembers it.
 
     The base model, measured `at_start`, is the best until another one has more of `selection.metric`
-    and has not lost more than the tolerance of `selection.guard`. Raises UserError if the
+    (or as much, and more of `selection.guard`: on a few hundred queries ties are common) and has not
+    lost more than the tolerance of the guard. Raises UserError if the
     selection part gives one of the two no value.
     """
     value, guard = _figure(figures, selection.metric), _figure(figures, selection.guard)
     if at_start:
         progress.guard_at_start = guard
-    elif guard < progress.guard_at_start - selection.guard_tolerance or value <= progress.best_value:
+    elif guard < progress.guard_at_start - selection.guard_tolerance:
         return False
-    progress.best_value = value
+    elif (value, guard) <= (progress.best_value, progress.best_guard):
+        return False
+    progress.best_value, progress.best_guard = value, guard
     progress.best_stage, progress.best_step = (0, 0) if at_start else (progress.stage, progress.step)
     return True
 

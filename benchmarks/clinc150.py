@@ -18,8 +18,8 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from common import Lines, run_seeds
 
+from common import Lines, run_seeds
 from faqtune import claims, evaluate_models, load_model, train_model
 from faqtune.records import (
     CALIBRATION,
@@ -108,16 +108,14 @@ def labelled_queries(
 
 def noise_by_part(data: Rows) -> list[tuple[Noise, str]]:
     """Out-of-scope queries with their part, each a source of its own."""
-    rows = {
+    parts = {
         TRAIN: data["oos_train"],
         SELECTION: data["oos_val"][:NOISE_SELECTION],
         CALIBRATION: data["oos_val"][NOISE_SELECTION:],
         TEST: data["oos_dev"],
     }
     return [
-        (Noise(text, f"{part}{number}"), part)
-        for part, listed in rows.items()
-        for number, (text, _) in enumerate(listed)
+        (Noise(text, f"{part}{number}"), part) for part, rows in parts.items() for number, (text, _) in enumerate(rows)
     ]
 
 

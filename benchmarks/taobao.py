@@ -16,7 +16,6 @@ import tempfile
 from pathlib import Path
 
 from common import Lines, run_seeds
-
 from faqtune import evaluate_models, ingest_files, init_project, label_queries, make_split, train_model
 from faqtune.scorecard import Comparison
 from faqtune.workspace import Workspace, write_text

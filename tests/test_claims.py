@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import faqtune
@@ -79,8 +79,12 @@ def test_a_transaction_that_fails_half_way_leaves_nothing(path):
     assert claims.read(path) == [RULE]
 
 
+any_text = st.text(st.characters() | st.characters(categories=["Cs"]))
+
+
 @settings(max_examples=25, deadline=None)
-@given(st.text(st.characters(exclude_categories=())), st.text(st.characters(exclude_categories=()), min_size=1))
+@given(any_text, any_text)
+@example("亲\ud83d", "\udce9")
 def test_any_text_can_be_stored(tmp_path_factory, why, name):
     path = tmp_path_factory.mktemp("claims") / "claims.db"
     claims.append(path, [Claim("q", None, f"human:{name}", 1.0, why)])

@@ -226,7 +226,7 @@ def digest(*sources: Path | str) -> str:
     they were written does not count; a file that is not there is a content of its own. Raises
     UserError for a file that cannot be read.
     """
-    return _sha256(*map(_digest_of, sources)).hex()
+    return _sha256(b"all", *map(_digest_of, sources)).hex()
 
 
 def _digest_of(source: Path | str) -> bytes:
@@ -243,18 +243,14 @@ def _digest_of_file(file: Path, name: Path) -> bytes:
         with file.open("rb") as handle:
             content = hashlib.file_digest(handle, "sha256").digest()
     except FileNotFoundError:
-        content = b"missing"
+        content = bytes(32)
     except OSError as error:
         raise UserError(f"{file}: {error.strerror or error}", "check its permissions") from None
     return _sha256(b"file", os.fsencode(name.as_posix()), content)
 
 
-def _sha256(*parts: bytes) -> bytes:
-    """Of all parts with their lengths, so that no two lists of parts look alike."""
-    total = hashlib.sha256()
-    for part in parts:
-        total.update(len(part).to_bytes(8, "big") + part)
-    return total.digest()
+def _sha256(kind: bytes, *parts: bytes) -> bytes:
+    return hashlib.sha256(b"\0".join((kind, *parts))).digest()
 
 
 def is_current(workspace: Workspace, step: str, inputs: str, outputs: Iterable[Path]) -> bool:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -89,14 +90,18 @@ def test_a_better_model_that_loses_on_the_guard_is_not_chosen(
     assert toy(recipe=recipe, measure=lambda model: next(figures)).train().best_step == best
 
 
-def test_another_seed_is_another_training(toy: Toys, recipe_of: Callable[..., Recipe]):
-    one, two = toy(), toy(recipe=recipe_of().model_copy(update={"seed": 4}))
+@pytest.mark.parametrize(("guard", "best"), [(0.8, (0, 0)), (0.81, (1, 4))])
+def test_of_models_that_tie_the_one_with_more_of_the_guard_is_chosen(toy: Toys, guard: float, best: tuple[int, int]):
+    figures = iter([score(0.5, 0.8), score(0.5, 0.8), score(0.5, guard), score(0.4, 0.9)])
+    assert toy(measure=lambda model: next(figures)).train().best_step == best
+
+
+def test_another_seed_is_another_training(toy: Toys, recipe_of: Callable[..., Recipe], tmp_path: Path):
+    one = toy(folder=tmp_path / "three")
+    other = toy(folder=tmp_path / "four", recipe=recipe_of().model_copy(update={"seed": 4}))
     one.train()
-    first = one.log()
-    two.folder = one.folder / "other"
-    two.folder.mkdir()
-    two.train()
-    assert first != two.log()
+    other.train()
+    assert one.log() != other.log()
 
 
 def test_labels_below_the_minimum_confidence_are_not_used(toy: Toys, monkeypatch: pytest.MonkeyPatch):

@@ -67,13 +67,11 @@ def load_project(workspace: Workspace) -> Project:
     )
 
 
-def evaluation_set(project: Project, part: str) -> EvaluationSet:
-    """The queries and noise of one part of the split.
+def measured_queries(project: Project, part: str) -> tuple[list[Query], bool]:
+    """The labelled queries of a part that it is measured on, and whether all of them are labelled by hand.
 
-    With at least `ENOUGH_HUMAN_LABELS` hand labels in the part only those are measured; otherwise
-    labels of machines from `MEASURED_CONFIDENCE` on are too, and the name of the part says so.
-    Queries of entries held out for this part are noise of the own domain; those held out for
-    another part are left out.
+    With at least `ENOUGH_HUMAN_LABELS` hand labels in the part it is only those; otherwise labels of
+    machines from `MEASURED_CONFIDENCE` on are measured too.
     """
     labelled = [
         query
@@ -81,8 +79,18 @@ def evaluation_set(project: Project, part: str) -> EvaluationSet:
         if query.id in project.decisions and project.split.conversations.get(query.conversation) == part
     ]
     human = [query for query in labelled if project.decisions[query.id].is_human]
-    by_people = len(human) >= ENOUGH_HUMAN_LABELS
-    chosen = human if by_people else [query for query in labelled if _is_sure(project.decisions[query.id])]
+    if len(human) >= ENOUGH_HUMAN_LABELS:
+        return human, True
+    return [query for query in labelled if _is_sure(project.decisions[query.id])], False
+
+
+def evaluation_set(project: Project, part: str) -> EvaluationSet:
+    """The queries and noise of one part of the split; its name says whose labels are measured.
+
+    Queries of entries held out for this part are noise of the own domain; those held out for
+    another part are left out.
+    """
+    chosen, by_people = measured_queries(project, part)
     placed = [_placed(project, part, query) for query in chosen]
     chatter = [
         Negative(noise.text, "chatter", noise.source)

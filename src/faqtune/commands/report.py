@@ -7,9 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from faqtune import claims as claim_store
+from faqtune.commands.assemble import load_project, measured_queries
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
-from faqtune.label import decide
 from faqtune.records import TEST, TRAIN
 from faqtune.report import EntryLabels, LabelSummary, RunFacts, RunReport, before_after_svg, report_html
 from faqtune.runs import Run, find_run
@@ -51,20 +50,20 @@ def write_report(workspace: Workspace, *, run: str = "") -> Reported:
 
 
 def _label_summary(workspace: Workspace) -> LabelSummary:
-    """Who labelled what, by part, and how many labels each entry has for training."""
-    split = workspace.split()
-    decisions = decide(claim_store.read(workspace.claims_path))
-    by_part: dict[str, Counter[str]] = {TRAIN: Counter(), TEST: Counter()}
+    """Who labelled what was measured and what was trained on, and how many labels each entry has for training."""
+    project = load_project(workspace)
+    training: Counter[str] = Counter()
     per_entry: Counter[str | None] = Counter()
-    for query in workspace.queries():
-        decision, part = decisions.get(query.id), split.conversations.get(query.conversation, "")
-        if decision is None or part not in by_part:
-            continue
-        by_part[part].update(decision.sources)
-        if part == TRAIN:
+    for query in project.queries:
+        decision = project.decisions.get(query.id)
+        if decision is not None and project.split.conversations.get(query.conversation) == TRAIN:
+            training.update(decision.sources)
             per_entry[decision.entry] += 1
-    entries = [EntryLabels(entry.questions[0], per_entry[entry.id]) for entry in workspace.catalogue()]
-    return LabelSummary(measured=by_part[TEST], training=by_part[TRAIN], entries=entries)
+    measured = Counter(
+        source for query in measured_queries(project, TEST)[0] for source in project.decisions[query.id].sources
+    )
+    entries = [EntryLabels(entry.questions[0], per_entry[entry.id]) for entry in project.catalogue]
+    return LabelSummary(measured=measured, training=training, entries=entries)
 
 
 def _run_facts(workspace: Workspace, run: Run) -> RunFacts:

@@ -50,7 +50,8 @@ def _without_gaps(drafts: Sequence[Draft], config: CatalogueConfig, report: Inge
     gaps = [draft for draft in drafts if draft.trouble]
     if gaps and not config.skip_empty:
         more = f" (and {len(gaps) - 1} more such rows)" if len(gaps) > 1 else ""
-        raise UserError(f"{gaps[0].where}: {gaps[0].trouble}{more}", "fill it in, or set skip_empty = true in faqtune.toml")
+        problem = f"{gaps[0].where}: {gaps[0].trouble}{more}"
+        raise UserError(problem, "fill it in, or set skip_empty = true in faqtune.toml")
     for draft in gaps:
         report.skip(draft.file, draft.trouble, sheet=draft.sheet, row=draft.row)
     whole = [draft for draft in drafts if not draft.trouble]

@@ -21,13 +21,15 @@ def note_if_best(figures: Mapping[str, float], selection: Selection, progress: P
     value, guard = _figure(figures, selection.metric), _figure(figures, selection.guard)
     if at_start:
         progress.guard_at_start = guard
-    elif guard < progress.guard_at_start - selection.guard_tolerance:
-        return False
-    elif (value, guard) <= (progress.best_value, progress.best_guard):
+    elif guard < progress.guard_at_start - selection.guard_tolerance or _no_better(value, guard, progress):
         return False
     progress.best_value, progress.best_guard = value, guard
     progress.best_stage, progress.best_step = (0, 0) if at_start else (progress.stage, progress.step)
     return True
+
+
+def _no_better(value: float, guard: float, progress: Progress) -> bool:
+    return (value, guard) <= (progress.best_value, progress.best_guard)
 
 
 def _figure(figures: Mapping[str, float], name: str) -> float:

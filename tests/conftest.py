@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import tomllib
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from faqtune import Workspace
     from faqtune.model import TextModel
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -100,6 +102,79 @@ def small_shop_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     (folder / "chatter.json").write_text(json.dumps(chatter, ensure_ascii=False), encoding="utf-8")
     return folder
+
+
+FEW_STEPS = """\
+name = "few steps"
+
+[selection]
+metric = "auroc"
+guard = "recall@5"
+
+[[stages]]
+batch_queries = 8
+batch_noise = 8
+max_steps = 4
+evaluate_every_steps = 2
+
+[stages.data]
+labels = 1
+catalogue = 1
+
+[stages.losses.ranking]
+weight = 1.0
+
+[stages.losses.rejection]
+weight = 0.5
+"""
+
+
+@pytest.fixture
+def new_shop(small_shop_files: Path, tiny_model_folder: Path, tmp_path: Path) -> Workspace:
+    """A project around the tea shop's files, with the tiny model and a recipe of four steps; nothing is done yet."""
+    return _new_shop(small_shop_files, tiny_model_folder, tmp_path / "shop")
+
+
+@pytest.fixture(scope="session")
+def tuned_shop_folder(
+    small_shop_files: Path, tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The same after `tune`."""
+    from faqtune import tune
+
+    workspace = _new_shop(small_shop_files, tiny_model_folder, tmp_path_factory.mktemp("tuned") / "shop")
+    tune(workspace)
+    return workspace.root
+
+
+@pytest.fixture
+def tuned_shop(tuned_shop_folder: Path, tmp_path: Path) -> Workspace:
+    """A copy of the tuned project, to be changed as you like."""
+    from faqtune import Workspace
+
+    shutil.copytree(tuned_shop_folder, tmp_path / "shop")
+    return Workspace(tmp_path / "shop")
+
+
+def _new_shop(files: Path, model: Path, folder: Path) -> Workspace:
+    from faqtune import Workspace, init_project
+
+    shutil.copytree(files, folder)
+    (folder / "few_steps.toml").write_text(FEW_STEPS, encoding="utf-8")
+    workspace = Workspace(folder)
+    init_project(
+        workspace,
+        (folder / "FAQ.xlsx", folder / "logs"),
+        noise=(folder / "chatter.json",),
+        gold=(folder / "gold.jsonl",),
+        model=str(model),
+        recipe=str(folder / "few_steps.toml"),
+    )
+    text = workspace.config_path.read_text(encoding="utf-8")
+    for key, value in (("selection", 0.25), ("calibration", 0.2), ("max_length_tokens", 32)):
+        text = re.sub(rf"(?m)^# {key} = .*$", f"{key} = {value}", text)
+    workspace.config_path.write_text(text, encoding="utf-8")
+    return workspace
 
 
 @pytest.fixture(scope="session")

@@ -65,11 +65,6 @@ def test_a_wrong_value_is_shown_with_its_key(data, key, value):
     assert value in error.problem
 
 
-def test_infinity_is_no_learning_rate():
-    stage = {"data": {"labels": 1}, "losses": {"ranking": {"weight": 1}}, "learning_rate": float("inf")}
-    assert "`stages.0.learning_rate` is inf" in refusal({"stages": [stage]}, Recipe).problem
-
-
 def test_a_missing_key_is_named():
     assert "there is no `stages`" in refusal({}, Recipe).problem
 

@@ -18,66 +18,80 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Section(BaseModel):
-    """A table of a TOML file. Unknown keys, `nan` and `inf` are refused."""
+    """A table of a TOML file. Unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid")
 
 
 class CatalogueConfig(Section):
-    files: list[str] = Field([], title="Spreadsheets, CSV files or parsed_data.json with the reference Q&A")
-    sheets: list[str] = Field([], title="Sheets to read; empty: every sheet with a question and an answer column")
-    question_columns: list[str] = Field([], title="Headers of the question columns; empty: guessed")
-    answer_column: str = Field("", title="Header of the answer column; empty: guessed")
-    category_column: str = Field("", title="Header of the category column; empty: guessed")
-    id_column: str = Field("", title="Header of a column with stable ids; empty: ids are made from the first question")
-    header_row: int = Field(0, ge=0, title="Row of the header, from 1; 0: guessed per sheet")
-    skip_empty: bool = Field(False, title="Leave rows without an answer out instead of stopping")
+    files: list[str] = Field(default=[], title="Spreadsheets, CSV files or parsed_data.json with the reference Q&A")
+    sheets: list[str] = Field(
+        default=[], title="Sheets to read; empty: every sheet with a question and an answer column"
+    )
+    question_columns: list[str] = Field(default=[], title="Headers of the question columns; empty: guessed")
+    answer_column: str = Field(default="", title="Header of the answer column; empty: guessed")
+    category_column: str = Field(default="", title="Header of the category column; empty: guessed")
+    id_column: str = Field(
+        default="", title="Header of a column with stable ids; empty: ids are made from the first question"
+    )
+    header_row: int = Field(default=0, ge=0, title="Row of the header, from 1; 0: guessed per sheet")
+    skip_empty: bool = Field(default=False, title="Leave rows without an answer out instead of stopping")
 
 
 class ConversationsConfig(Section):
-    files: list[str] = Field([], title="Chat logs: files or folders of files")
-    session_column: str = Field("", title="Column or key of the session id; empty: guessed")
-    role_column: str = Field("", title="Column or key of who wrote; empty: guessed")
-    text_column: str = Field("", title="Column or key of the text; empty: guessed")
-    time_column: str = Field("", title="Column or key of the time; empty: guessed")
-    customer_roles: list[str] = Field([], title="Values of the role column that mean the customer; empty: guessed")
-    agent_roles: list[str] = Field([], title="Values of the role column that mean the agent; empty: guessed")
-    system_phrases: list[str] = Field([], title="Further phrases that are not language, stripped from every turn")
+    files: list[str] = Field(default=[], title="Chat logs: files or folders of files")
+    session_column: str = Field(default="", title="Column or key of the session id; empty: guessed")
+    role_column: str = Field(default="", title="Column or key of who wrote; empty: guessed")
+    text_column: str = Field(default="", title="Column or key of the text; empty: guessed")
+    time_column: str = Field(default="", title="Column or key of the time; empty: guessed")
+    customer_roles: list[str] = Field(
+        default=[], title="Values of the role column that mean the customer; empty: guessed"
+    )
+    agent_roles: list[str] = Field(default=[], title="Values of the role column that mean the agent; empty: guessed")
+    system_phrases: list[str] = Field(
+        default=[], title="Further phrases that are not language, stripped from every turn"
+    )
 
 
 class NoiseConfig(Section):
-    files: list[str] = Field([], title="Everyday chatter: modified_daily_datasets.json or one sentence per line")
+    files: list[str] = Field(
+        default=[], title="Everyday chatter: modified_daily_datasets.json or one sentence per line"
+    )
 
 
 class GoldConfig(Section):
-    files: list[str] = Field([], title="Hand labels: JSONL with query, conversation, turn, entry, reason")
-    catalogue: str = Field("", title="catalogue.json that the labels' entry ids come from, if it is another one")
+    files: list[str] = Field(default=[], title="Hand labels: JSONL with query, conversation, turn, entry, reason")
+    catalogue: str = Field(
+        default="", title="catalogue.json that the labels' entry ids come from, if it is another one"
+    )
 
 
 class ModelConfig(Section):
-    base: str = Field("BAAI/bge-m3", title="builtin, a hub name, or a folder")
-    max_length_tokens: int = Field(128, ge=8, le=8192, title="Longer texts are cut")
-    prompt: str | None = Field(None, title="Text put before every sentence; unset: the model's own")
+    base: str = Field(default="BAAI/bge-m3", title="builtin, a hub name, or a folder")
+    max_length_tokens: int = Field(default=128, ge=8, le=8192, title="Longer texts are cut")
+    prompt: str | None = Field(default=None, title="Text put before every sentence; unset: the model's own")
 
 
 class LabelConfig(Section):
     reply_threshold: float | None = Field(
-        None, ge=-1, le=1, title="Least cosine of reply and answer; unset: set from the data"
+        default=None, ge=-1, le=1, title="Least cosine of reply and answer; unset: set from the data"
     )
-    query_top: int = Field(5, ge=0, title="The entry must be among the query's own best so many; 0: not asked")
-    max_prefix_turns: int = Field(3, ge=1, title="Customer turns that may accumulate into one query")
+    query_top: int = Field(default=5, ge=0, title="The entry must be among the query's own best so many; 0: not asked")
+    max_prefix_turns: int = Field(default=3, ge=1, title="Customer turns that may accumulate into one query")
 
 
 class SplitConfig(Section):
-    seed: int = Field(0, ge=0)
-    selection: float = Field(0.15, ge=0.0, lt=1.0, title="Share of conversations and noise for choosing the model")
-    calibration: float = Field(0.15, ge=0.0, lt=1.0, title="Share for setting thresholds")
-    test: float = Field(0.2, ge=0.0, lt=1.0, title="Share for the scorecard")
-    held_out_entries: float = Field(0.1, ge=0.0, lt=1.0, title="Share of entries taken out as near noise")
+    seed: int = Field(default=0, ge=0)
+    selection: float = Field(
+        default=0.15, ge=0.0, lt=1.0, title="Share of conversations and noise for choosing the model"
+    )
+    calibration: float = Field(default=0.15, ge=0.0, lt=1.0, title="Share for setting thresholds")
+    test: float = Field(default=0.2, ge=0.0, lt=1.0, title="Share for the scorecard")
+    held_out_entries: float = Field(default=0.1, ge=0.0, lt=1.0, title="Share of entries taken out as near noise")
 
 
 class TrainConfig(Section):
-    recipe: str = Field("default", title="Name of a preset or path of a TOML file")
+    recipe: str = Field(default="default", title="Name of a preset or path of a TOML file")
 
 
 class Config(Section):

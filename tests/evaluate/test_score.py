@@ -23,7 +23,7 @@ def planted(data, *, seed, gain=0.0, threshold_cosine=None):
     scores = rng.normal(0.7 + gain, 0.1, queries).round(2).astype(np.float32)
     ranks = rng.integers(0, 6, queries) if gain == 0 else rng.integers(1, 4, queries)
     noise_scores = rng.normal(0.65, 0.1, noise).round(2).astype(np.float32)
-    return Outcomes(f"model {seed}", data, ranks, scores, scores, noise_scores, threshold_cosine)
+    return Outcomes(f"model {seed}", data, ranks, ranks, scores, scores, noise_scores, threshold_cosine)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_figures_by_hand(shop):
     ranks = np.array([1, 1, 0, 1, 2, 1, 1, 3, 4, 6])
     scores = np.array([0.95, 0.85, 0.85, 0.75, 0.75, 0.65, 0.35, 0.55, 0.45, 0.25], dtype=np.float32)
     noise = np.linspace(0.9, 0, 10, dtype=np.float32)
-    found = Outcomes("m", shop, ranks, scores, scores, noise, threshold_cosine=0.75)
+    found = Outcomes("m", shop, ranks, ranks, scores, scores, noise, threshold_cosine=0.75)
     value = {name: figure.item() for name, figure in figures(found, once(20)).items()}
     assert value["recall@1"] == 0.5
     assert value["recall@3"] == 0.7
@@ -142,7 +142,7 @@ def test_oscr_is_left_out_where_no_noise_sentence_may_pass(shop, large, base):
 def test_without_noise_only_ranking_is_reported(shop, base):
     card = measure(base, dataclasses.replace(shop, negatives=()), resamples=RESAMPLES)
     assert {name.split("@")[0] for name in card.figures} == {"recall", "mrr"}
-    assert card.curves == {}
+    assert list(card.curves) == ["density/queries"]
     assert list(card.means) == ["related"]
 
 
@@ -202,6 +202,7 @@ def test_counted_rows_are_repeated_rows(large):
             negatives=tuple(large.negatives[row] for row in noise),
         ),
         found.ranks[queries],
+        found.best[queries],
         found.scores[queries],
         found.related[queries],
         found.noise_scores[noise],
@@ -224,7 +225,7 @@ def test_means_are_tested_by_sign_flips_and_the_rest_by_the_bootstrap(shop):
     positives = tuple(Positive(f"问题{row}", "ship", f"c{row}") for row in range(5))
     data = dataclasses.replace(shop, positives=positives)
     scores, noise = np.full(5, 0.7, dtype=np.float32), np.full(10, 0.5, dtype=np.float32)
-    before, after = (Outcomes("m", data, np.full(5, rank), scores, scores, noise) for rank in (2, 1))
+    before, after = (Outcomes("m", data, np.full(5, rank), np.zeros(5, dtype=int), scores, scores, noise) for rank in (2, 1))
     differences = compare(before, after, resamples=2000).differences
     assert differences["recall@1"].p == pytest.approx(1 / 16, abs=0.015)
     assert differences["oscr@10"].p == pytest.approx(2 / 2001)

@@ -25,7 +25,8 @@ def outcomes_of(queries, noise):
         "calibration",
     )
     scores = np.array(queries, dtype=np.float32)
-    return Outcomes("m", data, np.ones(len(queries), dtype=int), scores, scores, np.array(noise, dtype=np.float32))
+    first = np.ones(len(queries), dtype=int)
+    return Outcomes("m", data, first, first - 1, scores, scores, np.array(noise, dtype=np.float32))
 
 
 def test_by_hand():

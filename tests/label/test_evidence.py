@@ -28,7 +28,10 @@ def score(one, other):
 
 def naive(catalogue, exchange, query_top, most_prefixes):
     """One exchange: similarity, margin, entry and place per prefix, and the share of decoys found."""
-    answers = list({normalise(entry.answer): entry.answer for entry in reversed(catalogue.entries)}.values())[::-1]
+    distinct = {}
+    for entry in catalogue:
+        distinct.setdefault(normalise(entry.answer), entry.answer)
+    answers = list(distinct.values())
     answers.sort(key=lambda answer: -score(exchange.reply, answer))
     scores = [score(exchange.reply, answer) for answer in answers]
     wanted, *decoys = [normalise(answer) for answer in answers[:3]]

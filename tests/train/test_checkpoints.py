@@ -138,7 +138,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(
     assert found is not None and found.progress.step == 20
 
 
-@pytest.mark.parametrize("write", [0, 1, 2, 4, 5])
+@pytest.mark.parametrize("write", [0, 2, 5])
 def test_a_training_goes_on_bit_identical_after_the_disk_was_full(
     toy: Toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: int
 ):

@@ -20,8 +20,8 @@ TWO_STAGES = ({"name": "first"}, {"name": "second", "freeze": {"embeddings": Fal
 
 @pytest.mark.parametrize(
     ("stages", "last"),
-    [((), (1, 1)), ((), (1, 3)), ((), (1, 4)), (TWO_STAGES, (1, 6)), (TWO_STAGES, (2, 1)), (TWO_STAGES, (2, 5))],
-    ids=["1.1 of 1", "1.3 of 1", "1.4 of 1", "1.6 of 2", "2.1 of 2", "2.5 of 2"],
+    [((), (1, 1)), ((), (1, 4)), (TWO_STAGES, (1, 6)), (TWO_STAGES, (2, 5))],
+    ids=["1.1 of 1", "1.4 of 1", "1.6 of 2", "2.5 of 2"],
 )
 def test_interrupted_and_run_again_it_ends_bit_identical(
     toy: Toys, tmp_path: Path, stages: tuple[dict[str, Any], ...], last: tuple[int, int]

@@ -53,21 +53,17 @@ def gather(catalogue: Catalogue, found: Sequence[Exchange], encoder: Encoder, qu
     answers, answer_of = _numbered(normalise(entry.answer) for entry in catalogue)
     first_row = np.unique(answer_of, return_index=True)[1]
     replies, reply_of = _numbered(exchange.reply for exchange in found)
-    of_answers = encoder.encode([catalogue.entries[row].answer for row in first_row])
-    by_reply = _ranked(encoder, replies, of_answers, range(len(answers)), 1 + DECOYS)
-    texts, text_of = _numbered(text for exchange in found for _, text in exchange.prefixes)
-    best = _ranked(encoder, texts, encoder.encode(catalogue.questions), catalogue.owners, query_top).rows
-    # One row more, with no entry in it, stands for the prefixes that an exchange does not have.
-    best = np.vstack([best, np.full((1, best.shape[1]), -1)])
-    rows = best[_padded(text_of, [len(exchange.prefixes) for exchange in found])]
-    answer_at = np.append(answer_of, -1)[rows]
+    candidates = encoder.encode([catalogue.entries[row].answer for row in first_row])
+    by_reply = _ranked(encoder, replies, candidates, range(len(answers)), 1 + DECOYS)
     wanted, *decoys = (by_reply.rows[reply_of, place] for place in range(by_reply.rows.shape[1]))
-    hits = answer_at == wanted[:, None, None]
-    place = hits.argmax(axis=2)
+    rows = _best_rows(catalogue, found, encoder, query_top)
+    # Compared as answers: of the entries that share one, any will do. Row -1 has the answer -1.
+    best_answers = np.append(answer_of, -1)[rows]
+    hits = best_answers == wanted[:, None, None]
+    place, seen = hits.argmax(axis=2), hits.any(axis=2)
     favourite = np.take_along_axis(rows, place[:, :, None], axis=2)[:, :, 0]
-    seen = hits.any(axis=2)
     # Decoys get the same choice of prefixes as the entry itself, or they would look rarer than they are.
-    decoys_found = [(answer_at == decoy[:, None, None]).any(axis=(1, 2)) for decoy in decoys]
+    decoys_found = [(best_answers == decoy[:, None, None]).any(axis=(1, 2)) for decoy in decoys]
     return Evidence(
         similarity=by_reply.best[reply_of],
         margin=by_reply.margin[reply_of],
@@ -76,6 +72,14 @@ def gather(catalogue: Catalogue, found: Sequence[Exchange], encoder: Encoder, qu
         decoy_rate=np.mean(decoys_found, axis=0) if decoys else np.ones(len(found)),
         query_top=query_top,
     )
+
+
+def _best_rows(catalogue: Catalogue, found: Sequence[Exchange], encoder: Encoder, query_top: int) -> NDArray[np.int64]:
+    """int (n, p, k): rows of the entries that each prefix ranks best; -1 for prefixes that are not there."""
+    texts, text_of = _numbered(text for exchange in found for _, text in exchange.prefixes)
+    best = _ranked(encoder, texts, encoder.encode(catalogue.questions), catalogue.owners, query_top).rows
+    with_none = np.vstack([best, np.full((1, best.shape[1]), -1)])
+    return with_none[_padded(text_of, [len(exchange.prefixes) for exchange in found])]
 
 
 def _numbered(texts: Iterable[str]) -> tuple[list[str], NDArray[np.int64]]:

@@ -1,0 +1,162 @@
+"""`evaluate`: which models on which data, what is left out, and what is kept where."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from faqtune import UserError, Workspace, evaluate_models
+from faqtune.commands import evaluate as command
+from faqtune.progress import Silent
+from faqtune.runs import find_run
+
+
+class Heard(Silent):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@pytest.fixture(autouse=True)
+def few_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tea shop is small."""
+    monkeypatch.setattr(command, "LEAST_QUERIES", 3)
+
+
+def test_by_default_the_newest_run_is_measured_against_its_base(tuned_shop: Workspace) -> None:
+    run = find_run(tuned_shop)
+
+    made = evaluate_models(tuned_shop)
+
+    assert made.skipped
+    assert made.comparison is not None
+    assert [card.model for card in made.scorecards] == [run.base, run.name]
+    assert made.comparison.differences.keys() >= {"recall@1", "auroc"}
+    assert {path.parent for path in made.paths} == {run.scorecards_path}
+    assert [path.name for path in made.paths] == [
+        f"test-{what}.json" for what in ("before", "after", "comparison", "examples")
+    ]
+
+
+def test_before_the_first_training_the_base_is_measured_alone(tuned_shop: Workspace) -> None:
+    import shutil
+
+    shutil.rmtree(tuned_shop.runs_path)
+    heard = Heard()
+
+    made = evaluate_models(tuned_shop, resamples=100, reporter=heard)
+
+    assert [card.model for card in made.scorecards] == [tuned_shop.config().model.base]
+    assert made.paths == [tuned_shop.root / "scorecards" / "test-model.json"]
+    assert "base model alone" in heard.lines[0]
+
+
+def test_models_in_another_order_do_not_overwrite_the_runs_own_figures(tuned_shop: Workspace) -> None:
+    run = find_run(tuned_shop)
+    own = (run.scorecards_path / "test-comparison.json").read_bytes()
+
+    made = evaluate_models(tuned_shop, models=("tuned", run.base), resamples=100)
+
+    assert [card.model for card in made.scorecards] == [run.name, run.base]
+    assert {path.parent for path in made.paths} == {tuned_shop.root / "scorecards"}
+    assert (run.scorecards_path / "test-comparison.json").read_bytes() == own
+
+
+def test_the_same_again_is_read_back_and_anything_else_is_measured(tuned_shop: Workspace) -> None:
+    base = tuned_shop.config().model.base
+    first = evaluate_models(tuned_shop, models=(base,), resamples=100)
+    again = evaluate_models(tuned_shop, models=(base,), resamples=100)
+
+    assert (first.skipped, again.skipped) == (False, True)
+    assert again.scorecards == first.scorecards
+    assert not evaluate_models(tuned_shop, models=(base,), resamples=101).skipped
+    assert not evaluate_models(tuned_shop, models=(base,), resamples=101, force=True).skipped
+    again.paths[0].write_text("{}", encoding="utf-8")
+    assert not evaluate_models(tuned_shop, models=(base,), resamples=101).skipped
+
+
+def test_another_part_is_measured_and_said_to_flatter(tuned_shop: Workspace) -> None:
+    heard = Heard()
+
+    made = evaluate_models(
+        tuned_shop, models=(tuned_shop.config().model.base,), part="calibration", resamples=100, reporter=heard
+    )
+
+    assert made.scorecards[0].part == "calibration (weak labels)"
+    assert made.scorecards[0].threshold_cosine is None
+    assert made.paths[0].name == "calibration-model.json"
+    assert "flatter" in heard.lines[0]
+
+
+def test_an_unknown_part_names_the_valid_ones(tuned_shop: Workspace) -> None:
+    with pytest.raises(UserError, match="no part `tset`. Next: choose one of test, calibration, selection, train"):
+        evaluate_models(tuned_shop, part="tset")
+    with pytest.raises(UserError, match="3 models were given"):
+        evaluate_models(tuned_shop, models=("a", "b", "c"))
+
+
+def test_too_little_to_measure_is_refused(tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "LEAST_QUERIES", 1000)
+
+    with pytest.raises(UserError, match=r"test \(weak labels\): only \d+ queries"):
+        evaluate_models(tuned_shop)
+
+
+def test_hand_labels_of_conversations_that_training_saw_are_left_out_and_counted(tuned_shop: Workspace) -> None:
+    """A file with one label for every conversation of the shop, each of the same entry."""
+    question = tuned_shop.catalogue().entries[0].questions[0]
+    parts = tuned_shop.split().conversations
+    gold = tuned_shop.root / "new labels.jsonl"
+    rows = [{"query": f"问 {name}", "conversation": name, "turn": 0, "entry": question} for name in parts]
+    rows += [{"query": "哪都没有的会话", "entry": question}, {"query": "几个问题", "entry": None, "reason": "several"}]
+    gold.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+    made = evaluate_models(tuned_shop, gold=gold, resamples=100)
+
+    count = Counter(parts.values())
+    card = made.scorecards[0]
+    assert card.counts["queries"] == count["test"] + 1
+    assert card.excluded == {
+        "conversation was trained on": count["train"],
+        "conversation is in the selection part": count["selection"],
+        "conversation is in the calibration part": count["calibration"],
+        "several": 1,
+    }
+    assert card.counts["chatter"] == 5
+    assert card.part == "new labels.jsonl"
+    assert made.paths[0].name == "gold-new-labels-before.json"
+
+
+def test_switched_queries_are_those_that_one_model_ranks_first_and_the_other_does_not(tuned_shop: Workspace) -> None:
+    from faqtune.commands.assemble import evaluation_set, load_project
+    from faqtune.evaluate import Outcomes
+
+    data = evaluation_set(load_project(tuned_shop), "test")
+    import numpy as np
+
+    n, entries = len(data.positives), data.catalogue.entries
+    right, none = data.entry_rows, np.zeros(len(data.negatives), np.float32)
+    wrong = (right + 1) % len(entries)
+
+    def outcomes(best: object, ranks: object) -> Outcomes:
+        scores = np.ones(n, np.float32)
+        return Outcomes("m", data, np.asarray(ranks), np.asarray(best), scores, scores, none)
+
+    before = outcomes([right[0], wrong[1], right[2], *wrong[3:]], [1, 2, 1, *[2] * (n - 3)])
+    after = outcomes([wrong[0], right[1], right[2], *wrong[3:]], [2, 1, 1, *[2] * (n - 3)])
+    made = command._switched(before, after)
+
+    assert [(e.text, e.after) for e in made.now_right] == [(data.positives[1].text, entries[right[1]].questions[0])]
+    assert [(e.text, e.before, e.after) for e in made.now_wrong] == [
+        (data.positives[0].text, entries[right[0]].questions[0], entries[wrong[0]].questions[0])
+    ]
+
+
+def test_a_missing_file_of_hand_labels_is_named(tuned_shop: Workspace) -> None:
+    with pytest.raises(UserError, match=r"there is no .*nowhere\.jsonl"):
+        evaluate_models(tuned_shop, gold=Path("nowhere.jsonl"))

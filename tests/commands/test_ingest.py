@@ -1,0 +1,100 @@
+"""`ingest`: counts, what depends on what, and nothing half done."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from faqtune import UserError, Workspace, ingest_files
+from faqtune.ingest import IngestReport
+
+
+def test_what_is_read_is_what_the_files_hold(new_shop: Workspace) -> None:
+    made = ingest_files(new_shop)
+
+    assert (made.entries, made.questions) == (10, 30)
+    assert (made.conversations, made.turns) == (96, 96)
+    assert made.noise == 50
+    assert sum(1 for _ in new_shop.conversations()) == 96
+    assert made.reports["conversations"].files["february.csv"].encoding == "gb18030"
+
+
+def test_a_second_run_skips_and_says_the_same(new_shop: Workspace) -> None:
+    first = ingest_files(new_shop)
+    written = new_shop.conversations_path.stat().st_mtime_ns
+
+    second = ingest_files(new_shop)
+
+    assert (first.skipped, second.skipped) == (False, True)
+    assert second.reports == first.reports
+    assert isinstance(second.reports["noise"], IngestReport)
+    assert (second.entries, second.turns, second.noise) == (first.entries, first.turns, first.noise)
+    assert new_shop.conversations_path.stat().st_mtime_ns == written
+    assert not ingest_files(new_shop, force=True).skipped
+
+
+def test_a_changed_file_or_setting_or_output_is_read_again(new_shop: Workspace) -> None:
+    ingest_files(new_shop)
+    chatter = new_shop.root / "chatter.json"
+    lines = json.loads(chatter.read_text(encoding="utf-8"))
+    lines.append({"conversation": [{"input": "地铁又晚点了", "output": ""}]})
+    chatter.write_text(json.dumps(lines, ensure_ascii=False), encoding="utf-8")
+    assert ingest_files(new_shop).noise == 51
+
+    text = new_shop.config_path.read_text(encoding="utf-8")
+    new_shop.config_path.write_text(
+        text.replace("# system_phrases = []", 'system_phrases = ["我帮您问问"]'), encoding="utf-8"
+    )
+    assert not ingest_files(new_shop).skipped
+
+    new_shop.config_path.write_text(text.replace("# seed = 0", "seed = 3"), encoding="utf-8")
+    ingest_files(new_shop)
+    assert ingest_files(new_shop).skipped
+
+    new_shop.noise_path.unlink()
+    assert not ingest_files(new_shop).skipped
+
+
+def test_a_failure_leaves_what_was_there(new_shop: Workspace) -> None:
+    ingest_files(new_shop)
+    outputs = (new_shop.catalogue_path, new_shop.conversations_path, new_shop.noise_path)
+    before = [path.read_bytes() for path in outputs]
+    with (new_shop.root / "logs" / "january.json").open("ab") as file:
+        file.write(b"\xff\xff broken")
+
+    with pytest.raises(UserError, match=r"january\.json"):
+        ingest_files(new_shop)
+
+    assert [path.read_bytes() for path in outputs] == before
+    assert not list(new_shop.root.glob(".*.part"))
+
+
+def test_a_missing_file_is_named_with_its_key(new_shop: Workspace) -> None:
+    (new_shop.root / "chatter.json").unlink()
+
+    with pytest.raises(UserError, match=r"there is no .*chatter\.json\. Next: mend noise\.files"):
+        ingest_files(new_shop)
+
+
+def test_a_catalogue_alone_is_enough(new_shop: Workspace) -> None:
+    new_shop.config_path.write_text('[catalogue]\nfiles = ["FAQ.xlsx"]\n', encoding="utf-8")
+
+    made = ingest_files(new_shop)
+
+    assert (made.entries, made.conversations, made.noise) == (10, 0, 0)
+    assert new_shop.noise() == []
+
+
+def test_turns_are_counted_where_a_customer_says_something(new_shop: Workspace) -> None:
+    turns = [
+        {"input": "在吗", "output": "在的"},
+        {"input": "", "output": "亲还在吗"},
+        {"input": "能退吗", "output": ""},
+    ]
+    text = json.dumps([{"conversation": turns}], ensure_ascii=False)
+    (new_shop.root / "logs" / "january.json").write_text(text, encoding="utf-8")
+
+    made = ingest_files(new_shop)
+
+    assert (made.conversations, made.turns) == (48 + 1, 48 + 2)

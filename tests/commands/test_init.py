@@ -1,0 +1,119 @@
+"""`init`: a configuration that names what was given, and that never loses what the user wrote into it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from faqtune import UserError, Workspace, init_project
+from faqtune.config import load_config
+
+
+@pytest.fixture
+def files(small_shop_files: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_shop_files, tmp_path / "files"))
+
+
+def _init(workspace: Workspace, files: Path, **options: object) -> bool:
+    """Whether the configuration was written."""
+    given = (files / "FAQ.xlsx", files / "logs")
+    return init_project(workspace, given, noise=(files / "chatter.json",), **options).written  # type: ignore[arg-type]
+
+
+def test_the_configuration_names_every_file_and_choice(files: Path, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "shop")
+    gold = files / "gold.jsonl"
+
+    made = init_project(workspace, (files / "FAQ.xlsx", files / "logs"), gold=(gold,), gold_catalogue=gold, model="x/y")
+
+    config = workspace.config()
+    assert config.catalogue.files == [str(files / "FAQ.xlsx")]
+    assert config.conversations.files == [str(files / "logs")]
+    assert config.gold.files == [str(gold)]
+    assert config.gold.catalogue == str(gold)
+    assert config.model.base == "x/y"
+    assert any("10 entries, 30 questions" in line for line in made.preview)
+
+
+def test_paths_inside_the_project_are_named_from_it(files: Path) -> None:
+    (files / "recipe.toml").touch()
+    (files / "models" / "mine").mkdir(parents=True)
+    workspace = Workspace(files)
+
+    _init(workspace, files, model=str(files / "models" / "mine"), recipe=str(files / "recipe.toml"))
+
+    config = workspace.config()
+    assert config.catalogue.files == ["FAQ.xlsx"]
+    assert (config.model.base, config.train.recipe) == ("models/mine", "recipe.toml")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
+@given(name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).filter(str.strip))
+def test_any_model_name_survives_the_way_through_toml(files: Path, name: str) -> None:
+    workspace = Workspace(files)
+
+    _init(workspace, files, model=f"of/{name}", force=True)
+
+    assert load_config(workspace.config_path).model.base == f"of/{name}"
+
+
+def test_an_existing_configuration_is_written_over_only_by_force(files: Path) -> None:
+    workspace = Workspace(files)
+    workspace.config_path.write_text("# mine\n", encoding="utf-8")
+
+    with pytest.raises(UserError, match="is there already"):
+        _init(workspace, files)
+    assert workspace.config_path.read_text(encoding="utf-8") == "# mine\n"
+
+    assert _init(workspace, files, force=True)
+    assert workspace.config().catalogue.files == ["FAQ.xlsx"]
+
+
+def test_keep_leaves_a_users_edits_as_they_are(files: Path) -> None:
+    workspace = Workspace(files)
+    init_project(workspace, (files / "FAQ.xlsx", files / "logs"), model="builtin")
+    text = workspace.config_path.read_text(encoding="utf-8")
+    edited = text.replace("# seed = 0", "seed = 7").replace('base = "builtin"', 'base = "my/model"  # better')
+    edited = edited.replace("[noise]", '[noise]\nfiles = ["chatter.json"]')
+    edited = edited.replace('"FAQ.xlsx"', '"./FAQ.xlsx"')
+    workspace.config_path.write_text(edited, encoding="utf-8")
+
+    made = init_project(workspace, (files / "FAQ.xlsx", files / "logs"), keep=True)
+
+    assert not made.written
+    assert workspace.config_path.read_text(encoding="utf-8") == edited
+    assert workspace.config().split.seed == 7
+
+
+def test_keep_refuses_what_the_configuration_says_otherwise(files: Path) -> None:
+    workspace = Workspace(files)
+    _init(workspace, files, model="builtin")
+    before = workspace.config_path.read_bytes()
+
+    with pytest.raises(UserError, match=r"has another model \(builtin\) than the command line \(other/model\)"):
+        _init(workspace, files, model="other/model", keep=True)
+    with pytest.raises(UserError, match=r"names other files under \[conversations\]"):
+        init_project(workspace, (files / "FAQ.xlsx", files / "logs" / "january.json"), keep=True)
+    with pytest.raises(UserError, match="has another gold.catalogue"):
+        _init(workspace, files, gold_catalogue=files / "FAQ.xlsx", keep=True)
+
+    assert workspace.config_path.read_bytes() == before
+
+
+def test_files_that_cannot_be_used_stop_it(files: Path) -> None:
+    workspace = Workspace(files)
+    (files / "empty.json").touch()
+
+    with pytest.raises(UserError, match="no files were given"):
+        init_project(workspace, ())
+    with pytest.raises(UserError, match="none of the files is a catalogue"):
+        init_project(workspace, (files / "logs",))
+    with pytest.raises(UserError) as raised:
+        init_project(workspace, (files / "FAQ.xlsx", files / "empty.json"))
+
+    assert str(raised.value).count("Next:") == 1
+    assert not workspace.config_path.exists()

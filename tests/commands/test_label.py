@@ -1,0 +1,141 @@
+"""`label`: the rules' labels, the people's, and what is done again when."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from faqtune import UserError, Workspace, claims, label_queries, make_split
+from faqtune.commands import label as command
+from faqtune.label import BY
+from faqtune.records import Claim
+
+
+@pytest.fixture
+def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on whoever loads a model fails."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr(command, "load_model", refuse)
+
+
+def _edit_gold(workspace: Workspace, change: Callable[[list[dict[str, object]]], None]) -> None:
+    path = workspace.root / "gold.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    change(rows)
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def test_precision_is_the_share_of_turns_where_both_say_the_same(tuned_shop: Workspace) -> None:
+    made = label_queries(tuned_shop)
+
+    query = {q.id: q for q in tuned_shop.queries()}
+    said = {"rules": {}, "people": {}}  # type: dict[str, dict[tuple[str, int], str | None]]
+    for claim in claims.read(tuned_shop.claims_path):
+        place = query[claim.query].conversation, query[claim.query].turns[-1]
+        said["rules" if claim.by == BY else "people"][place] = claim.entry
+    both = [place for place in said["rules"] if place in said["people"]]
+
+    assert made.precision.compared == len(both) > 10
+    assert made.precision.right == sum(said["rules"][place] == said["people"][place] for place in both)
+    assert made.claims == len(said["rules"]) == sum(made.coverage.values())
+    assert made.human == len(said["people"]) == 36
+
+
+@pytest.mark.usefixtures("no_model")
+def test_a_second_run_loads_no_model_and_says_the_same(tuned_shop: Workspace) -> None:
+    first = json.loads((tuned_shop.root / "labels.json").read_text(encoding="utf-8"))
+
+    second = label_queries(tuned_shop)
+
+    assert second.skipped
+    assert second.bins[0].count == first["bins"][0]["count"]
+    assert second.coverage == first["coverage"]
+    with pytest.raises(AssertionError, match="a model was loaded"):
+        label_queries(tuned_shop, force=True)
+
+
+@pytest.mark.usefixtures("no_model")
+def test_changed_hand_labels_are_taken_over_without_the_model(tuned_shop: Workspace) -> None:
+    before = {claim for claim in claims.read(tuned_shop.claims_path) if claim.by == BY}
+
+    _edit_gold(tuned_shop, lambda rows: rows[0].update(entry=None, reason="unsupported"))
+    made = label_queries(tuned_shop)
+
+    after = claims.read(tuned_shop.claims_path)
+    assert not made.skipped
+    assert {claim for claim in after if claim.by == BY} == before
+    assert (after[-1].by, after[-1].entry, after[-1].reason) == ("human:gold", None, "unsupported")
+    assert label_queries(tuned_shop).skipped
+    assert not make_split(tuned_shop).skipped
+
+
+@pytest.mark.usefixtures("no_model")
+def test_hand_labels_that_stay_are_not_said_twice(tuned_shop: Workspace) -> None:
+    number = len(claims.read(tuned_shop.claims_path))
+
+    _edit_gold(tuned_shop, lambda rows: rows.pop())
+    made = label_queries(tuned_shop)
+
+    assert made.human == 35
+    assert len(claims.read(tuned_shop.claims_path)) == number
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize(("old", "new"), [("# query_top = 5", "query_top = 2"), ("max_length_tokens = 32", "")])
+def test_a_setting_that_the_rules_depend_on_sets_the_model_to_work(tuned_shop: Workspace, old: str, new: str) -> None:
+    text = tuned_shop.config_path.read_text(encoding="utf-8")
+    assert old in text
+    tuned_shop.config_path.write_text(text.replace(old, new), encoding="utf-8")
+
+    with pytest.raises(AssertionError, match="a model was loaded"):
+        label_queries(tuned_shop)
+
+
+@pytest.mark.usefixtures("no_model")
+def test_lost_claims_are_made_again(tuned_shop: Workspace) -> None:
+    for path in tuned_shop.root.glob("claims.db*"):
+        path.unlink()
+
+    with pytest.raises(AssertionError, match="a model was loaded"):
+        label_queries(tuned_shop)
+
+
+def test_what_people_said_stays_when_the_rules_label_anew(tuned_shop: Workspace) -> None:
+    entry = tuned_shop.catalogue().entries[0].id
+    query = tuned_shop.queries()[0].id
+    claims.append(tuned_shop.claims_path, [Claim(query, entry, "human:王敏", 1.0)])
+
+    label_queries(tuned_shop, force=True)
+
+    assert Claim(query, entry, "human:王敏", 1.0) in [
+        Claim(c.query, c.entry, c.by, c.confidence) for c in claims.read(tuned_shop.claims_path)
+    ]
+
+
+def test_tuned_means_the_run_and_not_the_word(tuned_shop: Workspace) -> None:
+    """Labels of one run's model are not taken for those of the next."""
+    assert not label_queries(tuned_shop, model="tuned").skipped
+    assert label_queries(tuned_shop, model="tuned").skipped
+    weights = next(tuned_shop.runs_path.glob("*/model/model.safetensors"))
+    content = bytearray(weights.read_bytes())
+    content[-8:] = b"\x00\x01" * 4
+    weights.write_bytes(content)
+
+    assert not label_queries(tuned_shop, model="tuned").skipped
+
+
+def test_without_logs_there_is_a_next_step(new_shop: Workspace) -> None:
+    from faqtune import ingest_files
+
+    new_shop.config_path.write_text('[catalogue]\nfiles = ["FAQ.xlsx"]\n', encoding="utf-8")
+    with pytest.raises(UserError, match=r"catalogue\.jsonl. Next: run `faqtune ingest` first"):
+        label_queries(new_shop, model=str(Path("nowhere")))
+    ingest_files(new_shop)
+    with pytest.raises(UserError, match=r"no conversation .* Next: name chat logs under \[conversations\]"):
+        label_queries(new_shop)

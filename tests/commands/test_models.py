@@ -1,0 +1,60 @@
+"""Models by name, and whether one is still the same."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from faqtune import UserError, Workspace
+from faqtune.commands.models import model_digest, model_place, resolved_name
+from faqtune.runs import RUNNING, find_run
+
+
+def test_tuned_is_the_newest_finished_run(tuned_shop: Workspace) -> None:
+    run = find_run(tuned_shop)
+
+    assert resolved_name(tuned_shop, "tuned") == run.name
+    assert model_place(tuned_shop, "tuned") == model_place(tuned_shop, run.name) == str(run.model_path)
+    assert resolved_name(tuned_shop, "builtin") == "builtin"
+
+
+def test_a_run_that_has_not_finished_is_no_model(tuned_shop: Workspace) -> None:
+    run = find_run(tuned_shop)
+    run.status = RUNNING
+    run.save()
+
+    with pytest.raises(UserError, match="has not finished"):
+        model_place(tuned_shop, run.name)
+    with pytest.raises(UserError, match="no finished run"):
+        model_place(tuned_shop, "tuned")
+
+
+def test_folders_are_looked_for_in_the_project_first(tmp_path: Path) -> None:
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    workspace = Workspace(tmp_path)
+
+    assert model_place(workspace, "models/mine") == str(tmp_path / "models" / "mine")
+    assert model_place(workspace, "BAAI/bge-m3") == "BAAI/bge-m3"
+
+
+def test_a_digest_follows_the_weights_and_not_where_or_when_they_were_written(
+    tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    workspace = Workspace(tmp_path)
+    copy = Path(shutil.copytree(tiny_model_folder, tmp_path / "copy"))
+    weights = copy / "model.safetensors"
+    os.utime(weights, (0, 0))
+    same = model_digest(workspace, str(copy))
+    assert same == model_digest(workspace, str(tiny_model_folder))
+
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(weights)
+    layer = {name: tensor + 1e-3 * torch.ones(()) for name, tensor in tensors.items() if "layer.1" in name}
+    save_file(tensors | layer, weights)
+    assert model_digest(workspace, str(copy)) != same
+    assert model_digest(workspace, "builtin") != model_digest(workspace, "BAAI/bge-m3")

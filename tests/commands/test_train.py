@@ -1,0 +1,107 @@
+"""`train`: skipped, done again, interrupted and resumed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+
+import pytest
+
+from faqtune import UserError, Workspace, train_model
+from faqtune.commands.train import Interrupted
+from faqtune.progress import Silent
+from faqtune.runs import DONE, INTERRUPTED, find_run
+
+
+class CtrlC(Silent):
+    """Presses Ctrl-C after so many steps."""
+
+    def __init__(self, after_steps: int) -> None:
+        self.after_steps = after_steps
+        self.steps: list[int] = []
+
+    def advance(self, what: str, done: int, total: int) -> None:
+        self.steps.append(done)
+        if done == self.after_steps:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_finished_training_is_left_as_it_is(tuned_shop: Workspace) -> None:
+    run = find_run(tuned_shop)
+    weights = (run.model_path / "model.safetensors").stat().st_mtime_ns
+
+    made = train_model(tuned_shop)
+
+    assert made.skipped
+    assert made.run.name == run.name
+    assert (run.model_path / "model.safetensors").stat().st_mtime_ns == weights
+    assert made.before.keys() == made.after.keys() >= {"recall@1", "auroc"}
+
+
+def test_other_settings_are_another_run_and_the_one_asked_for_last_is_the_newest(tuned_shop: Workspace) -> None:
+    first = find_run(tuned_shop)
+
+    other = train_model(tuned_shop, overrides=("seed=1",))
+    assert not other.skipped
+    assert find_run(tuned_shop).name == other.run.name != first.name
+
+    assert train_model(tuned_shop).skipped
+    assert find_run(tuned_shop).name == first.name
+
+
+def test_an_interrupted_training_goes_on_even_if_forced(tuned_shop: Workspace) -> None:
+    stopped = CtrlC(after_steps=2)
+    with pytest.raises(Interrupted, match="holds all that was done") as raised:
+        train_model(tuned_shop, overrides=("seed=2",), force=True, reporter=stopped)
+
+    assert raised.value.exit_code == 130
+    assert stopped.steps == [1, 2]
+    run = next(tuned_shop.runs_path.glob("*/run.json"))
+    statuses = {find_run(tuned_shop, path.parent.name).status for path in tuned_shop.runs_path.glob("*/run.json")}
+    assert run.exists()
+    assert statuses == {DONE, INTERRUPTED}
+
+    rest = CtrlC(after_steps=99)
+    made = train_model(tuned_shop, overrides=("seed=2",), force=True, reporter=rest)
+    assert rest.steps == [3, 4]
+    assert (made.run.status, made.skipped) == (DONE, False)
+
+
+def test_force_trains_again(tuned_shop: Workspace) -> None:
+    heard = CtrlC(after_steps=99)
+
+    made = train_model(tuned_shop, force=True, reporter=heard)
+
+    assert heard.steps == [1, 2, 3, 4]
+    assert not made.skipped
+
+
+def test_a_model_that_was_thrown_away_is_trained_again(tuned_shop: Workspace) -> None:
+    import shutil
+
+    run = find_run(tuned_shop)
+    shutil.rmtree(run.model_path)
+
+    assert not train_model(tuned_shop).skipped
+    assert (run.model_path / "model.safetensors").exists()
+
+
+def test_a_recipe_of_the_configuration_is_found_from_the_project(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tuned_shop.config().train.recipe == "few_steps.toml"
+    monkeypatch.chdir("/")
+
+    assert train_model(tuned_shop).skipped
+
+
+def test_a_model_that_cannot_be_chosen_is_not_trained(tuned_shop: Workspace) -> None:
+    from faqtune import make_split
+
+    text = tuned_shop.config_path.read_text(encoding="utf-8")
+    tuned_shop.config_path.write_text(re.sub("selection = 0.25", "selection = 0", text), encoding="utf-8")
+    make_split(tuned_shop)
+
+    with pytest.raises(UserError, match="the selection part has 0 labelled queries and 0 noise sentences"):
+        train_model(tuned_shop)

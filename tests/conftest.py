@@ -10,7 +10,9 @@ import json
 import os
 import re
 import shutil
+import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,6 +156,21 @@ def tuned_shop(tuned_shop_folder: Path, tmp_path: Path) -> Workspace:
 
     shutil.copytree(tuned_shop_folder, tmp_path / "shop")
     return Workspace(tmp_path / "shop")
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in this process: exit code, stdout and stderr. What would be a traceback is raised."""
+    from faqtune.cli import main
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["faqtune", *arguments])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        return (end.value.code or 0, *capfd.readouterr())
+
+    return run
 
 
 def _new_shop(files: Path, model: Path, folder: Path) -> Workspace:

@@ -76,7 +76,11 @@ class LabelConfig(Section):
     reply_threshold: float | None = Field(
         default=None, ge=-1, le=1, title="Least cosine of reply and answer; unset: set from the data"
     )
-    query_top: int = Field(default=5, ge=0, title="The entry must be among the query's own best so many; 0: not asked")
+    query_top: int = Field(
+        default=5,
+        ge=0,
+        title="The entry must be among the query's own best so many, at most a quarter of all; 0: not asked",
+    )
     max_prefix_turns: int = Field(default=3, ge=1, title="Customer turns that may accumulate into one query")
 
 

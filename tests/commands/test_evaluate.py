@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from faqtune import UserError, Workspace, evaluate_models
 from faqtune.commands import evaluate as command
+from faqtune.commands.assemble import evaluation_set, load_project
+from faqtune.evaluate import Outcomes
 from faqtune.progress import Silent
 from faqtune.runs import find_run
 
@@ -44,8 +48,6 @@ def test_by_default_the_newest_run_is_measured_against_its_base(tuned_shop: Work
 
 
 def test_before_the_first_training_the_base_is_measured_alone(tuned_shop: Workspace) -> None:
-    import shutil
-
     shutil.rmtree(tuned_shop.runs_path)
     heard = Heard()
 
@@ -94,7 +96,7 @@ def test_another_part_is_measured_and_said_to_flatter(tuned_shop: Workspace) -> 
 
 
 def test_an_unknown_part_names_the_valid_ones(tuned_shop: Workspace) -> None:
-    with pytest.raises(UserError, match="no part `tset`. Next: choose one of test, calibration, selection, train"):
+    with pytest.raises(UserError, match=r"no part `tset`\. Next: choose one of test, calibration, selection, train"):
         evaluate_models(tuned_shop, part="tset")
     with pytest.raises(UserError, match="3 models were given"):
         evaluate_models(tuned_shop, models=("a", "b", "c"))
@@ -133,12 +135,7 @@ def test_hand_labels_of_conversations_that_training_saw_are_left_out_and_counted
 
 
 def test_switched_queries_are_those_that_one_model_ranks_first_and_the_other_does_not(tuned_shop: Workspace) -> None:
-    from faqtune.commands.assemble import evaluation_set, load_project
-    from faqtune.evaluate import Outcomes
-
     data = evaluation_set(load_project(tuned_shop), "test")
-    import numpy as np
-
     n, entries = len(data.positives), data.catalogue.entries
     right, none = data.entry_rows, np.zeros(len(data.negatives), np.float32)
     wrong = (right + 1) % len(entries)

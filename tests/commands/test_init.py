@@ -56,7 +56,7 @@ def test_paths_inside_the_project_are_named_from_it(files: Path) -> None:
 def test_any_model_name_survives_the_way_through_toml(files: Path, name: str) -> None:
     workspace = Workspace(files)
 
-    _init(workspace, files, model=f"of/{name}", force=True)
+    init_project(workspace, (files / "FAQ.xlsx",), model=f"of/{name}", force=True)
 
     assert load_config(workspace.config_path).model.base == f"of/{name}"
 
@@ -98,7 +98,7 @@ def test_keep_refuses_what_the_configuration_says_otherwise(files: Path) -> None
         _init(workspace, files, model="other/model", keep=True)
     with pytest.raises(UserError, match=r"names other files under \[conversations\]"):
         init_project(workspace, (files / "FAQ.xlsx", files / "logs" / "january.json"), keep=True)
-    with pytest.raises(UserError, match="has another gold.catalogue"):
+    with pytest.raises(UserError, match=r"has another gold\.catalogue"):
         _init(workspace, files, gold_catalogue=files / "FAQ.xlsx", keep=True)
 
     assert workspace.config_path.read_bytes() == before
@@ -117,3 +117,9 @@ def test_files_that_cannot_be_used_stop_it(files: Path) -> None:
 
     assert str(raised.value).count("Next:") == 1
     assert not workspace.config_path.exists()
+
+
+def test_a_name_that_is_no_text_is_refused(files: Path) -> None:
+    """A file name in another encoding than the system's reaches us as half surrogate pairs."""
+    with pytest.raises(UserError, match="is not UTF-8"):
+        init_project(Workspace(files), (files / "FAQ.xlsx",), model="mod\udcc4l")

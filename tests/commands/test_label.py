@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from faqtune import UserError, Workspace, claims, label_queries, make_split
+from faqtune import UserError, Workspace, claims, ingest_files, label_queries, make_split
 from faqtune.commands import label as command
 from faqtune.label import BY
 from faqtune.records import Claim
@@ -131,8 +131,6 @@ def test_tuned_means_the_run_and_not_the_word(tuned_shop: Workspace) -> None:
 
 
 def test_without_logs_there_is_a_next_step(new_shop: Workspace) -> None:
-    from faqtune import ingest_files
-
     new_shop.config_path.write_text('[catalogue]\nfiles = ["FAQ.xlsx"]\n', encoding="utf-8")
     with pytest.raises(UserError, match=r"catalogue\.jsonl. Next: run `faqtune ingest` first"):
         label_queries(new_shop, model=str(Path("nowhere")))

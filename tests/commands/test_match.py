@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from faqtune import UserError, Workspace, match_texts
 from faqtune.commands.match import load_matcher
 from faqtune.model import TextModel
 from faqtune.runs import find_run
+from faqtune.workspace import write_jsonl
 
 ASKED = ["今天能寄走吗", "do you ship to spain", "罐子坏了", "能不能开票", "八十度"]
 
@@ -64,8 +66,6 @@ def test_empty_texts_are_passed_over_and_blocks_do_not_show(tuned_shop: Workspac
 
 
 def test_without_a_run_the_base_model_matches(tuned_shop: Workspace) -> None:
-    import shutil
-
     shutil.rmtree(tuned_shop.runs_path)
 
     found = next(match_texts(tuned_shop, ["什么时候发货"]))
@@ -76,8 +76,6 @@ def test_without_a_run_the_base_model_matches(tuned_shop: Workspace) -> None:
 
 
 def test_an_empty_catalogue_is_said(tuned_shop: Workspace) -> None:
-    from faqtune.workspace import write_jsonl
-
     write_jsonl(tuned_shop.catalogue_path, [])
 
     with pytest.raises(UserError, match="the catalogue is empty"):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 
 import pytest
 
-from faqtune import UserError, Workspace, train_model
+from faqtune import UserError, Workspace, make_split, train_model
 from faqtune.commands.train import Interrupted
 from faqtune.progress import Silent
-from faqtune.runs import DONE, INTERRUPTED, find_run
+from faqtune.runs import DONE, INTERRUPTED, all_runs, find_run
 
 
 class CtrlC(Silent):
@@ -57,10 +58,7 @@ def test_an_interrupted_training_goes_on_even_if_forced(tuned_shop: Workspace) -
 
     assert raised.value.exit_code == 130
     assert stopped.steps == [1, 2]
-    run = next(tuned_shop.runs_path.glob("*/run.json"))
-    statuses = {find_run(tuned_shop, path.parent.name).status for path in tuned_shop.runs_path.glob("*/run.json")}
-    assert run.exists()
-    assert statuses == {DONE, INTERRUPTED}
+    assert [run.status for run in all_runs(tuned_shop)] == [DONE, INTERRUPTED]
 
     rest = CtrlC(after_steps=99)
     made = train_model(tuned_shop, overrides=("seed=2",), force=True, reporter=rest)
@@ -78,8 +76,6 @@ def test_force_trains_again(tuned_shop: Workspace) -> None:
 
 
 def test_a_model_that_was_thrown_away_is_trained_again(tuned_shop: Workspace) -> None:
-    import shutil
-
     run = find_run(tuned_shop)
     shutil.rmtree(run.model_path)
 
@@ -97,8 +93,6 @@ def test_a_recipe_of_the_configuration_is_found_from_the_project(
 
 
 def test_a_model_that_cannot_be_chosen_is_not_trained(tuned_shop: Workspace) -> None:
-    from faqtune import make_split
-
     text = tuned_shop.config_path.read_text(encoding="utf-8")
     tuned_shop.config_path.write_text(re.sub("selection = 0.25", "selection = 0", text), encoding="utf-8")
     make_split(tuned_shop)

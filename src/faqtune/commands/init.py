@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -47,9 +45,9 @@ def init_project(
         raise UserError("no files were given", "run `faqtune init FAQ.xlsx LOGS… --noise CHATTER…`")
     path = workspace.config_path
     guesses = _guesses(files, noise, gold)
-    text = write_config(guesses, workspace.root)
-    for key, value in _choices(workspace, model, gold_catalogue, recipe).items():
-        text = _set(text, key, value)
+    text = write_config(guesses, workspace.root, _chosen(workspace, model, gold_catalogue, recipe))
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise UserError("a name among the files or columns is not UTF-8", "rename it")
     wanted = validated(Config, tomllib.loads(text), path.name)
     if path.exists() and not force:
         difference = _difference(workspace, wanted, model, gold_catalogue) if keep else "is there already"
@@ -76,29 +74,21 @@ def _guesses(files: Sequence[Path], noise: Sequence[Path], gold: Sequence[Path])
     return guesses
 
 
-def _choices(workspace: Workspace, model: str, gold_catalogue: Path | None, recipe: str) -> dict[str, str]:
-    """Key and value of what was chosen besides the files; paths as the configuration names them."""
+def _chosen(workspace: Workspace, model: str, gold_catalogue: Path | None, recipe: str) -> dict[tuple[str, str], str]:
+    """Section and key of what was said besides the files; paths as the configuration names them."""
     folder, own_recipe = Path(model).expanduser(), Path(recipe)
-    choices = {
-        "base": _name(workspace, folder) if model and folder.is_dir() else model,
-        "catalogue": _name(workspace, gold_catalogue) if gold_catalogue else "",
-        "recipe": _name(workspace, own_recipe) if recipe and own_recipe.is_file() else recipe,
+    chosen = {
+        ("model", "base"): _name(workspace, folder) if model and folder.is_dir() else model,
+        ("gold", "catalogue"): _name(workspace, gold_catalogue) if gold_catalogue else "",
+        ("train", "recipe"): _name(workspace, own_recipe) if recipe and own_recipe.is_file() else recipe,
     }
-    return {key: value for key, value in choices.items() if value}
+    return {place: value for place, value in chosen.items() if value}
 
 
 def _name(workspace: Workspace, path: Path) -> str:
     """Relative to the project if the path lies inside."""
     path, root = path.resolve(), workspace.root.resolve()
     return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
-
-
-def _set(text: str, key: str, value: str) -> str:
-    """The configuration with a key set; the comments stay."""
-    line = f"{key} = {json.dumps(value, ensure_ascii=False)}"
-    changed, count = re.subn(rf"(?m)^(?:# )?{key} = .*$", lambda _: line, text, count=1)
-    assert count == 1, key
-    return changed
 
 
 def _difference(workspace: Workspace, wanted: Config, model: str, gold_catalogue: Path | None) -> str:

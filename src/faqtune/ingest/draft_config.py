@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
@@ -55,13 +56,16 @@ CHINESE = {
 }
 
 
-def write_config(guesses: Sequence[Guess], project: Path) -> str:
+def write_config(
+    guesses: Sequence[Guess], project: Path, chosen: Mapping[tuple[str, str], str] = MappingProxyType({})
+) -> str:
     """The text of a faqtune.toml for a project folder, with everything that was understood.
 
-    Every key of `faqtune.config` is in it, with its title in Chinese and English; keys that keep
-    their default are commented out. Files inside the project are named relative to it.
+    `chosen` maps section and key to what the user said besides the files. Every key of
+    `faqtune.config` is in it, with its title in Chinese and English; keys that keep their default
+    are commented out. Files inside the project are named relative to it.
     """
-    decided = _decided([guess for guess in guesses if not guess.problem], project)
+    decided = _decided([guess for guess in guesses if not guess.problem], project) | dict(chosen)
     lines = ["# faqtune 项目设置 / settings of a faqtune project"]
     lines += [_comment(f"  {_name(guess.path, project)}: {_summary(guess)}") for guess in guesses]
     for section, info in Config.model_fields.items():

@@ -31,7 +31,6 @@ LEAST_VERSIONS = {
     "transformers": (4, 56),
     "sentence-transformers": (6, 2),
     "tokenizers": (0, 20),
-    "accelerate": (1, 6),
 }
 """As in pyproject.toml; held by a test."""
 

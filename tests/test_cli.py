@@ -1,0 +1,336 @@
+"""The command line itself: help at once, errors in one line, exit codes, no traceback for any bad input."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pwd
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
+
+import faqtune
+from faqtune import Workspace
+from faqtune.cli import app
+
+Run = Callable[..., tuple[int, str, str]]
+COMMANDS = (
+    "init",
+    "ingest",
+    "label",
+    "split",
+    "train",
+    "evaluate",
+    "report",
+    "match",
+    "tune",
+    "demo",
+    "convert",
+    "doctor",
+)
+OF_A_PROJECT = ("ingest", "label", "split", "train", "evaluate", "report", "match", "tune")
+HELP_SECONDS = 0.5
+CLEAN = dict(os.environ, PYTHONPATH=str(Path(faqtune.__file__).parents[1]))
+
+
+def _arguments(command: str) -> tuple[str, ...]:
+    return ("match", "能退吗") if command == "match" else (command,)
+
+
+def test_these_are_all_the_commands() -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    assert tuple(group.commands) == COMMANDS
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_answers_at_once_and_without_torch(command: str) -> None:
+    script = (
+        "import sys\nfrom faqtune.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: code = end.code\n"
+        "heavy = {'torch', 'transformers', 'sklearn', 'numpy', 'rich'} & set(sys.modules)\n"
+        "sys.stderr.write(f'{code} {heavy}')"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    arguments = [sys.executable, "-c", script, *command.split(), "--help"]
+    done = subprocess.run(arguments, env=CLEAN, capture_output=True, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+
+    assert done.stderr == "0 set()"
+    assert "--help" in done.stdout
+    assert (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime) < HELP_SECONDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_project_and_json_and_explains_every_option(command: str) -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    options = {name: parameter for parameter in group.commands[command].params for name in parameter.opts}
+
+    assert {"--project", "--json"} <= options.keys()
+    assert all(parameter.help for parameter in options.values())  # type: ignore[attr-defined]
+
+
+def test_version_by_both_ways_in() -> None:
+    for way in ([sys.executable, "-m", "faqtune"], [str(Path(sys.executable).with_name("faqtune"))]):
+        if Path(way[0]).exists():
+            done = subprocess.run([*way, "--version"], env=CLEAN, capture_output=True, text=True, check=True)
+            assert done.stdout == f"{faqtune.__version__}\n"
+
+
+def test_every_name_that_is_offered_is_there() -> None:
+    for name in faqtune.__all__:
+        assert getattr(faqtune, name) is not None
+        assert name in dir(faqtune)
+    with pytest.raises(AttributeError, match="no attribute 'tuna'"):
+        _ = faqtune.tuna
+    import faqtune.train
+
+    assert faqtune.train.__name__ == "faqtune.train"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("tuen",),
+        ("ingest", "--nope"),
+        ("ingest", "stray"),
+        ("match", "x", "--top", "0"),
+        ("match", "x", "--top", "three"),
+        ("match", "x", "--threshold", "hoch"),
+        ("evaluate", "--resamples", "5"),
+        ("convert", "only-one"),
+        ("init", "--gold-catalogue"),
+    ],
+)
+def test_wrong_usage_exits_with_2(cli: Run, arguments: tuple[str, ...]) -> None:
+    code, out, err = cli(*arguments)
+
+    assert (code, out) == (2, "")
+    assert err.startswith("Usage: ")
+    assert "Error: " in err
+
+
+@pytest.mark.parametrize("command", OF_A_PROJECT)
+def test_without_a_project_the_next_step_is_named(
+    cli: Run, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    for extra in ((), ("--project", "nowhere"), ("--json",)):
+        code, out, err = cli(*_arguments(command), *extra)
+        assert (code, out) == (2, "")
+        assert err.startswith("faqtune: ")
+        assert err.count("Next: ") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [*OF_A_PROJECT, "init", "doctor"])
+def test_a_project_that_is_a_file_is_refused(cli: Run, command: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("x", encoding="utf-8")
+
+    assert cli(*_arguments(command), "--project", str(file))[0] == 2
+    assert cli("init", str(file), "--project", str(file / "below"))[0] == 2
+    assert file.read_text(encoding="utf-8") == "x"
+
+
+@pytest.fixture
+def open_folder(small_shop_files: Path) -> Iterator[Path]:
+    """A shop that other users of this machine may read, which pytest's own folders are not."""
+    folder = Path(tempfile.mkdtemp(prefix="faqtune-test-"))
+    shutil.copytree(small_shop_files, folder, dirs_exist_ok=True)
+    folder.chmod(0o755)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_a_read_only_project_is_said_to_be_so(open_folder: Path) -> None:
+    (open_folder / "faqtune.toml").write_text('[catalogue]\nfiles = ["FAQ.xlsx"]\n', encoding="utf-8")
+    open_folder.chmod(0o555)
+    # Root may write anywhere.
+    user = pwd.getpwnam("nobody").pw_uid if os.getuid() == 0 else None
+    if user is not None and not _may_run(user):
+        pytest.skip("another user may not run this Python")
+
+    for arguments in (["ingest"], ["init", "FAQ.xlsx", "--force"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "faqtune", *arguments],
+            env=CLEAN, cwd=open_folder, user=user, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2
+        assert "Permission denied. Next: check the folder and its permissions" in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert not (open_folder / "catalogue.jsonl").exists()
+
+
+def _may_run(user: int) -> bool:
+    try:
+        return (
+            subprocess.run([sys.executable, "-c", "import faqtune"], env=CLEAN, user=user, check=False).returncode == 0
+        )
+    except PermissionError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[model\n", "faqtune.toml"),
+        (b"[model]\nbaze = 'x'\n", "write `model.base` if that is meant"),
+        (b"\xff\xfe\x00[model]", "faqtune.toml"),
+        (b"[split]\ntest = 7\n", "split.test"),
+        (b"[split]\ntest = 0.9\nselection = 0.9\n", "leave nothing for training"),
+    ],
+)
+def test_a_broken_configuration_is_named(cli: Run, tuned_shop: Workspace, content: bytes, message: str) -> None:
+    tuned_shop.config_path.write_bytes(content)
+
+    for command in ("split", "tune"):
+        code, _, err = cli(command, "--project", str(tuned_shop.root))
+        assert code == 2
+        assert message in err or "names no catalogue file" in err
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "catalogue.jsonl", "conversations.jsonl", "noise.jsonl", "queries.jsonl", "pairs.jsonl", "split.json",
+        "claims.db", "labels.json", "ingested.json", ".faqtune-state.json", "FAQ.xlsx", "gold.jsonl",
+        "logs/january.json", "few_steps.toml", "runs/*/run.json", "runs/*/thresholds.json",
+        "runs/*/scorecards/test-comparison.json", "runs/*/scorecards/test-examples.json", "runs/*/recipe.json",
+        "runs/*/log.jsonl", "runs/*/model/model.safetensors", "runs/*/model/config.json",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("content", [b"", b"\xff\x00 not \xfe", b"[]", b'{"a": 1}\n{"b"'])
+def test_no_damaged_file_gives_a_traceback(
+    cli: Run, tuned_shop: Workspace, name: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`cli` lets every error through that is not one line on stderr."""
+    monkeypatch.setattr("faqtune.commands.train._train", _stop)
+    monkeypatch.setattr("faqtune.commands.label._labelling", _stop)
+    monkeypatch.setattr("faqtune.commands.evaluate._measured", _stop)
+    (path,) = tuned_shop.root.glob(name)
+    path.write_bytes(content)
+    for command in OF_A_PROJECT:
+        code, _, err = cli(*_arguments(command), "--project", str(tuned_shop.root))
+        assert code == 0 or (code == 2 and err.splitlines()[-1].startswith("faqtune: "))
+
+
+def _stop(*_: object, **__: object) -> None:
+    raise faqtune.UserError("far enough")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--set", "nonsense"),
+        ("--set", "stage.7.epochs=1"),
+        ("--set", "stage.1.epochs=many"),
+        ("--set", "stage.1.epoch=3"),
+        ("--set", "seed.deep=3"),
+        ("--set", "stages=3"),
+        ("--recipe", "nope"),
+        ("--recipe", "."),
+        ("--recipe", "FAQ.xlsx"),
+        ("--recipe", "faqtune.toml"),
+    ],
+)
+def test_a_recipe_that_cannot_be_read_is_said(
+    cli: Run, tuned_shop: Workspace, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tuned_shop.root)
+
+    code, _, err = cli("train", *arguments)
+
+    assert code == 2
+    assert err.splitlines()[-1].startswith("faqtune: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("match", "能退吗", "--model", "no/such-model"), "no/such-model is not on this machine"),
+        (("match", "能退吗", "--model", "logs"), "no config.json"),
+        (("match", " "), "the text is empty"),
+        (("match", "x", "--threshold", "nan"), "is no cosine"),
+        (("evaluate", "--model", "nope nope"), "neither a folder nor a hub name"),
+        (("evaluate", "--part", "tset"), "choose one of test, calibration, selection, train"),
+        (("evaluate", "--gold", "FAQ.xlsx"), "hand labels are JSONL"),
+        (("report", "--run", "nope"), "there is no run nope"),
+        (("tune", "FAQ.xlsx", "logs/january.json"), "names other files under [conversations]"),
+        (("init", "logs"), "none of the files is a catalogue"),
+        (("init", "nowhere.xlsx"), "there is no nowhere.xlsx"),
+        (("convert", "FAQ.xlsx", "x.jsonl", "--to", "daily"), "cannot become daily"),
+        (("convert", "nowhere.json", "x.json"), "nowhere.json"),
+    ],
+)
+def test_bad_input_is_one_message_with_its_place(
+    cli: Run, tuned_shop: Workspace, arguments: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tuned_shop.root)
+
+    code, out, err = cli(*arguments)
+
+    assert (code, out) == (2, "")
+    assert message in err.splitlines()[-1]
+
+
+def test_ctrl_c_says_what_is_kept_and_how_to_go_on(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def press(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for command in ("ingest", "label", "split", "train", "evaluate", "report", "tune"):
+        __import__(f"faqtune.console.{command}")
+        monkeypatch.setattr(f"faqtune.console.{command}.run_{command}", press)
+        code, out, err = cli(command)
+        assert (code, out) == (130, "")
+        assert "every step that had finished is kept" in err
+        assert "run the same command again" in err
+
+
+def test_errors_of_the_system_are_one_line(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    import faqtune.console.split
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", "/mnt/nfs/x")
+
+    monkeypatch.setattr(faqtune.console.split, "run_split", full)
+
+    assert cli("split") == (2, "", "faqtune: /mnt/nfs/x: Input/output error. Next: check what it is.\n")
+
+
+def test_a_reader_that_has_gone_is_no_error(tuned_shop: Workspace) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "faqtune", "split", "--project", str(tuned_shop.root)],
+        env=CLEAN, stdout=writing, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(writing)
+
+    assert done.returncode == 1
+    assert done.stderr == ""
+
+
+def test_a_terminal_that_knows_no_chinese_gets_escapes(small_shop_files: Path, tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "faqtune", "init", str(small_shop_files / "FAQ.xlsx"), "-p", str(tmp_path)]
+
+    done = subprocess.run(arguments, env=CLEAN | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=True)
+    json = subprocess.run(
+        [*arguments, "--force", "--json"], env=CLEAN | {"PYTHONIOENCODING": "gbk"}, capture_output=True, check=True
+    )
+
+    assert b"\\u4ec0\\u4e48\\u65f6\\u5019\\u53d1\\u8d27" in done.stdout
+    assert "什么时候发货".encode() in json.stdout

@@ -51,7 +51,7 @@ def test_paths_inside_the_project_are_named_from_it(files: Path) -> None:
     assert (config.model.base, config.train.recipe) == ("models/mine", "recipe.toml")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=10)
 @given(name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).filter(str.strip))
 def test_any_model_name_survives_the_way_through_toml(files: Path, name: str) -> None:
     workspace = Workspace(files)

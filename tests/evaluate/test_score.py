@@ -225,7 +225,8 @@ def test_means_are_tested_by_sign_flips_and_the_rest_by_the_bootstrap(shop):
     positives = tuple(Positive(f"问题{row}", "ship", f"c{row}") for row in range(5))
     data = dataclasses.replace(shop, positives=positives)
     scores, noise = np.full(5, 0.7, dtype=np.float32), np.full(10, 0.5, dtype=np.float32)
-    before, after = (Outcomes("m", data, np.full(5, rank), np.zeros(5, dtype=int), scores, scores, noise) for rank in (2, 1))
+    best = np.zeros(5, dtype=int)
+    before, after = (Outcomes("m", data, np.full(5, rank), best, scores, scores, noise) for rank in (2, 1))
     differences = compare(before, after, resamples=2000).differences
     assert differences["recall@1"].p == pytest.approx(1 / 16, abs=0.015)
     assert differences["oscr@10"].p == pytest.approx(2 / 2001)

@@ -6,9 +6,11 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from faqtune.commands.assemble import load_project, measured_queries
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
+from faqtune.errors import UserError
 from faqtune.records import TEST, TRAIN
 from faqtune.report import EntryLabels, LabelSummary, RunFacts, RunReport, before_after_svg, report_html
 from faqtune.runs import Run, find_run
@@ -34,10 +36,9 @@ def write_report(workspace: Workspace, *, run: str = "") -> Reported:
     chosen = find_run(workspace, run)
     evaluated = read_scorecards(scorecard_paths(workspace, chosen, TEST, models=2))
     assert evaluated.comparison is not None
-    log = (chosen.folder / "log.jsonl").read_text(encoding="utf-8")
     report = RunReport(
         comparison=evaluated.comparison,
-        history=[json.loads(line) for line in log.splitlines()],
+        history=_history(chosen),
         recipe=read_json(chosen.folder / "recipe.json", "faqtune train"),
         labels=_label_summary(workspace),
         run=_run_facts(workspace, chosen),
@@ -47,6 +48,18 @@ def write_report(workspace: Workspace, *, run: str = "") -> Reported:
     write_text(chosen.report_path, report_html(report))
     write_text(picture, before_after_svg(evaluated.comparison))
     return Reported(chosen.name, chosen.report_path, picture)
+
+
+def _history(run: Run) -> list[dict[str, Any]]:
+    """The events of a finished training."""
+    path = run.folder / "log.jsonl"
+    try:
+        events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    except ValueError:
+        events = [None]
+    if not all(isinstance(event, dict) for event in events):
+        raise UserError(f"{path} is damaged", "run `faqtune train --force`")
+    return events
 
 
 def _label_summary(workspace: Workspace) -> LabelSummary:

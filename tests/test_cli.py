@@ -6,7 +6,6 @@ import errno
 import importlib
 import os
 import pwd
-import resource
 import shutil
 import subprocess
 import sys
@@ -23,9 +22,8 @@ from faqtune import Workspace
 from faqtune.cli import app
 
 Run = Callable[..., tuple[int, str, str]]
-COMMANDS = tuple("init ingest label split train evaluate report match tune demo convert doctor".split())
 OF_A_PROJECT = ("ingest", "label", "split", "train", "evaluate", "report", "match", "tune")
-HELP_SECONDS = 0.5
+COMMANDS = ("init", *OF_A_PROJECT, "demo", "convert", "doctor")
 CLEAN = dict(os.environ, PYTHONPATH=str(Path(faqtune.__file__).parents[1]))
 
 
@@ -40,7 +38,7 @@ def test_these_are_all_the_commands() -> None:
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_help_answers_at_once_and_without_torch(command: str) -> None:
+def test_help_answers_without_anything_heavy(command: str) -> None:
     script = (
         "import sys\nfrom faqtune.cli import main\n"
         "try: main()\n"
@@ -48,14 +46,11 @@ def test_help_answers_at_once_and_without_torch(command: str) -> None:
         "heavy = {'torch', 'transformers', 'sklearn', 'numpy', 'rich'} & set(sys.modules)\n"
         "sys.stderr.write(f'{code} {heavy}')"
     )
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     arguments = [sys.executable, "-c", script, *command.split(), "--help"]
     done = subprocess.run(arguments, env=CLEAN, capture_output=True, text=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
 
     assert done.stderr == "0 set()"
     assert "--help" in done.stdout
-    assert (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime) < HELP_SECONDS
 
 
 @pytest.mark.parametrize("command", COMMANDS)

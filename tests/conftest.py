@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 import tomllib
 from collections.abc import Callable
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from faqtune.model import TextModel
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts background jobs with Ctrl-C ignored; what is tested here is what it does.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY_WIDTH = 32
 TINY_LENGTH_TOKENS = 128

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import pty
 import re
 import shutil
-import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from faqtune import Workspace
 Run = Callable[..., tuple[int, str, str]]
 COMMAND = [sys.executable, "-m", "faqtune"]
 ENVIRONMENT = dict(os.environ, PYTHONPATH=str(Path(faqtune.__file__).parents[1]))
+HIDE_CURSOR, SHOW_CURSOR, CTRL_C = b"\x1b[?25l", b"\x1b[?25h", b"\x03"
 FEW_STEPS = [
     "--set", "stage.1.max_steps=4", "--set", "stage.1.evaluate_every_steps=2", "--set", "stage.1.batch_queries=8",
     "--set", "selection.metric=auroc", "--set", "selection.guard=recall@5",
@@ -112,32 +115,44 @@ def test_tune_does_all_of_it_and_keeps_the_users_edits(
     assert err.count("(nothing has changed)") == 5
 
 
-def test_a_training_interrupted_by_ctrl_c_goes_on_where_it_stopped(cli: Run, tuned_shop: Workspace) -> None:
+def test_a_training_interrupted_on_a_terminal_goes_on_where_it_stopped(cli: Run, tuned_shop: Workspace) -> None:
     more = ["--set", "stage.1.max_steps=40", "--set", "stage.1.epochs=99", "--project", str(tuned_shop.root)]
-    process = subprocess.Popen(
-        [*COMMAND, "train", *more, "--json"],
-        env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stderr is not None
-    said: list[str] = []
-    for line in process.stderr:
-        said.append(line)
-        if line.startswith("step 2:"):
-            process.send_signal(signal.SIGINT)
-    out, _ = process.communicate()
 
-    assert process.returncode == 130
-    assert out == ""
-    assert re.search(
-        r"interrupted; .*/checkpoints holds all that was done\. Next: run the same command again", said[-1]
-    )
-    assert "Traceback" not in "".join(said)
+    code, shown = _on_a_terminal(["train", *more], press_ctrl_c_after=b"step 2:")
+
+    assert code == 130
+    assert b"interrupted; " in shown
+    assert re.search(rb"holds all that was done. Next: run the same command again to go on from\s+there", shown)
+    assert b"Traceback" not in shown
+    assert b"training steps" in shown, "progress is live"
+    assert shown.count(HIDE_CURSOR) == shown.count(SHOW_CURSOR) > 0
+    assert shown.rindex(SHOW_CURSOR) > shown.rindex(HIDE_CURSOR)
 
     code, _, err = cli("train", *more)
     assert code == 0
     resumed = re.search(r"40 steps of 8 queries, going on after step (\d+)", err)
     assert resumed is not None
     assert 2 <= int(resumed[1]) < 40
+
+
+def _on_a_terminal(arguments: list[str], press_ctrl_c_after: bytes) -> tuple[int, bytes]:
+    """Exit code of a command on a terminal of its own, and all that it showed there."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=ENVIRONMENT | {"TERM": "xterm", "COLUMNS": "300"}, stdin=theirs, stdout=theirs, stderr=theirs,
+        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(theirs)
+    shown, is_pressed = b"", False
+    with contextlib.suppress(OSError):  # how Linux says that the other side has closed
+        while chunk := os.read(ours, 65536):
+            shown += chunk
+            if press_ctrl_c_after in shown and not is_pressed:
+                is_pressed = True
+                os.write(ours, CTRL_C)
+    os.close(ours)
+    return process.wait(), shown
 
 
 def test_match_answers_lines_of_any_encoding_and_length(tuned_shop: Workspace) -> None:
@@ -161,27 +176,6 @@ def test_match_answers_lines_of_any_encoding_and_length(tuned_shop: Workspace) -
     rest, _ = process.communicate("要放冰箱吗".encode())
     assert json.loads(rest)["hits"][0]["question"] == "茶叶怎么保存"
     assert process.returncode == 0
-
-
-def test_on_a_terminal_progress_is_live(tuned_shop: Workspace) -> None:
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "label", "--force", "--project", str(tuned_shop.root)],
-        env=ENVIRONMENT | {"TERM": "xterm"}, stdout=theirs, stderr=theirs, stdin=theirs,
-    )  # fmt: skip
-    os.close(theirs)
-    shown = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            shown += chunk
-    except OSError:  # how Linux says that the other side has closed
-        pass
-    os.close(ours)
-
-    assert process.wait() == 0
-    assert b"\x1b[?25l" in shown, "the bar hides the cursor"
-    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l"), "and gives it back"
-    assert b"labels out of 96 exchanges" in shown
 
 
 def _set(project: Path, **values: float) -> None:

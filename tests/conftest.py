@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,18 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts background jobs with Ctrl-C ignored; what is tested here is what it does.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _same_precision_everywhere() -> Iterator[None]:
+    """Formulas are compared to 1e-5, on machines that are fast in bfloat16 too; what it does is tested by itself."""
+    from faqtune.model import device
+
+    read = device.cpu_flags
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(device, "cpu_flags", lambda *place: read(*place) if place else frozenset())
+        yield
+
 
 TINY_WIDTH = 32
 TINY_LENGTH_TOKENS = 128

@@ -6,7 +6,7 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -70,6 +70,11 @@ class ModelConfig(Section):
     base: str = Field(default="BAAI/bge-m3", title="builtin, a hub name, or a folder")
     max_length_tokens: int = Field(default=128, ge=8, le=8192, title="Longer texts are cut")
     prompt: str | None = Field(default=None, title="Text put before every sentence; unset: the model's own")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        title="Number format of training and labelling; auto: what the device is good at. "
+        "Measuring and matching always take float32",
+    )
 
 
 class LabelConfig(Section):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from faqtune import UserError, Workspace
+from faqtune import UserError, Workspace, evaluate_models, label_queries, match_texts, train_model
 from faqtune.commands.models import model_digest, model_place, resolved_name
+from faqtune.model import TextModel
 from faqtune.runs import RUNNING, find_run
 
 
@@ -58,3 +59,29 @@ def test_a_digest_follows_the_weights_and_not_where_or_when_they_were_written(
     save_file(tensors | layer, weights)
     assert model_digest(workspace, str(copy)) != same
     assert model_digest(workspace, "builtin") != model_digest(workspace, "BAAI/bge-m3")
+
+
+def test_figures_thresholds_and_matches_are_made_in_float32_whatever_training_takes(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """bfloat16 moves cosines by up to 0.002: a threshold would hold on the machine only that set it."""
+    text = tuned_shop.config_path.read_text(encoding="utf-8")
+    tuned_shop.config_path.write_text(text.replace('# precision = "auto"', 'precision = "bfloat16"'), encoding="utf-8")
+    taken: list[str] = []
+    encode = TextModel.encode
+    monkeypatch.setattr(
+        TextModel, "encode", lambda self, *a, **b: taken.append(self.precision.name) or encode(self, *a, **b)
+    )
+
+    list(match_texts(tuned_shop, ["能退吗"]))
+    evaluate_models(tuned_shop, force=True, resamples=10)
+    assert set(taken) == {"float32"}
+
+    taken.clear()
+    label_queries(tuned_shop, force=True)
+    assert set(taken) == {"bfloat16"}
+
+    taken.clear()
+    train_model(tuned_shop, force=True)
+    assert taken[-1] == "float32"
+    assert "bfloat16" in taken

@@ -37,6 +37,13 @@ def test_cpu_flags_are_read_from_the_first_flags_line(tmp_path: Path):
     assert device.cpu_flags(tmp_path / "none") == frozenset()
 
 
+def test_what_the_user_asks_for_counts_more_than_what_the_device_is_good_at(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(device, "cpu_flags", lambda: frozenset({"amx_bf16"}))
+    assert pick_precision(torch.device("cpu"), "float32").name == "float32"
+    monkeypatch.setattr(device, "cpu_flags", frozenset)
+    assert pick_precision(torch.device("cpu"), "bfloat16").name == "bfloat16"
+
+
 def test_autocast_runs_products_in_the_precision_asked_for():
     matrix = torch.ones(2, 2)
     for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):

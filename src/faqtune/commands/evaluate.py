@@ -110,7 +110,7 @@ def _refuse_too_little(data: EvaluationSet, part: str, gold: Path | None) -> Non
 def _measured(
     workspace: Workspace, name: str, data: EvaluationSet, calibration: EvaluationSet, reporter: Reporter
 ) -> Outcomes:
-    encoder = ReportingEncoder(load_model(workspace, name, reporter), reporter, name)
+    encoder = ReportingEncoder(load_model(workspace, name, reporter, exact=True), reporter, name)
     threshold_cosine: float | None = None
     if calibration.positives and calibration.negatives and calibration.digest() != data.digest():
         threshold_cosine = threshold_for(calibrate(evaluate(encoder, calibration)), encoder.name, data)

@@ -93,7 +93,7 @@ def load_matcher(
     run = done.get(name)
     if threshold_cosine is None and run is not None and run.thresholds_path.exists():
         threshold_cosine = read_json(run.thresholds_path, "faqtune train")["threshold_cosine"]
-    encoder = load_model(workspace, name, reporter or Silent())
+    encoder = load_model(workspace, name, reporter or Silent(), exact=True)
     return Matcher(encoder, catalogue, encoder.encode(catalogue.questions), threshold_cosine, top)
 
 

@@ -42,14 +42,22 @@ def model_place(workspace: Workspace, name: str) -> str:
     return str(folder) if folder.is_dir() else name
 
 
-def load_model(workspace: Workspace, name: str, reporter: Reporter) -> TextModel:
-    """`tuned` (the newest run), a run's name, `builtin`, a folder or a hub name; raises UserError if it is nowhere."""
+def load_model(workspace: Workspace, name: str, reporter: Reporter, *, exact: bool = False) -> TextModel:
+    """`tuned` (the newest run), a run's name, `builtin`, a folder or a hub name; raises UserError if it is nowhere.
+
+    `exact`: in float32, for figures, thresholds and matches; otherwise in the precision of the settings.
+    """
     from faqtune.model import load
 
     config = workspace.config().model
     place = model_place(workspace, name)
     reporter.say(f"loading the model {place}")
-    return load(place, max_length_tokens=config.max_length_tokens, prompt=config.prompt)
+    return load(
+        place,
+        max_length_tokens=config.max_length_tokens,
+        prompt=config.prompt,
+        precision="float32" if exact else config.precision,
+    )
 
 
 def model_digest(workspace: Workspace, name: str) -> str:

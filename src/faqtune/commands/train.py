@@ -151,7 +151,7 @@ def _facts(model: TextModel, data: TrainingData, selection: EvaluationSet) -> di
 
 def _finish(run: Run, plan: Recipe, model: TextModel, project: Project, outcome: Outcome, data: TrainingData) -> None:
     """Save the model and its threshold, and say `done` last."""
-    from faqtune.model import ModelCard, save
+    from faqtune.model import EXACT, ModelCard, save
 
     measured = [event for event in outcome.history if event["event"] == "measured"]
     before = _shown(measured[0]["figures"])
@@ -168,6 +168,7 @@ def _finish(run: Run, plan: Recipe, model: TextModel, project: Project, outcome:
         ),
     )
     calibration = evaluation_set(project, CALIBRATION)
+    model.precision = EXACT
     run.thresholds_path.unlink(missing_ok=True)
     if calibration.positives and calibration.negatives:
         write_json(run.thresholds_path, asdict(calibrate(evaluate(model, calibration))))

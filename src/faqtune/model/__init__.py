@@ -3,7 +3,7 @@ unit vectors, freeze parts of it, save it as a sentence-transformers folder, and
 can train it. A torch room: importing it takes seconds."""
 
 from faqtune.model.card import ModelCard
-from faqtune.model.device import Precision, autocast, pick_device, pick_precision
+from faqtune.model.device import EXACT, Precision, autocast, pick_device, pick_precision
 from faqtune.model.doctor import Check, diagnose
 from faqtune.model.freeze import ParameterCounts, count_parameters, freeze, unfreeze
 from faqtune.model.load import load
@@ -12,6 +12,7 @@ from faqtune.model.source import ModelSource, resolve
 from faqtune.model.text_model import TextModel
 
 __all__ = [
+    "EXACT",
     "Check",
     "ModelCard",
     "ModelSource",

@@ -10,7 +10,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from faqtune.errors import UserError
-from faqtune.model.device import Precision, pick_device, pick_precision
+from faqtune.model.device import WantedPrecision, pick_device, pick_precision
 from faqtune.model.layout import Layout, Pooling, read_layout, transformer_folder
 from faqtune.model.quiet import quiet_transformers, settle_tokenizer_forks
 from faqtune.model.source import ModelSource, resolve
@@ -25,7 +25,7 @@ def load(
     device: str | torch.device | None = None,
     dtype: torch.dtype = torch.float32,
     pooling: Pooling | None = None,
-    precision: Precision | None = None,
+    precision: WantedPrecision = "auto",
 ) -> TextModel:
     """Load `builtin`, a model folder, or a hub name as a `TextModel`, in evaluation mode.
 
@@ -50,7 +50,7 @@ def load(
         backbone.to(place)  # type: ignore[arg-type]
     except torch.OutOfMemoryError as error:
         raise UserError(f"{source.name} does not fit into the memory of {place}", "free some, or use cpu") from error
-    model = TextModel(backbone, tokenizer, source, layout, length, precision or pick_precision(place))
+    model = TextModel(backbone, tokenizer, source, layout, length, pick_precision(place, precision))
     return model.eval()
 
 

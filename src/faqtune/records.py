@@ -159,8 +159,9 @@ class Pair:
 class Split:
     """Which part each conversation and noise source belongs to, and which entries are held out.
 
-    `held_out` entries are removed from the catalogue while the model is measured: their
-    queries are then questions of the own domain that nobody answers (near noise).
+    `held_out` maps entries to the part for which they are removed from the catalogue: their
+    queries are then questions of the own domain that nobody answers (near noise). No held-out
+    entry is trained on.
     """
 
     seed: int

@@ -10,7 +10,7 @@ import pytest
 from faqtune import Workspace, claims, make_split
 from faqtune.commands import split as command
 from faqtune.label import BY
-from faqtune.records import TEST
+from faqtune.records import CALIBRATION, SELECTION, TEST
 
 
 def test_every_hand_labelled_conversation_is_in_the_test_part(tuned_shop: Workspace) -> None:
@@ -50,7 +50,7 @@ def test_another_seed_splits_anew(tuned_shop: Workspace) -> None:
     assert make_split(tuned_shop).skipped
 
 
-def test_no_entry_is_held_out_where_people_named_enough_unsupported_queries(
+def test_no_entry_is_held_out_for_the_test_where_people_named_enough_unsupported_queries(
     tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = tuned_shop.config_path.read_text(encoding="utf-8")
@@ -58,10 +58,13 @@ def test_no_entry_is_held_out_where_people_named_enough_unsupported_queries(
     tuned_shop.config_path.write_text(text, encoding="utf-8")
     # `faqtune.split.assign` is the function; the module of this name is behind it.
     monkeypatch.setattr(sys.modules["faqtune.split.assign"], "LARGEST_SHARE_HELD_OUT", 0.5)
-    assert make_split(tuned_shop).held_out
+    before = make_split(tuned_shop).held_out
+    assert set(before.values()) == {SELECTION, CALIBRATION, TEST}
 
     monkeypatch.setattr(command, "ENOUGH_UNSUPPORTED", 3)
-    assert make_split(tuned_shop, force=True).held_out == {}
+    after = make_split(tuned_shop, force=True).held_out
+    assert set(after.values()) == {SELECTION, CALIBRATION}
+    assert {entry: part for entry, part in before.items() if part != TEST}.items() <= after.items()
 
 
 def test_queries_of_conversations_that_have_gone_are_in_no_part(tuned_shop: Workspace) -> None:

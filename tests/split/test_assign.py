@@ -18,7 +18,7 @@ ENTRIES = [f"entry{number}" for number in range(200)]
 def labelled_among(conversations, seed=0):
     """Every entry with a few queries, in conversations drawn at random."""
     chance = random.Random(seed)
-    return {entry: chance.choices(conversations, k=chance.randint(0, 8)) for entry in ENTRIES}
+    return {entry: chance.choices(conversations, k=chance.choice([0, *range(12, 20)])) for entry in ENTRIES}
 
 
 LABELLED = labelled_among(CONVERSATIONS)
@@ -98,6 +98,32 @@ def test_conversations_of_a_held_out_entry_follow_it():
     ]
     assert len(followed) > 100
     assert all(followed)
+
+
+def test_a_part_whose_held_out_entries_are_hardly_asked_for_gets_some_more():
+    """With 40 entries of one query each, a share of 1 % is none; twice the share is the most that is taken."""
+    labelled = {f"e{number}": [f"c{number}"] for number in range(400)}
+    for seed in range(20):
+        held_out = assign([], [], labelled, SplitConfig(seed=seed, held_out_entries=0.08)).held_out
+        counts = Counter(held_out.values())
+        # 2 % of 400 for each of the two, by hash 2 to 16 of them; twice the share is 16.
+        assert min(counts[SELECTION], counts[CALIBRATION]) >= 8
+        assert max(counts[SELECTION], counts[CALIBRATION]) <= 20
+
+
+def test_enough_near_noise_is_not_topped_up():
+    labelled = {f"e{number}": [f"c{number}-{i}" for i in range(30)] for number in range(200)}
+    plain = assign([], [], labelled, SplitConfig()).held_out
+    for entry, part in plain.items():
+        alone = assign([], [], {**labelled, "new": ["c-new"] * 25}, SplitConfig()).held_out
+        assert alone[entry] == part
+
+
+def test_parts_that_have_near_noise_of_their_own_need_no_held_out_entry():
+    every = assign(CONVERSATIONS, SOURCES, LABELLED, SplitConfig(held_out_entries=0.3)).held_out
+    without = assign(CONVERSATIONS, SOURCES, LABELLED, SplitConfig(held_out_entries=0.3), (), (TEST,)).held_out
+    assert TEST in every.values()
+    assert without == {entry: part for entry, part in every.items() if part != TEST}
 
 
 def test_an_entry_without_labels_or_with_most_of_them_is_not_held_out():

@@ -51,9 +51,16 @@ class Project:
     split: Split
 
     @property
-    def measured_catalogue(self) -> Catalogue:
-        """What models are measured against, and trained on: held-out entries are gone."""
-        return self.catalogue.without(frozenset(self.split.held_out))
+    def trained_catalogue(self) -> Catalogue:
+        """What models are trained on: no entry that is held out for any part."""
+        return self.catalogue.without(self.split.held_out)
+
+    def measured_catalogue(self, part: str) -> Catalogue:
+        """What models are measured against: without the entries held out for this part.
+
+        Those held out for another part are in it, as they are when the model is used.
+        """
+        return self.catalogue.without(entry for entry, of in self.split.held_out.items() if of == part)
 
 
 def load_project(workspace: Workspace) -> Project:
@@ -81,14 +88,13 @@ def measured_queries(project: Project, part: str) -> tuple[list[Query], bool]:
     human = [query for query in labelled if project.decisions[query.id].is_human]
     if len(human) >= ENOUGH_HUMAN_LABELS:
         return human, True
-    return [query for query in labelled if _is_sure(project.decisions[query.id])], False
+    return [query for query in labelled if is_measurable(project.decisions[query.id])], False
 
 
 def evaluation_set(project: Project, part: str) -> EvaluationSet:
     """The queries and noise of one part of the split; its name says whose labels are measured.
 
-    Queries of entries held out for this part are noise of the own domain; those held out for
-    another part are left out.
+    Queries of entries held out for this part are noise of the own domain.
     """
     chosen, by_people = measured_queries(project, part)
     placed = [_placed(project, part, query) for query in chosen]
@@ -100,13 +106,14 @@ def evaluation_set(project: Project, part: str) -> EvaluationSet:
     return EvaluationSet(
         positives=tuple(place for place in placed if isinstance(place, Positive)),
         negatives=(*(place for place in placed if isinstance(place, Negative)), *chatter),
-        catalogue=project.measured_catalogue,
+        catalogue=project.measured_catalogue(part),
         part=f"{part} ({'hand labels' if by_people else 'weak labels'})",
         excluded=dict(Counter(place for place in placed if isinstance(place, str))),
     )
 
 
-def _is_sure(decision: Decision) -> bool:
+def is_measurable(decision: Decision) -> bool:
+    """Whether a label is sure enough to measure by."""
     return decision.is_human or decision.confidence >= MEASURED_CONFIDENCE
 
 
@@ -117,11 +124,8 @@ def _placed(project: Project, part: str, query: Query) -> Positive | Negative | 
         if decision.reason in STRATUM_OF_REASON:
             return Negative(query.text, STRATUM_OF_REASON[decision.reason], query.conversation)
         return decision.reason or "no reason"
-    held_out_for = project.split.held_out.get(decision.entry)
-    if held_out_for == part:
+    if project.split.held_out.get(decision.entry) == part:
         return Negative(query.text, "unsupported", query.conversation)
-    if held_out_for is not None:
-        return "entry held out for another part"
     if decision.entry not in project.catalogue.rows:
         return "entry no longer in the catalogue"
     return Positive(query.text, decision.entry, query.conversation)
@@ -137,7 +141,7 @@ def training_data(workspace: Workspace, project: Project, pairs: Iterable[Pair])
     conversations = _training_conversations(project)
     noise = [sentence for sentence in project.noise if project.split.noise.get(sentence.source) == TRAIN]
     _refuse_leaks(project.split, measured, conversations, {sentence.source for sentence in noise})
-    catalogue = project.measured_catalogue
+    catalogue = project.trained_catalogue
     held_out = [entry for entry in project.catalogue if entry.id in project.split.held_out]
     forbidden = _texts(measured.values()) + [question for entry in held_out for question in entry.questions]
     labels = [

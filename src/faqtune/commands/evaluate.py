@@ -133,7 +133,7 @@ def _gold_set(workspace: Workspace, project: Project, path: Path, id_catalogue: 
     return EvaluationSet(
         positives=tuple(place for place in placed if isinstance(place, Positive)),
         negatives=(*(place for place in placed if isinstance(place, Negative)), *chatter),
-        catalogue=project.measured_catalogue,
+        catalogue=project.measured_catalogue(TEST),
         part=path.name,
         excluded=dict(Counter(place for place in placed if isinstance(place, str))),
     )
@@ -148,7 +148,7 @@ def _placed(project: Project, label: GoldLabel) -> Positive | Negative | str:
         if label.reason in STRATUM_OF_REASON:
             return Negative(label.query_text, STRATUM_OF_REASON[label.reason], label.conversation)
         return label.reason or "no reason"
-    if label.entry in project.split.held_out:
+    if project.split.held_out.get(label.entry) == TEST:
         return Negative(label.query_text, "unsupported", label.conversation)
     return Positive(label.query_text, label.entry, label.conversation)
 

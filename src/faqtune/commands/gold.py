@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from faqtune import claims as claim_store
+from faqtune.config import CatalogueConfig
 from faqtune.ingest import GoldLabel, read_catalogue, read_gold
 from faqtune.label import query_id
 from faqtune.records import HUMAN, Catalogue, Claim, Query
@@ -27,8 +28,16 @@ def gold_labels(
     config = workspace.config()
     if id_catalogue is None and config.gold.catalogue:
         id_catalogue = workspace.resolve(config.gold.catalogue)
-    ids = read_catalogue([id_catalogue], config.catalogue)[0] if id_catalogue else None
+    ids = read_catalogue([id_catalogue], _reading(workspace, id_catalogue))[0] if id_catalogue else None
     return read_gold(files, catalogue, workspace.conversations(), ids)[0]
+
+
+def _reading(workspace: Workspace, id_catalogue: Path) -> CatalogueConfig:
+    """How to read the file of the ids: as the settings say if it is one of the project's own; any other has
+    columns of its own, which are guessed."""
+    settings = workspace.config().catalogue
+    own = {workspace.resolve(file).resolve() for file in settings.files}
+    return settings if id_catalogue.resolve() in own else CatalogueConfig(skip_empty=settings.skip_empty)
 
 
 def gold_query(label: GoldLabel) -> Query:

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from faqtune import claims as claim_store
+from faqtune.commands.assemble import is_measurable
 from faqtune.config import SplitConfig
 from faqtune.label import Decision, decide, pairs_of
-from faqtune.records import PARTS, Catalogue, Query, Split
+from faqtune.records import PARTS, TEST, Catalogue, Query, Split
 from faqtune.split import assign, check_split
 from faqtune.workspace import Workspace, digest, is_current, mark_current, write_json, write_jsonl
 
 STEP = "split"
 ENOUGH_UNSUPPORTED = 30
-"""With so many queries that people call unsupported, no entry needs to be held out for near noise."""
+"""With so many queries that people call unsupported, the test part needs no held-out entries for near noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,8 @@ class Splitted:
 def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
     """Write `split.json` and `pairs.jsonl`. Conversations with hand labels go to the test part.
 
-    Entries are held out as near noise unless people have named enough unsupported queries.
-    Raises UserError if something would be on both sides.
+    Entries are held out as near noise of every part that measures; of the test part only where people
+    have not named enough unsupported queries. Raises UserError if something would be on both sides.
     """
     config = workspace.config()
     decided = decide(claim_store.read(workspace.claims_path))
@@ -70,16 +71,22 @@ def _assigned(
 ) -> Split:
     labelled: dict[str, list[str]] = defaultdict(list)
     for query, decision in decisions.items():
-        if decision.entry is not None and decision.entry in catalogue.rows:
+        if decision.entry is not None and decision.entry in catalogue.rows and is_measurable(decision):
             labelled[decision.entry].append(queries[query].conversation)
     human = [query for query, decision in decisions.items() if decision.is_human]
-    if sum(decisions[query].reason == "unsupported" for query in human) >= ENOUGH_UNSUPPORTED:
-        settings = settings.model_copy(update={"held_out_entries": 0.0})
+    unsupported = sum(decisions[query].reason == "unsupported" for query in human)
     # A hand label's conversation need not be among the logs (labels from elsewhere): it is for testing too.
     by_people = dict.fromkeys(queries[query].conversation for query in human)
     conversations = dict.fromkeys(conversation.id for conversation in workspace.conversations()) | by_people
     noise = sorted({sentence.source for sentence in workspace.noise()})
-    made = assign(conversations, noise, labelled, settings, test_only=by_people)
+    made = assign(
+        conversations,
+        noise,
+        labelled,
+        settings,
+        test_only=by_people,
+        has_near_noise=(TEST,) if unsupported >= ENOUGH_UNSUPPORTED else (),
+    )
     check_split(made)
     return made
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 
 from faqtune.config import SplitConfig
 from faqtune.errors import UserError
@@ -15,6 +17,12 @@ LARGEST_SHARE_HELD_OUT = 0.05
 HELD_OUT_WEIGHTS = {TEST: 2, SELECTION: 1, CALIBRATION: 1}
 """How the held-out entries are shared out among the parts that measure."""
 
+ENOUGH_NEAR_NOISE = 20
+"""Queries of held-out entries that a part should have: with fewer its 5 % would be none of them."""
+
+MOST_TIMES_SHARE = 2
+"""A part that has too few gets more entries than its share, but at most so many times as many."""
+
 
 def assign(
     conversations: Iterable[str],
@@ -22,14 +30,16 @@ def assign(
     labelled: Mapping[str, Sequence[str]],
     settings: SplitConfig,
     test_only: Iterable[str] = (),
+    has_near_noise: Collection[str] = (),
 ) -> Split:
     """A Split by hash of (seed, id): what is added later moves nothing that was there.
 
-    `labelled` maps an entry id to the conversations with a query of it, one per query; entries are
-    held out among those that have some. Conversations of a held-out entry follow it into its part,
-    except `test_only` ones (hand labels), which always go to the test part. So a conversation
-    moves only if it gets hand labels, or labels of a held-out entry. Raises UserError if the
-    shares of the settings leave nothing for training.
+    `labelled` maps an entry id to the conversations with a query of it, one per query that is sure
+    enough to be measured; entries are held out among those that have some, for every part but those
+    in `has_near_noise`. Conversations of a held-out entry follow it into its part, except `test_only`
+    ones (hand labels), which always go to the test part. So a conversation moves only if it gets
+    hand labels or labels of a held-out entry, and an entry only where a part had too few queries of
+    its held-out ones. Raises UserError if the shares of the settings leave nothing for training.
     """
     shares = {SELECTION: settings.selection, CALIBRATION: settings.calibration, TEST: settings.test}
     if sum(shares.values()) > 1 - 1e-9:
@@ -37,7 +47,8 @@ def assign(
             "faqtune.toml: split.selection + split.calibration + split.test leave nothing for training",
             "lower them until they add up to less than 1",
         )
-    held_out = _hold_out(labelled, settings, [part for part, share in shares.items() if share > 0])
+    measuring = [part for part, share in shares.items() if share > 0]
+    held_out = _hold_out(labelled, settings, measuring, [part for part in measuring if part not in has_near_noise])
     forced = dict.fromkeys(test_only, TEST)
     for entry, part in held_out.items():
         for conversation in labelled[entry]:
@@ -48,9 +59,8 @@ def assign(
 
 
 def _part(kind: str, name: str, seed: int, shares: Mapping[str, float]) -> str:
-    """Part of an id: its hash as a number in [0, 1) against the shares; what is left over is for training."""
-    content = f"{seed}|{kind}|{name}".encode("utf-8", "surrogatepass")
-    value = int.from_bytes(hashlib.sha256(content).digest()[:7], "big") / 2**56
+    """Part of an id: its hash against the shares; what is left over is for training."""
+    value = _hash(kind, name, seed)
     for part, share in shares.items():
         if value < share:
             return part
@@ -58,11 +68,27 @@ def _part(kind: str, name: str, seed: int, shares: Mapping[str, float]) -> str:
     return TRAIN
 
 
-def _hold_out(labelled: Mapping[str, Sequence[str]], settings: SplitConfig, measuring: Sequence[str]) -> dict[str, str]:
+def _hash(kind: str, name: str, seed: int) -> float:
+    """A number in [0, 1) that depends on the arguments only."""
+    content = f"{seed}|{kind}|{name}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.sha256(content).digest()[:7], "big") / 2**56
+
+
+def _hold_out(
+    labelled: Mapping[str, Sequence[str]], settings: SplitConfig, measuring: Sequence[str], wanted: Sequence[str]
+) -> dict[str, str]:
     """Entry id to the part that it is held out for, by id: half of them for test, if there is a test part."""
     weights = {part: weight for part, weight in HELD_OUT_WEIGHTS.items() if part in measuring}
     shares = {part: settings.held_out_entries * weight / sum(weights.values()) for part, weight in weights.items()}
     most = LARGEST_SHARE_HELD_OUT * sum(map(len, labelled.values()))
     able = sorted(entry for entry, places in labelled.items() if 0 < len(places) <= most)
     parts = {entry: _part("entry", entry, settings.seed, shares) for entry in able}
-    return {entry: part for entry, part in parts.items() if part != TRAIN}
+    held_out = {entry: part for entry, part in parts.items() if part in wanted}
+    for part in wanted:
+        limit = math.ceil(MOST_TIMES_SHARE * shares[part] * len(able))
+        free = sorted(set(able) - held_out.keys(), key=partial(_hash, f"more {part}", seed=settings.seed))
+        mine = [entry for entry, chosen in held_out.items() if chosen == part]
+        while free and len(mine) < limit and sum(len(labelled[entry]) for entry in mine) < ENOUGH_NEAR_NOISE:
+            mine.append(free.pop(0))
+        held_out |= dict.fromkeys(mine, part)
+    return held_out

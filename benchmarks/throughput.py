@@ -180,7 +180,9 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--shape", choices=SHAPES, default=SHAPES[0])
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
-    parser.add_argument("--pairs", type=int, nargs="+", default=[32, 64, 128, 256], help="a step, sentence-transformers")
+    parser.add_argument(
+        "--pairs", type=int, nargs="+", default=[32, 64, 128, 256], help="a step, sentence-transformers"
+    )
     parser.add_argument("--queries", type=int, nargs="+", default=[64, 128, 256], help="a step, faqtune")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=2, help="timed steps of faqtune a round")

@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from importlib.metadata import version
@@ -94,6 +95,15 @@ def _keep(name: str, settings: dict[str, str], seeds: Sequence[int], comparisons
     facts = "\n".join(f"- {key}: {value}" for key, value in {**machine(), **settings}.items())
     text = f"# {name}\n\n{facts}\n\n## Mean of {len(comparisons)} seeds\n\n{summary(comparisons)}\n\n{tables}\n"
     write_text(RESULTS / f"{name}.md", text)
+
+
+def clock_of(threads: int) -> Callable[[], float]:
+    """Use so many threads, and tell the time in seconds: with one thread, of the CPU, which other work on the
+    machine does not lengthen; with several, of the wall."""
+    import torch
+
+    torch.set_num_threads(threads)
+    return time.process_time if threads == 1 else time.perf_counter
 
 
 def fresh(script: str, *positional: object, **options: object) -> dict[str, Any]:

@@ -6,8 +6,7 @@ Needs `pip install "faqtune[bench]"`. Nothing here knows faqtune but the workloa
 from __future__ import annotations
 
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -42,11 +41,12 @@ def pair_loss(model: SentenceTransformer, pairs: Sequence[tuple[str, str, float]
 class _Clock(TrainerCallback):  # type: ignore[misc]
     """When each optimiser step ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
         self.ends: list[float] = []
 
     def on_step_end(self, *given: Any, **more: Any) -> None:
-        self.ends.append(time.perf_counter())
+        self.ends.append(self.clock())
 
 
 def train_seconds(
@@ -58,12 +58,13 @@ def train_seconds(
     warm_up_steps: int,
     margin: float,
     bfloat16: bool,
+    clock: Callable[[], float],
 ) -> list[float]:
     """Seconds of each of `steps` steps after the warm-up, as the trainer takes them: loading, tokenising,
     forward, backward, AdamW."""
     names = ("sentence1", "sentence2", "label")
     columns = {name: [pair[place] for pair in pairs] for place, name in enumerate(names)}
-    clock = _Clock()
+    timer = _Clock(clock)
     with tempfile.TemporaryDirectory() as folder:
         settings = SentenceTransformerTrainingArguments(
             output_dir=folder,
@@ -83,8 +84,8 @@ def train_seconds(
             args=settings,
             train_dataset=Dataset.from_dict(columns),
             loss=OnlineContrastiveLoss(model, margin=margin),
-            callbacks=[clock],
+            callbacks=[timer],
         )
         trainer.train()
-    ends = clock.ends[warm_up_steps - 1 :]
+    ends = timer.ends[warm_up_steps - 1 :]
     return [after - before for before, after in pairwise(ends)]

@@ -1,12 +1,13 @@
 """Training throughput on the older workflow's pairs, against sentence-transformers.
 
     python benchmarks/throughput.py DATA [--shape builtin|bge-m3] [--precision float32|bfloat16]
-        [--pairs 32 64 128 256] [--queries 64 128 256] [--rounds 3] [--steps 2]
+        [--pairs 32 64 128 256] [--queries 64 128 256] [--rounds 3] [--threads 1]
 
 DATA holds parsed_data.json. Same model, pairs, precision and loss (online contrastive, margin 0.3,
 AdamW over all weights) on both sides. Before anything is timed both must give the same loss on a
 small batch. Every batch size of either side is tried once; then the best of each run in turn, each
-in a process of its own, and medians are compared.
+in a process of its own, and medians are compared. With one thread seconds are those of the CPU, so
+that other work on the machine does not count; with several they are those of the wall.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
 
-from common import fresh, keep_run
+from common import clock_of, fresh, keep_run
 from faqtune.model import TextModel, load, unfreeze
 from faqtune.recipe import Losses, Recipe, Stage
 from faqtune.train import engine
@@ -73,6 +74,7 @@ def time_theirs(given: argparse.Namespace) -> dict[str, Any]:
         warm_up_steps=WARM_UP_STEPS,
         margin=MARGIN,
         bfloat16=given.precision == "bfloat16",
+        clock=clock_of(given.threads),
     )
     return {"pairs_per_step": given.batch, "seconds": seconds}
 
@@ -83,17 +85,18 @@ def time_ours(given: argparse.Namespace) -> dict[str, Any]:
     stage = Stage.model_validate({"data": {}, "losses": {}, "learning_rate": LEARNING_RATE})
     optimiser = make_optimiser(model, stage)
     defaults = {name: Recipe.model_fields[name].default for name in ("micro_batch_tokens", "graph_tokens")}
-    inside = _count_encoder_seconds()
+    clock = clock_of(given.threads)
+    inside = _count_encoder_seconds(clock)
     seconds, shares, sizes = [], [], []
     for step in range(given.steps + 1):
         count = given.batch if step else WARM_UP_QUERIES
         examples = workload.examples(count, seed=1000 * given.seed + step)
         inside.clear()
-        started = time.perf_counter()
+        started = clock()
         batch = workload.batch(examples)
         learn(model, batch, LOSSES, **defaults)
         update(optimiser, LEARNING_RATE, stage.max_gradient_norm)
-        took = time.perf_counter() - started
+        took = clock() - started
         seconds.append(took)
         shares.append(1 - sum(inside) / took)
         sizes.append(len(batch.texts))
@@ -105,16 +108,16 @@ def time_ours(given: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _count_encoder_seconds() -> list[float]:
+def _count_encoder_seconds(clock: Callable[[], float]) -> list[float]:
     """Wrap what runs the encoder; each call adds its seconds to the list."""
     seconds: list[float] = []
     for name in ("_embed", "_backward"):
         original = getattr(engine, name)
 
         def timed(*args: Any, original: Any = original) -> Any:
-            started = time.perf_counter()
+            started = clock()
             result = original(*args)
-            seconds.append(time.perf_counter() - started)
+            seconds.append(clock() - started)
             return result
 
         setattr(engine, name, timed)
@@ -131,6 +134,7 @@ def compare(given: argparse.Namespace, folder: Path) -> None:
 
     def run(side: str, batch: int, steps: int, seed: int) -> dict[str, Any]:
         settings = {"batch": batch, "steps": steps, "seed": seed, "precision": given.precision, "folder": folder}
+        settings["threads"] = given.threads
         result = fresh(__file__, given.data, "--side", side, **settings)
         print(f"{side}, batch {batch}: {speed(result):.1f} pairs/s, seconds {result['seconds']}", flush=True)
         return result
@@ -165,6 +169,7 @@ def keep(
     row = {
         "model": given.shape,
         "precision": given.precision,
+        "threads": str(given.threads),
         "sentence-transformers, pairs/s": f"{median(speeds['theirs']):.1f} ({best['theirs']} pairs a step)",
         "faqtune, pairs/s": f"{median(speeds['ours']):.0f} ({best['ours']} queries, {ours['texts'][0]} texts a step)",
         "ratio": f"{median(ratios):.1f}",
@@ -188,6 +193,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2, help="timed steps of faqtune a round")
     parser.add_argument("--their-steps", type=int, default=8, help="timed steps of sentence-transformers a round")
     parser.add_argument("--tried-steps", type=int, default=2, help="timed steps for each batch size tried")
+    parser.add_argument("--threads", type=int, default=1, help="of torch, on both sides")
     parser.add_argument("--work", type=Path, help="keep the random model here (default: a temporary folder)")
     parser.add_argument("--side", choices=("check", "theirs", "ours"), help=argparse.SUPPRESS)
     for name, kind in (("--folder", Path), ("--batch", int), ("--seed", int)):

@@ -106,6 +106,12 @@ def clock_of(threads: int) -> Callable[[], float]:
     return time.process_time if threads == 1 else time.perf_counter
 
 
+def peak_memory_bytes() -> int:
+    """Most memory that this process has held so far. Not getrusage: that begins with the peak of what started it."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+
+
 def fresh(script: str, *positional: object, **options: object) -> dict[str, Any]:
     """Run a benchmark's script in a process of its own; the JSON object on the last line that it prints.
 

@@ -60,7 +60,7 @@ def train_seconds(
     bfloat16: bool,
     clock: Callable[[], float],
 ) -> list[float]:
-    """Seconds of each of `steps` steps after the warm-up, as the trainer takes them: loading, tokenising,
+    """Seconds of each of `steps` steps after the warm-up (at least 1), as the trainer takes them: loading, tokenising,
     forward, backward, AdamW."""
     names = ("sentence1", "sentence2", "label")
     columns = {name: [pair[place] for pair in pairs] for place, name in enumerate(names)}
@@ -87,5 +87,5 @@ def train_seconds(
             callbacks=[timer],
         )
         trainer.train()
-    ends = timer.ends[warm_up_steps - 1 :]
+    ends = timer.ends[max(0, warm_up_steps - 1) :]
     return [after - before for before, after in pairwise(ends)]

@@ -30,15 +30,15 @@ def model_folder(shape: str, work: Path) -> Path:
 
 
 def make_bge_m3(folder: Path, pieces: int | None = None) -> None:
-    """Random weights in float16, the tokenizer of the built-in model, CLS pooling.
+    """Random weights in float32, as BGE-M3 is published, the tokenizer of the built-in model, CLS pooling.
 
     The tokenizer is that of BGE-M3 but for its `<mask>`. `pieces` shortens the table of tokens.
     """
-    shape = {**KNOWN["BAAI/bge-m3"], "hidden_size": 1024, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
-    config = XLMRobertaConfig(**{**shape, "vocab_size": pieces or shape["vocab_size"], "layer_norm_eps": 1e-5})
+    shape = {**KNOWN["BAAI/bge-m3"], **({"vocab_size": pieces} if pieces else {})}
+    config = XLMRobertaConfig(**shape, pad_token_id=1, bos_token_id=0, eos_token_id=2, layer_norm_eps=1e-5)
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
-    XLMRobertaModel(config, add_pooling_layer=False).half().save_pretrained(folder)
+    XLMRobertaModel(config, add_pooling_layer=False).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(builtin_folder() / name, folder / name)
     # Written last: a folder that has it is whole.

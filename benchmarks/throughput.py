@@ -34,7 +34,7 @@ from workload import PAIRS_PER_QUERY, load_workload
 MARGIN = 0.3
 LEARNING_RATE = 5e-6
 CHECKED_QUERIES = 2
-WARM_UP_QUERIES = 4
+WARM_UP_QUERIES = 1
 WARM_UP_STEPS = 2
 MOST_DIFFERENCE = 1e-4
 LOSSES = Losses.model_validate({"online_contrastive": {"weight": 1.0, "margin": MARGIN}})
@@ -130,7 +130,7 @@ def speed(run: dict[str, Any]) -> float:
 
 
 def compare(given: argparse.Namespace, folder: Path) -> None:
-    """Check, try every batch size, time the best of both in turn, keep."""
+    """Check, try every batch size where there is a choice, time the best of both in turn, keep."""
 
     def run(side: str, batch: int, steps: int, seed: int) -> dict[str, Any]:
         settings = {"batch": batch, "steps": steps, "seed": seed, "precision": given.precision, "folder": folder}
@@ -144,7 +144,7 @@ def compare(given: argparse.Namespace, folder: Path) -> None:
     if not losses["theirs"] or abs(losses["ours"] - losses["theirs"]) > MOST_DIFFERENCE:
         raise SystemExit("the two sides do not compute the same loss; nothing is timed")
     tried = {
-        side: {batch: speed(run(side, batch, given.tried_steps, 0)) for batch in batches}
+        side: {batch: speed(run(side, batch, given.tried_steps, 0)) if len(batches) > 1 else 0.0 for batch in batches}
         for side, batches in (("theirs", given.pairs), ("ours", given.queries))
     }
     best = {side: max(speeds, key=lambda batch: speeds[batch]) for side, speeds in tried.items()}

@@ -3,9 +3,10 @@
     python benchmarks/memory.py [--precision float32|bfloat16]
 
 32 short texts (16 pairs), random weights kept in float32, AdamW, two full steps (from the second on the
-optimiser's averages are there); each side in a process of its own. The peak of resident memory includes Python, torch and loading. With the embeddings frozen
-is how faqtune trains by default. Trimmed is the shape with a vocabulary of 27,354 tokens; ids are folded
-into it, for only memory is measured.
+optimiser's averages are there); each side in a process of its own. The peak of resident memory includes
+Python, torch and loading. With the embeddings frozen is how faqtune trains by default; on a CPU their
+table then stays in the model's file, of which only the rows in use are read. Trimmed is the same with a
+vocabulary of 27,354 tokens; ids are folded into it, for only memory is measured.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from faqtune.recipe import Stage
 
-
 FUSED = frozenset({"cpu", "cuda"})
 """Kinds of devices whose AdamW torch has in one piece."""
 

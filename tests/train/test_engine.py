@@ -33,8 +33,14 @@ def batch(shop: TrainingData, characters: Encoder, recipe_of: Callable[..., Reci
 
 
 def gradients(model: TextModel, batch: Batch, micro_batch_tokens: int, graph_tokens: int) -> dict[str, Tensor]:
+    return learned(model, batch, EVERY_LOSS, micro_batch_tokens, graph_tokens)
+
+
+def learned(
+    model: TextModel, batch: Batch, settings: Losses, micro_batch_tokens: int, graph_tokens: int
+) -> dict[str, Tensor]:
     model.zero_grad(set_to_none=True)
-    learn(model, batch, EVERY_LOSS, micro_batch_tokens, graph_tokens)
+    learn(model, batch, settings, micro_batch_tokens, graph_tokens)
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
@@ -81,6 +87,31 @@ def test_every_distinct_text_goes_through_within_the_budget(
     passes = 1 if graph_tokens > 1 else 2
     assert sum(map(len, seen)) == passes * len(batch.texts)
     assert all(len(ids) == 1 or len(ids) * max(map(len, ids)) <= 64 for ids in seen)
+
+
+def test_a_text_that_the_loss_does_not_move_is_encoded_once(
+    tiny_model: TextModel, batch: Batch, monkeypatch: pytest.MonkeyPatch
+):
+    with_margin = Losses.model_validate({"online_contrastive": {"weight": 1.0, "margin": 0.1}})
+    vectors = tiny_model.embed_ids(tiny_model.tokenise(batch.texts)).detach().requires_grad_()
+    batch_loss(vectors, batch, with_margin)[0].backward()
+    assert vectors.grad is not None
+    moved = {tuple(tiny_model.tokenise([batch.texts[p]])[0]) for p in vectors.grad.any(dim=1).nonzero().flatten()}
+    assert 0 < len(moved) < len(batch.texts)
+    one_graph = learned(tiny_model, batch, with_margin, 200, graph_tokens=100_000)
+    seen: list[tuple[int, ...]] = []
+    embed = tiny_model.embed_ids
+    monkeypatch.setattr(tiny_model, "embed_ids", lambda ids: seen.extend(map(tuple, ids)) or embed(ids))
+    agree(one_graph, learned(tiny_model, batch, with_margin, 200, graph_tokens=1), 1e-5)
+    assert set(seen[len(batch.texts) :]) == moved and len(seen) == len(batch.texts) + len(moved)
+
+
+def test_the_gradients_of_embeddings_are_dense_and_add_up(tiny_model: TextModel, batch: Batch):
+    words = tiny_model.backbone.get_input_embeddings()
+    once = gradients(tiny_model, batch, 200, graph_tokens=1)
+    learn(tiny_model, batch, EVERY_LOSS, 200, 1)
+    assert not words.sparse and words.weight.grad.layout == torch.strided
+    torch.testing.assert_close(words.weight.grad, 2 * once["backbone.embeddings.word_embeddings.weight"])
 
 
 def test_bfloat16_reaches_the_encoder_but_not_the_losses(

@@ -15,6 +15,7 @@ from faqtune.model import TextModel, autocast
 from faqtune.recipe import Losses
 from faqtune.train import losses
 from faqtune.train.batches import Batch
+from faqtune.train.gradients import sparse_embedding_gradients
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +32,31 @@ def learn(model: TextModel, batch: Batch, settings: Losses, micro_batch_tokens: 
     Texts go through the encoder in parts of like length, at most `micro_batch_tokens` with padding.
     A batch of more than `graph_tokens` does not fit into memory at once, so its gradients are cached
     (arXiv 2101.06983): encode without a graph, take the loss's gradient with respect to the vectors,
-    and encode again part by part to carry it into the weights. The model must be in evaluation mode:
-    without dropout both ways give the same.
+    and encode again part by part to carry it into the weights. Texts that the loss does not move, of
+    which losses with a margin leave many, are not encoded again. The model must be in evaluation
+    mode: without dropout both ways give the same.
     """
     token_ids = model.tokenise(batch.texts)
     parts = micro_batches([len(ids) for ids in token_ids], micro_batch_tokens)
-    inputs = [[token_ids[place] for place in part] for part in parts]
+    inputs = _of_parts(token_ids, parts)
     back = torch.argsort(torch.tensor([place for part in parts for place in part])).to(model.device)
-    if sum(len(ids) * len(ids[-1]) for ids in inputs) <= graph_tokens:
-        vectors = _embed(model, inputs)
-        loss, step_loss = batch_loss(vectors[back], batch, settings)
+    with sparse_embedding_gradients(model):
+        if sum(len(ids) * len(ids[-1]) for ids in inputs) <= graph_tokens:
+            vectors = _embed(model, inputs)
+            loss, step_loss = batch_loss(vectors[back], batch, settings)
+            _backward(loss)
+            return step_loss
+        with torch.no_grad():
+            cached = _embed(model, inputs)[back].requires_grad_(True)
+        loss, step_loss = batch_loss(cached, batch, settings)
         _backward(loss)
-        return step_loss
-    with torch.no_grad():
-        cached = _embed(model, inputs)
-    cached.requires_grad_(True)
-    loss, step_loss = batch_loss(cached[back], batch, settings)
-    _backward(loss)
-    assert cached.grad is not None
-    for ids, gradient in zip(inputs, torch.split(cached.grad, [len(ids) for ids in inputs]), strict=True):
-        _backward(_embed(model, [ids]), gradient)
+        assert cached.grad is not None
+        # One text at least, so that every weight gets a gradient, be it 0: AdamW decays and remembers by it.
+        moved = cached.grad.any(dim=1).nonzero().flatten().tolist() or [0]
+        moved_ids = [token_ids[place] for place in moved]
+        for part in micro_batches([len(ids) for ids in moved_ids], micro_batch_tokens):
+            gradient = cached.grad[[moved[place] for place in part]]
+            _backward(_embed(model, _of_parts(moved_ids, [part])), gradient)
     return step_loss
 
 
@@ -98,6 +104,10 @@ def micro_batches(lengths: Sequence[int], budget_tokens: int) -> list[list[int]]
             parts.append([])
         parts[-1].append(place)
     return parts
+
+
+def _of_parts(token_ids: Sequence[Sequence[int]], parts: Sequence[Sequence[int]]) -> list[list[Sequence[int]]]:
+    return [[token_ids[place] for place in part] for part in parts]
 
 
 def _embed(model: TextModel, parts: Sequence[Sequence[Sequence[int]]]) -> Tensor:

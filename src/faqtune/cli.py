@@ -96,6 +96,24 @@ def train(
 
 
 @app.command()
+def merge(
+    models: Annotated[list[str] | None, typer.Argument(help="Two of one shape; unset: a run's base and tuned.")] = None,
+    coefficient: Annotated[float | None, typer.Option(help="Share of the second model; unset: the best.")] = None,
+    out: Annotated[Path | None, typer.Option(help="New folder for the model; only with --coefficient.")] = None,
+    project: Project = Path(),
+    run: Annotated[str, typer.Option(help="Run to look in; unset: the newest finished one that was trained.")] = "",
+    sweep: Annotated[str, typer.Option(help="Coefficients to measure, e.g. 0.5,0.75,1; unset: 0, 0.1 … 1.")] = "",
+    forgetting: Annotated[float, typer.Option(help="Most AUROC to lose on everyday sentences.", min=0)] = 0.01,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Mix a tuned model with its base. In a project the best mixture is chosen and becomes the newest run."""
+    from faqtune.console.merge import run_merge
+
+    run_merge(project, models or [], coefficient, out, run, sweep, forgetting, force=force, as_json=json)
+
+
+@app.command()
 def evaluate(
     project: Project = Path(),
     models: Annotated[
@@ -141,6 +159,21 @@ def match(
     from faqtune.console.match import run_match
 
     run_match(project, text or [], model, top, threshold, as_json=json)
+
+
+@app.command()
+def trim(
+    model: Annotated[str, typer.Argument(help="tuned, a run, builtin, a folder or a hub name.")],
+    out: Annotated[Path, typer.Option(help="New folder for the model.")],
+    project: Project = Path(),
+    scripts: Annotated[str, typer.Option(help="Scripts to keep, besides digits, punctuation, symbols.")] = "han,latin",
+    keep_texts: Annotated[list[Path] | None, typer.Option(help="Text file to keep pieces of; repeatable.")] = None,
+    json: Json = False,
+) -> None:
+    """Cut a model's vocabulary to what the project needs: a smaller model, the same vectors."""
+    from faqtune.console.trim import run_trim
+
+    run_trim(project, model, out, scripts, keep_texts or [], as_json=json)
 
 
 @app.command()

@@ -93,18 +93,20 @@ class TextModel(nn.Module):
     def _tokenise(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
             return []
-        # Half of a surrogate pair, left by a log that cut an emoji in two, is no text to the tokenizer.
-        prompted = [(self.prompt + text).encode(errors="replace").decode() for text in texts]
-        if self.layout.lower_case:
-            prompted = [text.lower() for text in prompted]
         encoded = self.tokenizer(
-            prompted,
+            self.prompted(texts, self.prompt),
             truncation=True,
             max_length=self.max_length_tokens,
             return_attention_mask=False,
             return_token_type_ids=False,
         )
         return encoded["input_ids"]  # type: ignore[no-any-return]
+
+    def prompted(self, texts: Sequence[str], prompt: str) -> list[str]:
+        """Texts as the tokenizer gets them."""
+        # Half of a surrogate pair, left by a log that cut an emoji in two, is no text to the tokenizer.
+        prompted = [(prompt + text).encode(errors="replace").decode() for text in texts]
+        return [text.lower() for text in prompted] if self.layout.lower_case else prompted
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Unit vectors, float32 (n, d), differentiable.

@@ -22,6 +22,7 @@ EVERY_LOSS = Losses.model_validate(
         "online_contrastive": {"weight": 0.3, "margin": 0.5},
         "noise_ceiling": {"weight": 2.0, "ceiling_cosine": 0.2},
         "rejection": {"weight": 0.5, "temperature": 0.1},
+        "near_rejection": {"weight": 0.25, "temperature": 0.2},
     }
 )
 
@@ -137,8 +138,8 @@ def test_the_total_is_the_weighted_sum_of_the_losses(batch: Batch):
     queries, columns = vectors[batch.queries], vectors[batch.columns]
     scores, labels, weights = queries @ columns.T, torch.tensor(batch.labels), torch.tensor(batch.weights)
     questions = [c for c, is_question in zip(batch.columns, batch.is_question, strict=True) if is_question]
-    noise_scores = torch.tensor([[float(vectors[n] @ vectors[c]) for c in questions] for n in batch.noise])
-    best, weight = [], []
+    noise_best = torch.tensor([max(float(vectors[n] @ vectors[c]) for c in questions) for n in batch.noise])
+    best, others, weight = [], [], []
     for row in range(len(scores)):
         own = [
             float(scores[row, c]) for c in range(scores.shape[1]) if batch.labels[row, c] == 1 and batch.is_question[c]
@@ -146,11 +147,18 @@ def test_the_total_is_the_weighted_sum_of_the_losses(batch: Batch):
         if own:
             best.append(max(own))
             weight.append(float(weights[row]))
+            wrong = [
+                float(s)
+                for s, q, y in zip(scores[row], batch.is_question, batch.labels[row], strict=True)
+                if q and y == 0
+            ]
+            others += [max(wrong)] if wrong else []
     expected = {
         "ranking": losses.ranking(scores, labels, weights, 0.1),
         "online_contrastive": 0.3 * losses.online_contrastive(scores, labels, 0.5),
-        "noise_ceiling": 2 * losses.noise_ceiling(noise_scores, 0.2),
-        "rejection": 0.5 * losses.rejection(torch.tensor(best), noise_scores, torch.tensor(weight), 0.1),
+        "noise_ceiling": 2 * losses.noise_ceiling(noise_best, 0.2),
+        "rejection": 0.5 * losses.rejection(torch.tensor(best), noise_best, torch.tensor(weight), 0.1),
+        "near_rejection": 0.25 * losses.rejection(torch.tensor(best), torch.tensor(others), torch.tensor(weight), 0.2),
     }
     assert 0 < len(best) < len(scores)  # dialogues, and entries with a single question, have no own question
     assert loss.parts == pytest.approx({name: float(value) for name, value in expected.items()}, rel=1e-5)

@@ -68,6 +68,7 @@ def batch_loss(vectors: Tensor, batch: Batch, settings: Losses) -> tuple[Tensor,
     the batch is no part of it; without any part the sum is 0.
     """
     ranking, rejection, ceiling = settings.ranking, settings.rejection, settings.noise_ceiling
+    near = settings.near_rejection
     columns = vectors[_like(vectors, batch.columns)]
     scores = vectors[_like(vectors, batch.queries)] @ columns.T
     labels, weights = _like(vectors, batch.labels), _like(vectors, batch.weights)
@@ -77,15 +78,21 @@ def batch_loss(vectors: Tensor, batch: Batch, settings: Losses) -> tuple[Tensor,
         parts["ranking"] = losses.ranking(scores, labels, weights, _filled(ranking.temperature))
     if settings.online_contrastive.weight:
         parts["online_contrastive"] = losses.online_contrastive(scores, labels, settings.online_contrastive.margin)
+    own = scores.masked_fill((labels != 1) | ~is_question, -torch.inf).amax(dim=1)
+    has_own = own.isfinite()
     if len(batch.noise) and batch.is_question.any():
-        noise_scores = vectors[_like(vectors, batch.noise)] @ columns[is_question].T
+        noise_best = (vectors[_like(vectors, batch.noise)] @ columns[is_question].T).amax(dim=1)
         if ceiling.weight:
-            parts["noise_ceiling"] = losses.noise_ceiling(noise_scores, _filled(ceiling.ceiling_cosine))
-        own = scores.masked_fill((labels != 1) | ~is_question, -torch.inf).amax(dim=1)
-        has_own = own.isfinite()
+            parts["noise_ceiling"] = losses.noise_ceiling(noise_best, _filled(ceiling.ceiling_cosine))
         if rejection.weight and has_own.any():
             parts["rejection"] = losses.rejection(
-                own[has_own], noise_scores, weights[has_own], _filled(rejection.temperature)
+                own[has_own], noise_best, weights[has_own], _filled(rejection.temperature)
+            )
+    if near.weight and has_own.any():
+        others = scores[has_own].masked_fill((labels[has_own] != 0) | ~is_question, -torch.inf).amax(dim=1)
+        if others.isfinite().any():
+            parts["near_rejection"] = losses.rejection(
+                own[has_own], others[others.isfinite()], weights[has_own], _filled(near.temperature)
             )
     weighted = {name: value * getattr(settings, name).weight for name, value in parts.items()}
     total = sum(weighted.values(), start=vectors.sum() * 0)

@@ -135,7 +135,8 @@ def _user_error(path: Path, error: sqlite3.DatabaseError) -> UserError:
     next_step = {
         "SQLITE_BUSY": "wait until the other command has finished, then run this one again",
         "SQLITE_FULL": "free some room and run the same command again",
-        "SQLITE_NOTADB": "move it away if it is no database; keep it if people have labelled, it may be recoverable",
-        "SQLITE_CORRUPT": "keep a copy, and try `sqlite3 claims.db .recover`: labels of people cannot be made again",
+        "SQLITE_NOTADB": "move it away and run `faqtune label`; keep it if people have labelled",
+        "SQLITE_CORRUPT": "move it away and run `faqtune label`; if people have labelled, keep it and try "
+        "`sqlite3 claims.db .recover`: their labels cannot be made again",
     }.get(getattr(error, "sqlite_errorname", ""), "check the folder, its permissions and its disk")
     return UserError(f"{path}: {error}", next_step)

@@ -40,6 +40,11 @@ ModelName = Annotated[
 ]
 
 
+ModelOfProject = Annotated[
+    str, typer.Option("--model", help="tuned, a run, builtin, a folder or a hub name; unset: the project's base.")
+]
+
+
 @app.command()
 def init(
     files: Annotated[list[Path] | None, typer.Argument(help="Spreadsheet, logs, chatter; files or folders.")] = None,
@@ -66,7 +71,7 @@ def ingest(project: Project = Path(), force: Force = False, json: Json = False) 
 
 
 @app.command()
-def label(project: Project = Path(), model: ModelName = "", force: Force = False, json: Json = False) -> None:
+def label(project: Project = Path(), model: ModelOfProject = "", force: Force = False, json: Json = False) -> None:
     """Label queries from the agents' replies. Estimates how right the labels are."""
     from faqtune.console.label import run_label
 
@@ -210,23 +215,24 @@ def demo(project: Project = Path("demo"), force: Force = False, json: Json = Fal
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(help="File to read.")],
+    source: Annotated[Path, typer.Argument(help="File to read, or a folder of files of one form.")],
     target: Annotated[Path, typer.Argument(help="File to write.")],
     source_form: Annotated[str, typer.Option("--from", help="Form of the source; unset: found out.")] = "",
     target_form: Annotated[str, typer.Option("--to", help="Form of the target; unset: by its name.")] = "",
     project: Annotated[
         Path, typer.Option("--project", "-p", help="Folder that relative file names start from.", file_okay=False)
     ] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Replace the target if it is there.")] = False,
     json: Json = False,
 ) -> None:
     """Convert between the legacy forms and FlagEmbedding JSONL. Says what the target cannot carry."""
     from faqtune.console.convert import run_convert
 
-    run_convert(project, source, target, source_form, target_form, as_json=json)
+    run_convert(project, source, target, source_form, target_form, force=force, as_json=json)
 
 
 @app.command()
-def doctor(project: Project = Path(), model: ModelName = "", json: Json = False) -> None:
+def doctor(project: Project = Path(), model: ModelOfProject = "", json: Json = False) -> None:
     """Check versions, device, memory, disk and model. Says what to do about each."""
     from faqtune.console.doctor import run_doctor
 

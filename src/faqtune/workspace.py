@@ -266,6 +266,18 @@ def mark_current(workspace: Workspace, step: str, inputs: str, outputs: Iterable
     write_json(workspace.state_path, _state(workspace) | {step: {"inputs": inputs, "outputs": digest(*outputs)}})
 
 
+def forget(workspace: Workspace, *steps: str) -> None:
+    """Take back that steps are done, before what they made is written over: half a result is none."""
+    state = _state(workspace)
+    if any(step in state for step in steps):
+        write_json(workspace.state_path, {step: digests for step, digests in state.items() if step not in steps})
+
+
+def was_finished(workspace: Workspace, step: str) -> bool:
+    """Whether `step` has come to its end, with whatever inputs."""
+    return step in _state(workspace)
+
+
 def _state(workspace: Workspace) -> dict[str, Any]:
     """Step to its digests. A state that cannot be read is forgotten: everything is then done again."""
     try:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from faqtune import UserError, Workspace, tune, tune_sample
+from faqtune import UserError, Workspace, label_queries, tune, tune_sample
+from faqtune.commands import evaluate as evaluate_command
 from faqtune.commands import tune as command
 from faqtune.progress import Silent
 
@@ -63,6 +66,44 @@ def test_what_needs_files_is_refused_without(tuned_shop: Workspace, tmp_path: Pa
         tune(tuned_shop, noise=(tmp_path / "x",))
     with pytest.raises(UserError, match=r"no files were given, and there is no .*faqtune\.toml"):
         tune(Workspace(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"model": "no/such/model"}, "no/such/model"),
+        ({"recipe": "nosuch"}, "no recipe `nosuch`"),
+        ({"overrides": ("stage.1.nope=3",)}, "nope"),
+    ],
+)
+def test_a_wrong_model_or_recipe_is_refused_before_anything_is_written(
+    small_shop_files: Path, tmp_path: Path, wrong: dict[str, Any], named: str
+) -> None:
+    """It used to be found after labelling, and the typo stayed in faqtune.toml."""
+    workspace = Workspace(tmp_path / "new")
+    with pytest.raises(UserError, match=named):
+        tune(workspace, (small_shop_files / "FAQ.xlsx", small_shop_files / "logs"), **{"model": "builtin"} | wrong)
+    assert not workspace.root.exists()
+
+
+def test_where_nothing_is_labelled_that_is_the_reason_given(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = replace(label_queries(tuned_shop), claims=0, human=0)
+    monkeypatch.setattr(command, "label_queries", lambda *_, **__: nothing)
+
+    with pytest.raises(UserError, match="nothing is labelled: of 96 replies"):
+        tune(tuned_shop)
+
+
+def test_too_few_labels_to_measure_are_found_before_the_training(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate_command, "LEAST_QUERIES", 1_000)
+    monkeypatch.setattr(command, "train_model", lambda *_, **__: pytest.fail("a training was begun"))
+
+    with pytest.raises(UserError, match="too few for an honest figure"):
+        tune(tuned_shop)
 
 
 def test_the_demo_keeps_what_a_newcomer_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,11 @@ def evaluate_models(
     return made
 
 
+def refuse_unmeasurable(workspace: Workspace, part: str = TEST) -> None:
+    """Raises UserError where a part has too little to measure: to be asked before a training, not after it."""
+    _refuse_too_little(evaluation_set(load_project(workspace), part), part, None)
+
+
 def _usual_models(workspace: Workspace, reporter: Reporter) -> tuple[str, ...]:
     """The newest finished run against its base model; before there is one, the project's base model alone."""
     done = [run for run in all_runs(workspace) if run.status == DONE]

@@ -65,10 +65,17 @@ def _guesses(files: Sequence[Path], noise: Sequence[Path], gold: Sequence[Path])
     """What each file is. Raises UserError for one that cannot be used, and if none is a catalogue."""
     guesses = inspect(files, noise)
     known = {guess.path.resolve() for guess in guesses}
-    guesses += [guess for guess in inspect(gold) if guess.path.resolve() not in known]
+    by_people = inspect(gold)
+    guesses += [guess for guess in by_people if guess.path.resolve() not in known]
     for guess in guesses:
         if guess.problem:
             raise UserError(guess.problem)
+    for guess in by_people:
+        if guess.kind != "gold":
+            raise UserError(
+                f"{guess.path.name} holds no hand labels but {guess.kind} ({guess.form})",
+                'hand labels are JSONL, one {"query": "…", "entry": "…"} a line: see docs/formats.md',
+            )
     if not any(guess.kind == "catalogue" for guess in guesses):
         raise UserError("none of the files is a catalogue of questions and answers", "give the FAQ spreadsheet as well")
     return guesses

@@ -15,7 +15,17 @@ from faqtune.ingest import GoldLabel
 from faqtune.label import BY, Bin, Labelling, exchanges, label
 from faqtune.progress import Reporter, Silent
 from faqtune.records import Catalogue
-from faqtune.workspace import Workspace, digest, is_current, mark_current, read_json, write_json, write_jsonl
+from faqtune.workspace import (
+    Workspace,
+    digest,
+    forget,
+    is_current,
+    mark_current,
+    read_json,
+    was_finished,
+    write_json,
+    write_jsonl,
+)
 
 BY_RULES, BY_PEOPLE = "label", "hand labels"
 """The two halves of the step: hand labels that change do not set the model to work."""
@@ -59,12 +69,13 @@ def label_queries(
     gold_files = [workspace.resolve(file) for file in config.gold.files]
     outputs = [workspace.queries_path, _summary_path(workspace)]
     by_rules, by_people = _inputs(workspace, name, gold_files)
-    rules_stand = not force and workspace.claims_path.exists() and is_current(workspace, BY_RULES, by_rules, outputs)
+    rules_stand = not force and is_current(workspace, BY_RULES, by_rules, outputs) and _claims_stand(workspace)
     if rules_stand and is_current(workspace, BY_PEOPLE, by_people, outputs):
         return replace(_read(workspace), skipped=True)
     catalogue = workspace.catalogue()
     gold = gold_labels(workspace, gold_files, catalogue)
     labelling = _kept(workspace) if rules_stand else _labelling(workspace, catalogue, name, reporter)
+    forget(workspace, BY_PEOPLE, *([] if rules_stand else [BY_RULES]))
     queries = {query.id: query for query in (*labelling.queries, *map(gold_query, gold))}
     write_jsonl(workspace.queries_path, queries.values())
     if not rules_stand:
@@ -75,6 +86,17 @@ def label_queries(
     mark_current(workspace, BY_RULES, by_rules, outputs)
     mark_current(workspace, BY_PEOPLE, by_people, outputs)
     return result
+
+
+def refuse_unfinished(workspace: Workspace) -> None:
+    """Raises UserError where labels are missing, or broke off half way: what stands on them would be empty or torn."""
+    if not workspace.claims_path.exists() or not was_finished(workspace, BY_PEOPLE):
+        raise UserError("labelling has not been finished", "run `faqtune label`")
+
+
+def _claims_stand(workspace: Workspace) -> bool:
+    """Whether the rules' claims are all still there. Raises UserError if the database is damaged."""
+    return sum(claim.by == BY for claim in claim_store.read(workspace.claims_path)) == _read(workspace).claims
 
 
 def _summary_path(workspace: Workspace) -> Path:

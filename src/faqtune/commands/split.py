@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from faqtune import claims as claim_store
 from faqtune.commands.assemble import is_measurable
+from faqtune.commands.label import refuse_unfinished
 from faqtune.config import SplitConfig
 from faqtune.label import Decision, decide, pairs_of
 from faqtune.records import PARTS, TEST, Catalogue, Query, Split
@@ -35,9 +36,11 @@ def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
     """Write `split.json` and `pairs.jsonl`. Conversations with hand labels go to the test part.
 
     Entries are held out as near noise of every part that measures; of the test part only where people
-    have not named enough unsupported queries. Raises UserError if something would be on both sides.
+    have not named enough unsupported queries. Raises UserError if labelling has not been finished,
+    or if something would be on both sides.
     """
     config = workspace.config()
+    refuse_unfinished(workspace)
     decided = decide(claim_store.read(workspace.claims_path))
     inputs = digest(
         config.split.model_dump_json(),

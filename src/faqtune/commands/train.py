@@ -63,7 +63,7 @@ def train_model(
     """
     reporter = reporter or Silent()
     config = workspace.config()
-    plan = load_recipe(recipe or _configured_recipe(workspace), overrides)
+    plan = load_recipe(recipe or configured_recipe(workspace), overrides)
     project = load_project(workspace)
     data = training_data(workspace, project, workspace.pairs())
     selection = selection_set(project)
@@ -84,7 +84,7 @@ def train_model(
     return _train(workspace, run, plan, project, data, selection, reporter)
 
 
-def _configured_recipe(workspace: Workspace) -> str:
+def configured_recipe(workspace: Workspace) -> str:
     """A preset's name, or a path from the project."""
     name = workspace.config().train.recipe
     path = workspace.resolve(name)

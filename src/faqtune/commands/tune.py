@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from faqtune.commands.evaluate import evaluate_models
+from faqtune.commands.evaluate import evaluate_models, refuse_unmeasurable
 from faqtune.commands.ingest import Ingested, ingest_files
 from faqtune.commands.init import init_project
 from faqtune.commands.label import Labelled, label_queries
+from faqtune.commands.models import model_place
 from faqtune.commands.report import write_report
 from faqtune.commands.scorecards import Evaluated
 from faqtune.commands.split import Splitted, make_split
-from faqtune.commands.train import Trained, train_model
+from faqtune.commands.train import Trained, configured_recipe, train_model
+from faqtune.config import ModelConfig, TrainConfig
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
+from faqtune.recipe import load_recipe
 from faqtune.scorecard import STRATA
 from faqtune.workspace import Workspace, write_error
 
@@ -54,6 +57,7 @@ def tune(
     project's own `faqtune.toml` decides. Raises UserError, and Interrupted after Ctrl-C.
     """
     reporter = reporter or Silent()
+    _refuse_hopeless(workspace, bool(files), model, recipe, overrides)
     if files:
         init_project(
             workspace, files, noise=noise, gold=gold, gold_catalogue=gold_catalogue, model=model, recipe=recipe,
@@ -74,10 +78,17 @@ def tune(
         f"{labelled.threshold_cosine:.3f}), estimated precision {labelled.mean_confidence:.0%}"
         f"{_unless_new(labelled.skipped)}"
     )
+    if not labelled.claims + labelled.human:
+        raise UserError(
+            f"nothing is labelled: of {labelled.exchanges} replies in the logs none resembles an answer of the "
+            "catalogue so that the question fits as well",
+            "check that logs and catalogue are about the same things, and what `faqtune label` shows",
+        )
     reporter.say("3/6 splitting")
     splitted = make_split(workspace, force=force)
     shares = ", ".join(f"{part} {count}" for part, count in splitted.queries.items())
     reporter.say(f"    queries: {shares}{_unless_new(splitted.skipped)}")
+    refuse_unmeasurable(workspace)
     reporter.say("4/6 training")
     trained = train_model(workspace, recipe=recipe, overrides=overrides, force=force, reporter=reporter)
     reporter.say(f"    {trained.run.name}{_unless_new(trained.skipped)}")
@@ -93,6 +104,20 @@ def tune(
     reporter.say("6/6 writing the report")
     report = write_report(workspace, run=trained.run.name)
     return Tuned(ingested, labelled, splitted, trained, evaluated, report.page)
+
+
+def _refuse_hopeless(
+    workspace: Workspace, has_files: bool, model: str, recipe: str, overrides: tuple[str, ...]
+) -> None:
+    """What a later step would stumble over, before anything is written: a recipe or a model that is not there."""
+    is_new = not workspace.config_path.exists()
+    if is_new and not has_files:
+        return
+    load_recipe(recipe or (TrainConfig().recipe if is_new else configured_recipe(workspace)), overrides)
+    if is_new:
+        from faqtune.model import resolve
+
+        resolve(model_place(workspace, model or ModelConfig().base))
 
 
 def _refuse_without_files(workspace: Workspace, others: object) -> None:

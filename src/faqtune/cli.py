@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faqtune.console.surface import Surface, never_fail_on_characters
+from faqtune.console.surface import Surface, never_fail_on_characters, stop_as_by_ctrl_c
 
 app = typer.Typer(
     name="faqtune",
@@ -259,6 +259,7 @@ def options(
 def main() -> None:
     """Entry point."""
     never_fail_on_characters()
+    stop_as_by_ctrl_c()
     app()
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faqtune import claims as claim_store
+from faqtune.alone import alone
 from faqtune.commands.gold import gold_labels, gold_query, remember_gold
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.errors import UserError
@@ -55,6 +56,7 @@ class Labelled:
     bins: list[Bin]
 
 
+@alone
 def label_queries(
     workspace: Workspace, *, model: str = "", force: bool = False, reporter: Reporter | None = None
 ) -> Labelled:

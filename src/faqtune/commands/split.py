@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from faqtune import claims as claim_store
+from faqtune.alone import alone
 from faqtune.commands.assemble import is_measurable
 from faqtune.commands.label import refuse_unfinished
 from faqtune.config import SplitConfig
@@ -32,6 +33,7 @@ class Splitted:
     pairs: int
 
 
+@alone
 def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
     """Write `split.json` and `pairs.jsonl`. Conversations with hand labels go to the test part.
 

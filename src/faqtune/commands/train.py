@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from faqtune import __version__
+from faqtune.alone import alone
 from faqtune.commands.assemble import Project, load_project, selection_set, training_data
 from faqtune.commands.finish import MEASURED_ON, finish_run, shown
 from faqtune.commands.listener import TrainingListener
@@ -48,6 +49,7 @@ class Interrupted(UserError):  # noqa: N818 - that someone stopped it is no erro
     exit_code = 130
 
 
+@alone
 def train_model(
     workspace: Workspace,
     *,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import signal
 import sys
 from typing import Any
 
@@ -32,12 +33,20 @@ class Surface(TyperGroup):
                 )
             )
             raise typer.Exit(INTERRUPTED) from None
+        except MemoryError:
+            _say(UserError("there is not enough memory", "close other programs, or give smaller files"))
+            raise typer.Exit(BAD_INPUT) from None
         except OSError as error:
             # The reader of our output has gone: typer ends quietly.
             if error.errno == errno.EPIPE:
                 raise
             _say(UserError(f"{error.filename or 'the system'}: {error.strerror or error}", "check what it is"))
             raise typer.Exit(BAD_INPUT) from None
+
+
+def stop_as_by_ctrl_c() -> None:
+    """Let SIGTERM (a shutdown, a job scheduler) end a command as cleanly as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def never_fail_on_characters() -> None:

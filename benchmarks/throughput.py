@@ -170,6 +170,7 @@ def keep(
         "model": given.shape,
         "precision": given.precision,
         "threads": str(given.threads),
+        "rounds": str(len(rounds)),
         "sentence-transformers, pairs/s": f"{median(speeds['theirs']):.1f} ({best['theirs']} pairs a step)",
         "faqtune, pairs/s": f"{median(speeds['ours']):.0f} ({best['ours']} queries, {ours['texts'][0]} texts a step)",
         "ratio": f"{median(ratios):.1f}",

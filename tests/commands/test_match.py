@@ -80,3 +80,23 @@ def test_an_empty_catalogue_is_said(tuned_shop: Workspace) -> None:
 
     with pytest.raises(UserError, match="the catalogue is empty"):
         load_matcher(tuned_shop)
+
+
+def test_every_line_of_a_program_gets_an_answer(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """A blank line too: whoever waits for one answer a line must not wait for ever."""
+    from faqtune.console import match as console
+
+    monkeypatch.setattr(console, "_asked", lambda: iter([["能退吗", " "], ["", "几天到"]]))
+    console.run_match(tuned_shop.root, [], "", 2, None, as_json=True)
+    lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+    assert [(line["text"], len(line["hits"])) for line in lines] == [("能退吗", 2), (" ", 0), ("", 0), ("几天到", 2)]
+    assert lines[1]["answered"] is False
+
+
+def test_a_customers_text_does_not_move_the_cursor(tuned_shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    from faqtune.console import match as console
+
+    console.run_match(tuned_shop.root, ["能退吗\x1b[2J\x07"], "", 1, None, as_json=False)
+    assert "\x1b" not in capsys.readouterr().out

@@ -60,6 +60,7 @@ def load_model(workspace: Workspace, name: str, reporter: Reporter, *, exact: bo
         place,
         max_length_tokens=config.max_length_tokens,
         prompt=config.prompt,
+        pooling=config.pooling or None,
         precision="float32" if exact else config.precision,
     )
 

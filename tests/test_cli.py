@@ -133,7 +133,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(cli: Run, monkeypatch: pytest
         monkeypatch.setattr(importlib.import_module(f"faqtune.console.{command}"), f"run_{command}", press)
         code, out, err = cli(command)
         assert (code, out) == (130, "")
-        assert "every step that had finished is kept" in err
+        assert "what had finished is kept" in err
         assert "run the same command again" in err
 
 
@@ -170,3 +170,14 @@ def test_a_terminal_that_knows_no_chinese_gets_escapes(small_shop_files: Path, t
 
     assert b"\\u4ec0\\u4e48\\u65f6\\u5019\\u53d1\\u8d27" in done.stdout
     assert "什么时候发货".encode() in json.stdout
+
+
+def test_the_command_in_an_error_can_be_pasted(cli: Run, tmp_path: Path) -> None:
+    """It used to leave out the project, and acted on the folder that one was in."""
+    shop = tmp_path / "my shop"
+    (shop / "faqtune.toml").parent.mkdir()
+    (shop / "faqtune.toml").write_text('[catalogue]\nfiles = ["x"]\n', encoding="utf-8")
+
+    _, _, err = cli("label", "--project", str(shop))
+
+    assert f"run `faqtune ingest --project '{shop}'` first" in err

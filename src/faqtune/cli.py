@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faqtune.console.surface import Surface, never_fail_on_characters, stop_as_by_ctrl_c
+from faqtune.console.surface import Surface, never_fail_on_characters, remember_project, stop_as_by_ctrl_c
 
 app = typer.Typer(
     name="faqtune",
@@ -21,7 +21,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Project = Annotated[Path, typer.Option("--project", "-p", help="The project folder.", file_okay=False)]
+Project = Annotated[
+    Path,
+    typer.Option("--project", "-p", help="The project folder.", file_okay=False, callback=remember_project),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; everything else goes to stderr.")]
 Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothing has changed.")]
 NoiseFiles = Annotated[list[Path] | None, typer.Option("--noise", help="Everyday chatter; may be given several times.")]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import io
+import re
+import shlex
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -14,6 +17,10 @@ from typer.core import TyperGroup
 from faqtune.errors import UserError
 
 BAD_INPUT, INTERRUPTED = UserError.exit_code, 130
+
+_COMMAND = re.compile(r"`faqtune \w+(?!.*--project)")
+_project: list[Path] = []
+"""The project of the command that runs, if it is not the folder that one is in."""
 
 
 class Surface(TyperGroup):
@@ -28,7 +35,7 @@ class Surface(TyperGroup):
         except KeyboardInterrupt:
             _say(
                 UserError(
-                    "interrupted; every step that had finished is kept, and nothing is half written",
+                    "interrupted; what had finished is kept, and nothing is half written",
                     "run the same command again to go on",
                 )
             )
@@ -56,5 +63,13 @@ def never_fail_on_characters() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def remember_project(project: Path) -> Path:
+    """Callback of --project: errors name commands that can be pasted."""
+    _project[:] = [] if project == Path() else [project]
+    return project
+
+
 def _say(error: UserError) -> None:
-    sys.stderr.write(f"faqtune: {error}\n")
+    where = "".join(f" --project {shlex.quote(str(project))}" for project in _project)
+    next_step = _COMMAND.sub(lambda found: found[0] + where, error.next_step)
+    sys.stderr.write(f"faqtune: {UserError(error.problem, next_step)}\n")

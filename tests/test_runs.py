@@ -5,7 +5,7 @@ import json
 import pytest
 
 from faqtune.errors import UserError
-from faqtune.runs import DONE, INTERRUPTED, RUNNING, all_runs, find_run, new_run
+from faqtune.runs import DONE, INTERRUPTED, RUNNING, all_runs, find_run, finished_runs, new_run
 from faqtune.workspace import Workspace
 
 
@@ -90,3 +90,13 @@ def test_a_damaged_run_is_passed_over_and_refused_by_name(workspace, content):
     with pytest.raises(UserError, match=r"run\.json") as caught:
         find_run(workspace, damaged.name)
     assert "train" in caught.value.next_step
+
+
+def test_where_only_damaged_runs_are_left_no_other_model_takes_their_place(workspace):
+    """`match` used to answer with the base model, and said that no threshold had been set."""
+    damaged = finished(workspace, "damaged")
+    (damaged.folder / "run.json").write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match=r"run\.json is damaged"):
+        finished_runs(workspace)
+    with pytest.raises(UserError, match=r"run\.json is damaged"):
+        find_run(workspace)

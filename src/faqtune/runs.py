@@ -79,6 +79,19 @@ def all_runs(workspace: Workspace) -> Iterator[Run]:
     yield from sorted(runs, key=lambda run: (run.saved, run.name))
 
 
+def finished_runs(workspace: Workspace) -> list[Run]:
+    """Every finished run, the newest last.
+
+    Where there is none but one that cannot be read, raises UserError: the base model must not answer
+    in its place in silence.
+    """
+    done = [run for run in all_runs(workspace) if run.status == DONE]
+    if not done:
+        for path in sorted(workspace.runs_path.glob(f"*/{RUN_NAME}")):
+            _read(path.parent)
+    return done
+
+
 def find_run(workspace: Workspace, name: str = "") -> Run:
     """A run by its folder name, or the newest finished one. Raises UserError if there is none."""
     if name:
@@ -88,7 +101,7 @@ def find_run(workspace: Workspace, name: str = "") -> Run:
             known = f"use one of {', '.join(names)}" if names else "run `faqtune train` first"
             raise UserError(f"there is no run {name} in {workspace.runs_path}", known)
         return _read(folder)
-    done = [run for run in all_runs(workspace) if run.status == DONE]
+    done = finished_runs(workspace)
     if not done:
         raise UserError(f"there is no finished run in {workspace.runs_path}", "run `faqtune train` first")
     return done[-1]
@@ -102,4 +115,4 @@ def _read(folder: Path) -> Run:
     try:
         return Run(folder, **content)
     except TypeError as error:
-        raise UserError(f"{path} is damaged ({error})", "run `faqtune train --force`") from None
+        raise UserError(f"{path} is damaged ({error})", f"move {folder} away, or run `faqtune train --force`") from None

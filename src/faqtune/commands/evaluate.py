@@ -27,7 +27,7 @@ from faqtune.ingest import GoldLabel
 from faqtune.progress import Reporter, Silent
 from faqtune.records import CALIBRATION, PARTS, TEST, TRAIN
 from faqtune.report import Example, Examples
-from faqtune.runs import DONE, Run, all_runs
+from faqtune.runs import Run, all_runs, finished_runs
 from faqtune.workspace import Workspace, digest, is_current, mark_current
 
 LEAST_QUERIES = 20
@@ -59,7 +59,7 @@ def evaluate_models(
         raise UserError(f"there is no part `{part}`", f"choose one of {', '.join(reversed(PARTS))}")
     project = load_project(workspace)
     names = tuple(resolved_name(workspace, name) for name in models) or _usual_models(workspace, reporter)
-    data = _gold_set(workspace, project, gold, gold_catalogue) if gold else evaluation_set(project, part)
+    data = _gold_set(workspace, project, gold, gold_catalogue, reporter) if gold else evaluation_set(project, part)
     _refuse_too_little(data, part, gold)
     if part != TEST and not gold:
         reporter.say(f"note: figures of the {part} part flatter, since models are trained, chosen or set on it")
@@ -85,8 +85,7 @@ def refuse_unmeasurable(workspace: Workspace, part: str = TEST) -> None:
 
 def _usual_models(workspace: Workspace, reporter: Reporter) -> tuple[str, ...]:
     """The newest finished run against its base model; before there is one, the project's base model alone."""
-    done = [run for run in all_runs(workspace) if run.status == DONE]
-    if done:
+    if done := finished_runs(workspace):
         return done[-1].base, done[-1].name
     reporter.say("note: no training has finished yet; this is the base model alone")
     return (workspace.config().model.base,)
@@ -130,9 +129,11 @@ def _saved(paths: list[Path], results: list[Outcomes], resamples: int) -> Evalua
     return save_scorecards(paths, [comparison.before, comparison.after], comparison, _switched(before, after))
 
 
-def _gold_set(workspace: Workspace, project: Project, path: Path, id_catalogue: Path | None) -> EvaluationSet:
+def _gold_set(
+    workspace: Workspace, project: Project, path: Path, id_catalogue: Path | None, reporter: Reporter
+) -> EvaluationSet:
     """Hand labels of a file with the chatter of the test part; what training has seen is left out."""
-    labels = gold_labels(workspace, [path], project.catalogue, id_catalogue)
+    labels = gold_labels(workspace, [path], project.catalogue, id_catalogue, reporter)
     placed = [_placed(project, label) for label in labels]
     chatter = [n for n in evaluation_set(project, TEST).negatives if n.group in project.split.noise]
     return EvaluationSet(

@@ -75,7 +75,7 @@ def label_queries(
     if rules_stand and is_current(workspace, BY_PEOPLE, by_people, outputs):
         return replace(_read(workspace), skipped=True)
     catalogue = workspace.catalogue()
-    gold = gold_labels(workspace, gold_files, catalogue)
+    gold = gold_labels(workspace, gold_files, catalogue, reporter=reporter)
     labelling = _kept(workspace) if rules_stand else _labelling(workspace, catalogue, name, reporter)
     forget(workspace, BY_PEOPLE, *([] if rules_stand else [BY_RULES]))
     queries = {query.id: query for query in (*labelling.queries, *map(gold_query, gold))}

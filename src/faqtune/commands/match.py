@@ -12,7 +12,7 @@ from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
 from faqtune.ranking import rank
 from faqtune.records import Catalogue
-from faqtune.runs import DONE, all_runs
+from faqtune.runs import finished_runs
 from faqtune.workspace import Workspace, read_json
 
 TEXTS_AT_ONCE = 64
@@ -88,7 +88,7 @@ def load_matcher(
     catalogue = workspace.catalogue()
     if not catalogue.questions:
         raise UserError("the catalogue is empty", "check catalogue.files in faqtune.toml, then run `faqtune ingest`")
-    done = {run.name: run for run in all_runs(workspace) if run.status == DONE}
+    done = {run.name: run for run in finished_runs(workspace)}
     name = resolved_name(workspace, model or (TUNED if done else workspace.config().model.base))
     run = done.get(name)
     if threshold_cosine is None and run is not None and run.thresholds_path.exists():

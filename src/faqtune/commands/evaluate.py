@@ -28,7 +28,8 @@ from faqtune.progress import Reporter, Silent
 from faqtune.records import CALIBRATION, PARTS, TEST, TRAIN
 from faqtune.report import Example, Examples
 from faqtune.runs import Run, all_runs, finished_runs
-from faqtune.workspace import Workspace, digest, is_current, mark_current
+from faqtune.steps import is_current, mark_current
+from faqtune.workspace import Workspace, digest
 
 LEAST_QUERIES = 20
 MOST_EXAMPLES = 40

@@ -13,7 +13,8 @@ from faqtune.errors import UserError
 from faqtune.ingest import FileReport, IngestReport, Remark, read_catalogue, read_conversations, read_noise
 from faqtune.progress import Reporter, Silent
 from faqtune.records import Conversation
-from faqtune.workspace import Workspace, digest, is_current, mark_current, read_json, write_json, write_jsonl
+from faqtune.steps import is_current, mark_current
+from faqtune.workspace import Workspace, digest, read_json, write_json, write_jsonl
 
 STEP = "ingest"
 SAID_EVERY_CONVERSATIONS = 10_000

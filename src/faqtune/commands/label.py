@@ -16,17 +16,8 @@ from faqtune.ingest import GoldLabel
 from faqtune.label import BY, Bin, Labelling, exchanges, label
 from faqtune.progress import Reporter, Silent
 from faqtune.records import Catalogue
-from faqtune.workspace import (
-    Workspace,
-    digest,
-    forget,
-    is_current,
-    mark_current,
-    read_json,
-    was_finished,
-    write_json,
-    write_jsonl,
-)
+from faqtune.steps import forget, is_current, mark_current, was_finished
+from faqtune.workspace import Workspace, digest, read_json, write_json, write_jsonl
 
 BY_RULES, BY_PEOPLE = "label", "hand labels"
 """The two halves of the step: hand labels that change do not set the model to work."""

@@ -14,7 +14,8 @@ from faqtune.config import SplitConfig
 from faqtune.label import Decision, decide, pairs_of
 from faqtune.records import PARTS, TEST, Catalogue, Query, Split
 from faqtune.split import assign, check_split
-from faqtune.workspace import Workspace, digest, is_current, mark_current, write_json, write_jsonl
+from faqtune.steps import is_current, mark_current
+from faqtune.workspace import Workspace, digest, write_json, write_jsonl
 
 STEP = "split"
 ENOUGH_UNSUPPORTED = 30

@@ -19,7 +19,8 @@ from faqtune.progress import Reporter, Silent
 from faqtune.recipe import Recipe, Selection
 from faqtune.records import CALIBRATION
 from faqtune.runs import DONE, Run, all_runs, find_run
-from faqtune.workspace import Workspace, digest, is_current, mark_current, read_json, write_json
+from faqtune.steps import is_current, mark_current
+from faqtune.workspace import Workspace, digest, read_json, write_json
 
 if TYPE_CHECKING:
     from faqtune.model import Line

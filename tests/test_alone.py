@@ -49,12 +49,12 @@ def all_steps(workspace: Workspace) -> int:
 @pytest.fixture
 def other(shop: Workspace) -> Iterator[subprocess.Popen[str]]:
     """Another process that is at work in the project."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(shop.root)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "at work\n"
-    yield process
-    process.kill()
-    process.wait()
+    command = [sys.executable, "-c", HOLD, str(shop.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        yield process
+        process.kill()
 
 
 def test_a_second_process_is_refused_and_the_first_is_named(shop: Workspace, other: subprocess.Popen[str]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from faqtune.errors import UserError
 from faqtune.records import HUMAN, Claim
@@ -23,6 +24,10 @@ MIGRATIONS = (
 
 WAIT_SECONDS = 30.0
 """For another process that is writing."""
+
+ALL_CLAIMS = 'SELECT query, entry, by, confidence, why, "when", reason FROM claims ORDER BY number'
+CANNOT_WRITE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_FULL")
+MADE_ANEW = "if nobody has labelled by hand, move it away and run `faqtune label`"
 
 
 def append(path: Path, claims: Iterable[Claim]) -> int:
@@ -58,11 +63,43 @@ def read(path: Path) -> list[Claim]:
     """All claims, oldest first; none if nobody has labelled yet."""
     if not path.exists():
         return []
-    with _open(path) as connection:
-        rows = connection.execute(
-            'SELECT query, entry, by, confidence, why, "when", reason FROM claims ORDER BY number'
-        ).fetchall()
+    rows = _rows_without_writing(path)
+    if rows is None:
+        with _open(path) as connection:
+            rows = connection.execute(ALL_CLAIMS).fetchall()
     return [Claim(*row) for row in rows]
+
+
+def _rows_without_writing(path: Path) -> list[tuple[Any, ...]] | None:
+    """All rows, also where nothing can be written; None for a file that has to be made or migrated first.
+
+    To read a database in WAL mode SQLite makes a file beside it. Where it cannot (a read-only folder, a
+    full disk) and nobody is writing, the file is all there is: read as one that never changes.
+    """
+    try:
+        return _read_as(path, "mode=ro")
+    except UserError as error:
+        name = getattr(error.__cause__, "sqlite_errorname", "")
+        if not name.startswith(CANNOT_WRITE) or _is_written(path):
+            raise
+    return _read_as(path, "immutable=1")
+
+
+def _read_as(path: Path, mode: str) -> list[tuple[Any, ...]] | None:
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", timeout=WAIT_SECONDS, uri=True)) as found:
+            if _version(found) < len(MIGRATIONS):
+                return None
+            _refuse_later_version(found, path)
+            return found.execute(ALL_CLAIMS).fetchall()
+    except sqlite3.DatabaseError as error:
+        raise _user_error(path, error) from error
+
+
+def _is_written(path: Path) -> bool:
+    """Whether claims lie beside the file that are not in it yet."""
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 def _rows(claims: Iterable[Claim]) -> list[tuple[object, ...]]:
@@ -105,12 +142,16 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     with _transaction(connection):
         # Asked again under the lock: another process may have migrated meanwhile.
+        _refuse_later_version(connection, path)
         done = _version(connection)
-        if done > len(MIGRATIONS):
-            raise UserError(f"{path} was written by a later version of faqtune", "update faqtune")
         for migration in MIGRATIONS[done:]:
             connection.execute(migration)
         connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
+
+
+def _refuse_later_version(connection: sqlite3.Connection, path: Path) -> None:
+    if _version(connection) > len(MIGRATIONS):
+        raise UserError(f"{path} was written by a later version of faqtune", "update faqtune")
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -135,7 +176,7 @@ def _user_error(path: Path, error: sqlite3.DatabaseError) -> UserError:
     next_step = {
         "SQLITE_BUSY": "wait until the other command has finished, then run this one again",
         "SQLITE_FULL": "free some room and run the same command again",
-        "SQLITE_NOTADB": "move it away if it is no database; keep it if people have labelled, it may be recoverable",
-        "SQLITE_CORRUPT": "keep a copy, and try `sqlite3 claims.db .recover`: labels of people cannot be made again",
+        "SQLITE_NOTADB": f"{MADE_ANEW}; else keep it, it may be recoverable",
+        "SQLITE_CORRUPT": f"{MADE_ANEW}; else keep a copy and try `sqlite3 claims.db .recover`",
     }.get(getattr(error, "sqlite_errorname", ""), "check the folder, its permissions and its disk")
     return UserError(f"{path}: {error}", next_step)

@@ -137,3 +137,29 @@ def test_without_logs_there_is_a_next_step(new_shop: Workspace) -> None:
     ingest_files(new_shop)
     with pytest.raises(UserError, match=r"no conversation .* Next: name chat logs under \[conversations\]"):
         label_queries(new_shop)
+
+
+def test_a_disk_that_is_full_half_way_leaves_no_labels_that_pass_for_all(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise UserError("the disk is full")
+
+    monkeypatch.setattr(claims, "replace", full)
+    with pytest.raises(UserError, match="the disk is full"):
+        label_queries(tuned_shop, force=True)
+    with pytest.raises(UserError, match="labelling is not finished"):
+        make_split(tuned_shop)
+
+    monkeypatch.undo()
+    assert not label_queries(tuned_shop).skipped
+    assert make_split(tuned_shop).pairs > 0
+
+
+@pytest.mark.usefixtures("no_model")
+def test_claims_that_were_cut_off_are_noticed_where_they_are_made(tuned_shop: Workspace) -> None:
+    path = tuned_shop.claims_path
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    with pytest.raises(UserError, match=r"claims\.db: .*move it away and run `faqtune label`"):
+        label_queries(tuned_shop)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from faqtune import claims as claim_store
+from faqtune.commands.claimed import finished_claims
 from faqtune.evaluate import EvaluationSet, Negative, Positive
 from faqtune.label import Decision, decide
 from faqtune.records import (
@@ -69,7 +69,7 @@ def load_project(workspace: Workspace) -> Project:
         catalogue=workspace.catalogue(),
         noise=workspace.noise(),
         queries=workspace.queries(),
-        decisions=decide(claim_store.read(workspace.claims_path)),
+        decisions=decide(finished_claims(workspace, by_label=False)),
         split=workspace.split(),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faqtune import claims as claim_store
+from faqtune.commands.claimed import MADE_BY, missing_claims, summary_path
 from faqtune.commands.gold import gold_labels, gold_query, remember_gold
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.errors import UserError
@@ -57,28 +58,32 @@ def label_queries(
     config = workspace.config()
     name = resolved_name(workspace, model or config.model.base)
     gold_files = [workspace.resolve(file) for file in config.gold.files]
-    outputs = [workspace.queries_path, _summary_path(workspace)]
+    outputs = [workspace.queries_path, summary_path(workspace)]
     by_rules, by_people = _inputs(workspace, name, gold_files)
-    rules_stand = not force and workspace.claims_path.exists() and is_current(workspace, BY_RULES, by_rules, outputs)
+    rules_stand = not force and is_current(workspace, BY_RULES, by_rules, outputs) and _has_all_claims(workspace)
     if rules_stand and is_current(workspace, BY_PEOPLE, by_people, outputs):
         return replace(_read(workspace), skipped=True)
     catalogue = workspace.catalogue()
     gold = gold_labels(workspace, gold_files, catalogue)
     labelling = _kept(workspace) if rules_stand else _labelling(workspace, catalogue, name, reporter)
     queries = {query.id: query for query in (*labelling.queries, *map(gold_query, gold))}
+    # Until it is written anew at the end, nobody takes half of the labels for all.
+    summary_path(workspace).unlink(missing_ok=True)
     write_jsonl(workspace.queries_path, queries.values())
     if not rules_stand:
         claim_store.replace(workspace.claims_path, BY, labelling.claims)
     remember_gold(workspace, gold)
     result = _result(catalogue, labelling, gold)
-    write_json(_summary_path(workspace), result)
+    write_json(summary_path(workspace), result)
     mark_current(workspace, BY_RULES, by_rules, outputs)
     mark_current(workspace, BY_PEOPLE, by_people, outputs)
     return result
 
 
-def _summary_path(workspace: Workspace) -> Path:
-    return workspace.root / "labels.json"
+def _has_all_claims(workspace: Workspace) -> bool:
+    """Whether the rules' labels are still there. Raises UserError for a damaged database, which may hold people's."""
+    path = workspace.claims_path
+    return path.exists() and not missing_claims(workspace, claim_store.read(path))
 
 
 def _inputs(workspace: Workspace, name: str, gold_files: Sequence[Path]) -> tuple[str, str]:
@@ -135,7 +140,7 @@ def _result(catalogue: Catalogue, labelling: Labelling, gold: Sequence[GoldLabel
 
 def _read(workspace: Workspace) -> Labelled:
     """What the last labelling said."""
-    data = read_json(_summary_path(workspace), "faqtune label")
+    data = read_json(summary_path(workspace), MADE_BY)
     return Labelled(
         **{**data, "precision": Precision(**data["precision"]), "bins": [Bin(**row) for row in data["bins"]]}
     )

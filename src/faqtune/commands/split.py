@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from faqtune import claims as claim_store
 from faqtune.commands.assemble import is_measurable
+from faqtune.commands.claimed import finished_claims
 from faqtune.config import SplitConfig
 from faqtune.label import Decision, decide, pairs_of
 from faqtune.records import PARTS, TEST, Catalogue, Query, Split
@@ -35,10 +35,11 @@ def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
     """Write `split.json` and `pairs.jsonl`. Conversations with hand labels go to the test part.
 
     Entries are held out as near noise of every part that measures; of the test part only where people
-    have not named enough unsupported queries. Raises UserError if something would be on both sides.
+    have not named enough unsupported queries. Raises UserError if something would be on both sides, and
+    where labelling is not finished; then what was there stays.
     """
     config = workspace.config()
-    decided = decide(claim_store.read(workspace.claims_path))
+    decided = decide(finished_claims(workspace))
     inputs = digest(
         config.split.model_dump_json(),
         # What was decided, not who said it when: labelling anew with the same result changes nothing.

@@ -101,3 +101,43 @@ def test_the_demo_from_end_to_end(builtin_model_folder: Path, tmp_path: Path) ->
         assert comparison.differences[name].low > 0, name
     assert made.report.exists()
     assert tune_sample(Workspace(tmp_path / "demo")).evaluated.skipped
+
+
+def _stop(*_: object, **__: object) -> None:
+    raise AssertionError("a later step was begun")
+
+
+@pytest.mark.parametrize("wrong", [{"recipe": "defualt"}, {"overrides": ("stage.1.nope=3",)}])
+def test_a_wrong_recipe_is_said_before_anything_is_done(
+    new_shop: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, object]
+) -> None:
+    monkeypatch.setattr(command, "ingest_files", _stop)
+    fresh = Workspace(tmp_path / "fresh")
+
+    with pytest.raises(UserError, match=r"no recipe `defualt`|unknown key `stage\.1\.nope`"):
+        tune(fresh, (new_shop.root / "FAQ.xlsx", new_shop.root / "logs"), **wrong)  # type: ignore[arg-type]
+
+    assert not fresh.config_path.exists()
+
+
+def test_without_a_label_the_reason_is_said_at_once(new_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "make_split", _stop)
+    talk = [{"input": f"你好{number}", "output": "亲，在的呢"} for number in range(30)]
+    logs = [{"conversation_id": str(number), "conversation": [turn]} for number, turn in enumerate(talk)]
+    (new_shop.root / "talk.json").write_text(json.dumps(logs, ensure_ascii=False), encoding="utf-8")
+    text = new_shop.config_path.read_text(encoding="utf-8").replace('["logs"]', '["talk.json"]')
+    text = text.replace('files = ["gold.jsonl"]', "").replace("# reply_threshold = ", "reply_threshold = 1.0 # ")
+    new_shop.config_path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(UserError, match=r"no label out of \d+ exchanges.* Next: check that the logs are about"):
+        tune(new_shop)
+
+
+def test_too_few_test_labels_are_said_before_the_training(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "train_model", _stop)
+    monkeypatch.setattr("faqtune.commands.evaluate.LEAST_QUERIES", 1000)
+
+    with pytest.raises(UserError, match=r"only \d+ queries with an entry, too few for an honest figure"):
+        tune(tuned_shop)

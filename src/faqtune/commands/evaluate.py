@@ -78,6 +78,11 @@ def evaluate_models(
     return made
 
 
+def check_measurable(workspace: Workspace, part: str = TEST) -> None:
+    """Raises UserError if a part has too little to measure, before hours go into training."""
+    _refuse_too_little(evaluation_set(load_project(workspace), part), part, None)
+
+
 def _usual_models(workspace: Workspace, reporter: Reporter) -> tuple[str, ...]:
     """The newest finished run against its base model; before there is one, the project's base model alone."""
     done = [run for run in all_runs(workspace) if run.status == DONE]

@@ -80,6 +80,15 @@ def label_queries(
     return result
 
 
+def why_no_label(labelled: Labelled) -> tuple[str, str]:
+    """What it means that the rules labelled nothing, and what to do."""
+    return (
+        f"no label out of {labelled.exchanges} exchanges: at no reply cosine do enough of them agree with what was "
+        "asked",
+        "check that the logs are about the catalogue, or set label.reply_threshold in faqtune.toml",
+    )
+
+
 def _has_all_claims(workspace: Workspace) -> bool:
     """Whether the rules' labels are still there. Raises UserError for a damaged database, which may hold people's."""
     path = workspace.claims_path

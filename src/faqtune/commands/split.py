@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from faqtune.commands.assemble import is_measurable
+from faqtune.commands.assemble import MEASURING, evaluation_set, is_measurable, load_project
 from faqtune.commands.claimed import finished_claims
 from faqtune.config import SplitConfig
 from faqtune.label import Decision, decide, pairs_of
@@ -21,7 +21,11 @@ ENOUGH_UNSUPPORTED = 30
 
 @dataclass(frozen=True, slots=True)
 class Splitted:
-    """Counts per part: conversations, labelled queries, noise sentences; and the held-out entries."""
+    """Counts per part: conversations, labelled queries, noise sentences; and the held-out entries.
+
+    `measured`: the queries with an entry that a part is measured on, of the parts that measure. They are
+    fewer: labels that are not sure enough, and those of the part's held-out entries, are not among them.
+    """
 
     skipped: bool
     conversations: dict[str, int]
@@ -29,6 +33,7 @@ class Splitted:
     noise: dict[str, int]
     held_out: dict[str, str]
     pairs: int
+    measured: dict[str, int]
 
 
 def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
@@ -93,10 +98,11 @@ def _assigned(
 
 
 def _counted(workspace: Workspace, *, skipped: bool) -> Splitted:
-    made = workspace.split()
+    project = load_project(workspace)
+    made = project.split
     conversations = Counter(made.conversations.values())
-    queries = Counter(made.conversations.get(query.conversation) for query in workspace.queries())
-    noise = Counter(made.noise[sentence.source] for sentence in workspace.noise())
+    queries = Counter(made.conversations.get(query.conversation) for query in project.queries)
+    noise = Counter(made.noise[sentence.source] for sentence in project.noise)
     return Splitted(
         skipped,
         {part: conversations[part] for part in PARTS},
@@ -104,4 +110,5 @@ def _counted(workspace: Workspace, *, skipped: bool) -> Splitted:
         {part: noise[part] for part in PARTS},
         made.held_out,
         len(workspace.pairs()),
+        {part: len(evaluation_set(project, part).positives) for part in MEASURING},
     )

@@ -14,6 +14,7 @@ from faqtune import __version__
 from faqtune.commands.assemble import Project, evaluation_set, load_project, training_data
 from faqtune.commands.listener import TrainingListener
 from faqtune.commands.models import load_model, model_digest, resolved_name
+from faqtune.config import Config
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, calibrate, evaluate, point_figures
 from faqtune.progress import Reporter, Silent
@@ -65,7 +66,7 @@ def train_model(
     """
     reporter = reporter or Silent()
     config = workspace.config()
-    plan = load_recipe(recipe or _configured_recipe(workspace), overrides)
+    plan = planned(workspace, recipe, overrides)
     project = load_project(workspace)
     data = training_data(workspace, project, workspace.pairs())
     selection = evaluation_set(project, SELECTION)
@@ -87,9 +88,14 @@ def train_model(
     return _train(workspace, run, plan, project, data, selection, reporter)
 
 
+def planned(workspace: Workspace, recipe: str = "", overrides: tuple[str, ...] = ()) -> Recipe:
+    """What would be trained. Raises UserError for a recipe or an override that is wrong."""
+    return load_recipe(recipe or _configured_recipe(workspace), overrides)
+
+
 def _configured_recipe(workspace: Workspace) -> str:
-    """A preset's name, or a path from the project."""
-    name = workspace.config().train.recipe
+    """A preset's name, or a path from the project; the default where there is no project yet."""
+    name = (workspace.config() if workspace.config_path.exists() else Config()).train.recipe
     path = workspace.resolve(name)
     return str(path) if path.is_file() else name
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from faqtune.commands.evaluate import evaluate_models
+from faqtune import claims as claim_store
+from faqtune.commands.evaluate import check_measurable, evaluate_models
 from faqtune.commands.ingest import Ingested, ingest_files
 from faqtune.commands.init import init_project
-from faqtune.commands.label import Labelled, label_queries
+from faqtune.commands.label import Labelled, label_queries, why_no_label
 from faqtune.commands.report import write_report
 from faqtune.commands.scorecards import Evaluated
 from faqtune.commands.split import Splitted, make_split
-from faqtune.commands.train import Trained, train_model
+from faqtune.commands.train import Trained, planned, train_model
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
 from faqtune.scorecard import STRATA
@@ -51,9 +52,11 @@ def tune(
     """init, ingest, label, split, train, evaluate and report in one go.
 
     What has not changed is skipped, and an interrupted training goes on. Without `files` the
-    project's own `faqtune.toml` decides. Raises UserError, and Interrupted after Ctrl-C.
+    project's own `faqtune.toml` decides. Raises UserError as soon as it can be known that a later step
+    would, and Interrupted after Ctrl-C.
     """
     reporter = reporter or Silent()
+    planned(workspace, recipe, overrides)
     if files:
         init_project(
             workspace, files, noise=noise, gold=gold, gold_catalogue=gold_catalogue, model=model, recipe=recipe,
@@ -69,6 +72,8 @@ def tune(
     )
     reporter.say("2/6 labelling from agents' replies")
     labelled = label_queries(workspace, force=force, reporter=reporter)
+    if not any(not claim.is_human for claim in claim_store.read(workspace.claims_path)):
+        raise UserError(*why_no_label(labelled))
     reporter.say(
         f"    {labelled.claims} labels from {labelled.exchanges} exchanges (reply cosine ≥ "
         f"{labelled.threshold_cosine:.3f}), estimated precision {labelled.mean_confidence:.0%}"
@@ -77,7 +82,9 @@ def tune(
     reporter.say("3/6 splitting")
     splitted = make_split(workspace, force=force)
     shares = ", ".join(f"{part} {count}" for part, count in splitted.queries.items())
-    reporter.say(f"    queries: {shares}{_unless_new(splitted.skipped)}")
+    measured = ", ".join(f"{part} {count}" for part, count in splitted.measured.items())
+    reporter.say(f"    queries: {shares}{_unless_new(splitted.skipped)}; measured with an entry: {measured}")
+    check_measurable(workspace)
     reporter.say("4/6 training")
     trained = train_model(workspace, recipe=recipe, overrides=overrides, force=force, reporter=reporter)
     reporter.say(f"    {trained.run.name}{_unless_new(trained.skipped)}")

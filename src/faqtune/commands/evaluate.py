@@ -24,6 +24,7 @@ from faqtune.evaluate import (
     threshold_for,
 )
 from faqtune.ingest import GoldLabel
+from faqtune.locks import only_writer
 from faqtune.progress import Reporter, Silent
 from faqtune.records import CALIBRATION, PARTS, TEST, TRAIN
 from faqtune.report import Example, Examples
@@ -72,9 +73,11 @@ def evaluate_models(
     step = f"evaluate {paths[0].relative_to(workspace.root).as_posix()}"
     if not force and is_current(workspace, step, inputs, paths):
         return replace(read_scorecards(paths), skipped=True)
-    results = [_measured(workspace, name, data, calibration, reporter) for name in names]
-    made = _saved(paths, results, resamples)
-    mark_current(workspace, step, inputs, paths)
+    # Figures that are there already are read back while something else is going on.
+    with only_writer(workspace.root):
+        results = [_measured(workspace, name, data, calibration, reporter) for name in names]
+        made = _saved(paths, results, resamples)
+        mark_current(workspace, step, inputs, paths)
     return made
 
 

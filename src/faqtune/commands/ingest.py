@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from faqtune.commands.writing import writes_project
 from faqtune.config import Config
 from faqtune.errors import UserError
 from faqtune.ingest import FileReport, IngestReport, Remark, read_catalogue, read_conversations, read_noise
@@ -34,6 +35,7 @@ class Ingested:
     reports: dict[str, IngestReport]
 
 
+@writes_project
 def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporter | None = None) -> Ingested:
     """Read all files of `faqtune.toml` into `catalogue.jsonl`, `conversations.jsonl` and `noise.jsonl`.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from faqtune.config import Config, validated, with_value
 from faqtune.errors import UserError
 from faqtune.ingest import Guess, inspect, write_config
+from faqtune.locks import only_writer
 from faqtune.recipe import load_recipe
 from faqtune.workspace import Workspace, write_text
 
@@ -61,7 +62,8 @@ def init_project(
             f"{path} {difference}",
             "change it there, or write it anew with `faqtune init --force FILES…`, or choose another --project folder",
         )
-    write_text(path, text)
+    with only_writer(workspace.root):
+        write_text(path, text)
     return Initialised(path, True, guesses, list(_preview(guesses)))
 
 
@@ -118,7 +120,8 @@ def _chose_model(workspace: Workspace, base: str) -> bool:
     if workspace.config().model.base == base:
         return False
     path = workspace.config_path
-    write_text(path, with_value(path.read_text(encoding="utf-8-sig"), "model", "base", base))
+    with only_writer(workspace.root):
+        write_text(path, with_value(path.read_text(encoding="utf-8-sig"), "model", "base", base))
     return True
 
 

@@ -11,6 +11,7 @@ from faqtune import claims as claim_store
 from faqtune.commands.claimed import MADE_BY, missing_claims, summary_path
 from faqtune.commands.gold import gold_labels, gold_query, remember_gold
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
+from faqtune.commands.writing import writes_project
 from faqtune.errors import UserError
 from faqtune.ingest import GoldLabel
 from faqtune.label import BY, Bin, Labelling, exchanges, label
@@ -46,6 +47,7 @@ class Labelled:
     bins: list[Bin]
 
 
+@writes_project
 def label_queries(
     workspace: Workspace, *, model: str = "", force: bool = False, reporter: Reporter | None = None
 ) -> Labelled:

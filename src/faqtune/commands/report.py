@@ -10,6 +10,7 @@ from typing import Any
 
 from faqtune.commands.assemble import load_project, measured_queries
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
+from faqtune.commands.writing import writes_project
 from faqtune.errors import UserError
 from faqtune.records import TEST, TRAIN
 from faqtune.report import EntryLabels, LabelSummary, RunFacts, RunReport, before_after_svg, report_html
@@ -28,6 +29,7 @@ class Reported:
     picture: Path
 
 
+@writes_project
 def write_report(workspace: Workspace, *, run: str = "") -> Reported:
     """Write `report.html` and `before_after.svg` into a run (default: the newest finished one).
 

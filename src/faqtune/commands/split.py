@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from faqtune.commands.assemble import MEASURING, evaluation_set, is_measurable, load_project
 from faqtune.commands.claimed import finished_claims
+from faqtune.commands.writing import writes_project
 from faqtune.config import SplitConfig
 from faqtune.label import Decision, decide, pairs_of
 from faqtune.records import PARTS, TEST, Catalogue, Query, Split
@@ -36,6 +37,7 @@ class Splitted:
     measured: dict[str, int]
 
 
+@writes_project
 def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
     """Write `split.json` and `pairs.jsonl`. Conversations with hand labels go to the test part.
 

@@ -14,6 +14,7 @@ from faqtune import __version__
 from faqtune.commands.assemble import Project, evaluation_set, load_project, training_data
 from faqtune.commands.listener import TrainingListener
 from faqtune.commands.models import load_model, model_digest, resolved_name
+from faqtune.commands.writing import writes_project
 from faqtune.config import Config
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, calibrate, evaluate, point_figures
@@ -51,6 +52,7 @@ class Interrupted(UserError):  # noqa: N818 - that someone stopped it is no erro
     exit_code = 130
 
 
+@writes_project
 def train_model(
     workspace: Workspace,
     *,

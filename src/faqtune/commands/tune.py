@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from faqtune import claims as claim_store
+from faqtune.atomic import atomic_file
 from faqtune.commands.evaluate import check_measurable, evaluate_models
 from faqtune.commands.ingest import Ingested, ingest_files
 from faqtune.commands.init import init_project
@@ -16,10 +16,11 @@ from faqtune.commands.report import write_report
 from faqtune.commands.scorecards import Evaluated
 from faqtune.commands.split import Splitted, make_split
 from faqtune.commands.train import Trained, planned, train_model
+from faqtune.commands.writing import writes_project
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
 from faqtune.scorecard import STRATA
-from faqtune.workspace import Workspace, write_error
+from faqtune.workspace import Workspace
 
 SAMPLE_FILES = ("base2.xlsx", "data.json", "modified_daily_datasets.json", "gold.jsonl")
 
@@ -64,6 +65,13 @@ def tune(
         )  # fmt: skip
     else:
         _refuse_without_files(workspace, noise or gold or gold_catalogue or model)
+    return _all_steps(workspace, recipe, overrides, force=force, reporter=reporter)
+
+
+@writes_project
+def _all_steps(
+    workspace: Workspace, recipe: str, overrides: tuple[str, ...], *, force: bool, reporter: Reporter
+) -> Tuned:
     reporter.say("1/6 reading the files")
     ingested = ingest_files(workspace, force=force, reporter=reporter)
     reporter.say(
@@ -144,11 +152,6 @@ def _copied(workspace: Workspace, name: str) -> Path:
     if target.exists():
         return target
     content = resources.files("faqtune").joinpath("sample", name).read_bytes()
-    neighbour = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        neighbour.write_bytes(content)
-        neighbour.replace(target)
-    except OSError as error:
-        raise write_error(target, error) from error
+    with atomic_file(target) as file:
+        file.write(content)
     return target

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from faqtune.console.surface import Surface, never_fail_on_characters
+from faqtune.console.surface import Surface, never_fail_on_characters, remember_json, remember_project
 
 app = typer.Typer(
     name="faqtune",
@@ -21,8 +21,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Project = Annotated[Path, typer.Option("--project", "-p", help="The project folder.", file_okay=False)]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; everything else goes to stderr.")]
+Project = Annotated[
+    Path, typer.Option("--project", "-p", help="The project folder.", file_okay=False, callback=remember_project)
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="One JSON object on stdout, of an error too (error, next); everything else goes to stderr.",
+        callback=remember_json,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothing has changed.")]
 NoiseFiles = Annotated[list[Path] | None, typer.Option("--noise", help="Everyday chatter; may be given several times.")]
 GoldFiles = Annotated[list[Path] | None, typer.Option("--gold", help="Hand labels (JSONL), used for testing only.")]
@@ -37,6 +46,9 @@ ModelName = Annotated[
     typer.Option(
         "--model", help="tuned, a run, builtin, a folder or a hub name; unset: the newest run, else the project's base."
     ),
+]
+OwnModel = Annotated[
+    str, typer.Option("--model", help="tuned, a run, builtin, a folder or a hub name; unset: the project's base.")
 ]
 
 
@@ -66,7 +78,7 @@ def ingest(project: Project = Path(), force: Force = False, json: Json = False) 
 
 
 @app.command()
-def label(project: Project = Path(), model: ModelName = "", force: Force = False, json: Json = False) -> None:
+def label(project: Project = Path(), model: OwnModel = "", force: Force = False, json: Json = False) -> None:
     """Label queries from the agents' replies. Estimates how right the labels are."""
     from faqtune.console.label import run_label
 
@@ -134,7 +146,12 @@ def match(
     top: Annotated[int, typer.Option(help="Entries to show.", min=1)] = 5,
     threshold: Annotated[float | None, typer.Option(help="Cosine to answer from; unset: the calibrated one.")] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="One JSON object per text on stdout; everything else goes to stderr.")
+        bool,
+        typer.Option(
+            "--json",
+            help="One JSON object per text on stdout, of a blank line and an error (error, next) too.",
+            callback=remember_json,
+        ),
     ] = False,
 ) -> None:
     """Find the entries nearest to a text. Says whether it would be answered."""
@@ -193,7 +210,7 @@ def convert(
 
 
 @app.command()
-def doctor(project: Project = Path(), model: ModelName = "", json: Json = False) -> None:
+def doctor(project: Project = Path(), model: OwnModel = "", json: Json = False) -> None:
     """Check versions, device, memory, disk and model. Says what to do about each."""
     from faqtune.console.doctor import run_doctor
 

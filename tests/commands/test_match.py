@@ -55,14 +55,15 @@ def test_a_given_threshold_counts_and_must_be_a_cosine(tuned_shop: Workspace) ->
             load_matcher(tuned_shop, threshold_cosine=wrong)
 
 
-def test_empty_texts_are_passed_over_and_blocks_do_not_show(tuned_shop: Workspace) -> None:
+def test_every_text_has_its_answer_and_blocks_do_not_show(tuned_shop: Workspace) -> None:
     texts = [f"{asked}{number}" for number in range(30) for asked in ASKED]
     with_gaps = [gap for text in texts for gap in ("", f"  {text}\t", " ")]
 
     made = list(match_texts(tuned_shop, iter(with_gaps)))
 
-    assert [found.text for found in made] == texts
-    assert made == load_matcher(tuned_shop).match(texts)
+    assert [found.text for found in made] == [text.strip() for text in with_gaps]
+    assert [found for found in made if found.text] == load_matcher(tuned_shop).match(texts)
+    assert all((found.hits, found.answered) == ([], False) for found in made if not found.text)
 
 
 def test_without_a_run_the_base_model_matches(tuned_shop: Workspace) -> None:

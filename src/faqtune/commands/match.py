@@ -30,7 +30,8 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What one text was matched with. `answered` is None where no threshold has been set for the model."""
+    """What one text was matched with. `answered` is None where no threshold has been set for the model; a blank
+    text has no hits, and is never answered."""
 
     text: str
     answered: bool | None
@@ -49,8 +50,12 @@ class Matcher:
     top: int
 
     def match(self, texts: Sequence[str]) -> list[Match]:
-        """Match texts, all at once. Empty ones are passed over."""
-        asked = [text.strip() for text in texts if text.strip()]
+        """Match texts, all at once: one Match for each, in their order. A blank one has no hits."""
+        asked = [text.strip() for text in texts]
+        answers = iter(self._matched([text for text in asked if text]))
+        return [next(answers) if text else Match(text, False, self.threshold_cosine, []) for text in asked]
+
+    def _matched(self, asked: Sequence[str]) -> list[Match]:
         if not asked:
             return []
         ranking = rank(self.encoder.encode(asked), self.questions, self.catalogue.owners, k=self.top)
@@ -106,7 +111,7 @@ def match_texts(
     top: int = 5,
     reporter: Reporter | None = None,
 ) -> Iterator[Match]:
-    """Match any number of texts, in blocks; see `load_matcher`. Empty texts are passed over."""
+    """Match any number of texts, in blocks; see `load_matcher`. One Match for each, a blank one without hits."""
     matcher = load_matcher(workspace, model=model, threshold_cosine=threshold_cosine, top=top, reporter=reporter)
     remaining = iter(texts)
     while block := list(islice(remaining, TEXTS_AT_ONCE)):

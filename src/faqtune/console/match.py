@@ -26,8 +26,9 @@ def run_match(project: Path, texts: list[str], model: str, top: int, threshold: 
     for block in [texts] if texts else _asked():
         for found in matcher.match(block):
             if as_json:
+                # A program that waits for an answer to every line must get one to a blank line, too.
                 emit_json(found)
-            else:
+            elif found.text:
                 _show(found)
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from faqtune.errors import UserError
-from faqtune.runs import DONE, INTERRUPTED, RUNNING, all_runs, find_run, new_run
+from faqtune.runs import DONE, INTERRUPTED, RUNNING, all_runs, find_run, new_run, newest_run
 from faqtune.workspace import Workspace
 
 
@@ -90,3 +90,19 @@ def test_a_damaged_run_is_passed_over_and_refused_by_name(workspace, content):
     with pytest.raises(UserError, match=r"run\.json") as caught:
         find_run(workspace, damaged.name)
     assert "train" in caught.value.next_step
+
+
+def test_a_damaged_run_is_warned_of_since_it_may_be_the_newest(workspace):
+    warned = []
+    assert newest_run(workspace, warned.append) is None
+    damaged = finished(workspace, "damaged")
+    (damaged.folder / "run.json").write_text("{", encoding="utf-8")
+    for use in (newest_run, find_run):
+        with pytest.raises(UserError, match=rf"{damaged.name}/run\.json is damaged"):
+            use(workspace)
+
+    whole = finished(workspace, "whole")
+    assert newest_run(workspace, warned.append) == whole
+    assert len(warned) == 1
+    assert f"{damaged.name}/run.json is damaged" in warned[0]
+    assert f"{whole.name} is taken" in warned[0]

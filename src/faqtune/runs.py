@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -72,11 +71,32 @@ def new_run(workspace: Workspace, recipe: str, base: str, inputs: str) -> Run:
 
 def all_runs(workspace: Workspace) -> Iterator[Run]:
     """Every readable run, in the order in which they were last saved."""
-    runs = []
-    for path in workspace.runs_path.glob(f"*/{RUN_NAME}"):
-        with contextlib.suppress(UserError):
+    yield from _sorted_out(workspace)[0]
+
+
+def newest_run(workspace: Workspace, warn: Callable[[str], None] = lambda text: None) -> Run | None:
+    """The newest finished run; None where nothing has been trained.
+
+    Any damaged one may be newer: it is warned of. Raises UserError if no other finished run is there.
+    """
+    runs, damaged = _sorted_out(workspace)
+    done = [run for run in runs if run.status == DONE]
+    if damaged and not done:
+        raise damaged[0]
+    for error in damaged:
+        warn(f"note: {error.problem}; this run is passed over, {done[-1].name} is taken")
+    return done[-1] if done else None
+
+
+def _sorted_out(workspace: Workspace) -> tuple[list[Run], list[UserError]]:
+    """The runs that can be read, in the order in which they were last saved, and what is wrong with the others."""
+    runs, damaged = [], []
+    for path in sorted(workspace.runs_path.glob(f"*/{RUN_NAME}")):
+        try:
             runs.append(_read(path.parent))
-    yield from sorted(runs, key=lambda run: (run.saved, run.name))
+        except UserError as error:
+            damaged.append(error)
+    return sorted(runs, key=lambda run: (run.saved, run.name)), damaged
 
 
 def find_run(workspace: Workspace, name: str = "") -> Run:
@@ -88,10 +108,10 @@ def find_run(workspace: Workspace, name: str = "") -> Run:
             known = f"use one of {', '.join(names)}" if names else "run `faqtune train` first"
             raise UserError(f"there is no run {name} in {workspace.runs_path}", known)
         return _read(folder)
-    done = [run for run in all_runs(workspace) if run.status == DONE]
-    if not done:
+    newest = newest_run(workspace)
+    if newest is None:
         raise UserError(f"there is no finished run in {workspace.runs_path}", "run `faqtune train` first")
-    return done[-1]
+    return newest
 
 
 def _read(folder: Path) -> Run:

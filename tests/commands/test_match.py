@@ -81,3 +81,13 @@ def test_an_empty_catalogue_is_said(tuned_shop: Workspace) -> None:
 
     with pytest.raises(UserError, match="the catalogue is empty"):
         load_matcher(tuned_shop)
+
+
+def test_a_damaged_run_is_no_reason_to_answer_with_the_base_model(tuned_shop: Workspace) -> None:
+    path = find_run(tuned_shop).folder / "run.json"
+    path.write_text("{", encoding="utf-8")
+
+    for model in ("", path.parent.name):
+        with pytest.raises(UserError, match=r"run\.json is damaged .* Next: run `faqtune train --force`"):
+            load_matcher(tuned_shop, model=model)
+    assert load_matcher(tuned_shop, model=tuned_shop.config().model.base).threshold_cosine is None

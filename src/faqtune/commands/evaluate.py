@@ -28,7 +28,7 @@ from faqtune.locks import only_writer
 from faqtune.progress import Reporter, Silent
 from faqtune.records import CALIBRATION, PARTS, TEST, TRAIN
 from faqtune.report import Example, Examples
-from faqtune.runs import DONE, Run, all_runs
+from faqtune.runs import Run, all_runs, newest_run
 from faqtune.workspace import Workspace, digest, is_current, mark_current
 
 LEAST_QUERIES = 20
@@ -88,9 +88,9 @@ def check_measurable(workspace: Workspace, part: str = TEST) -> None:
 
 def _usual_models(workspace: Workspace, reporter: Reporter) -> tuple[str, ...]:
     """The newest finished run against its base model; before there is one, the project's base model alone."""
-    done = [run for run in all_runs(workspace) if run.status == DONE]
-    if done:
-        return done[-1].base, done[-1].name
+    newest = newest_run(workspace, reporter.say)
+    if newest is not None:
+        return newest.base, newest.name
     reporter.say("note: no training has finished yet; this is the base model alone")
     return (workspace.config().model.base,)
 

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from faqtune.commands.models import TUNED, load_model, resolved_name
+from faqtune.commands.models import load_model, resolved_name
 from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
 from faqtune.ranking import rank
 from faqtune.records import Catalogue
-from faqtune.runs import DONE, all_runs
+from faqtune.runs import DONE, all_runs, newest_run
 from faqtune.workspace import Workspace, read_json
 
 TEXTS_AT_ONCE = 64
@@ -86,19 +86,20 @@ def load_matcher(
     """Load the newest run's model or any other, with the whole catalogue, held-out entries too.
 
     The threshold is the one calibrated for the run, unless given. Raises UserError for a model that is
-    nowhere, an empty catalogue, and a threshold that is no cosine.
+    nowhere, runs of which none can be read, an empty catalogue, and a threshold that is no cosine.
     """
     if threshold_cosine is not None and not -1 <= threshold_cosine <= 1:
         raise UserError(f"the threshold {threshold_cosine} is no cosine", "give a number from -1 to 1")
     catalogue = workspace.catalogue()
     if not catalogue.questions:
         raise UserError("the catalogue is empty", "check catalogue.files in faqtune.toml, then run `faqtune ingest`")
-    done = {run.name: run for run in all_runs(workspace) if run.status == DONE}
-    name = resolved_name(workspace, model or (TUNED if done else workspace.config().model.base))
-    run = done.get(name)
+    reporter = reporter or Silent()
+    newest = None if model else newest_run(workspace, reporter.say)
+    name = resolved_name(workspace, model or (newest.name if newest else workspace.config().model.base))
+    run = next((run for run in all_runs(workspace) if run.name == name and run.status == DONE), None)
     if threshold_cosine is None and run is not None and run.thresholds_path.exists():
         threshold_cosine = read_json(run.thresholds_path, "faqtune train")["threshold_cosine"]
-    encoder = load_model(workspace, name, reporter or Silent(), exact=True)
+    encoder = load_model(workspace, name, reporter, exact=True)
     return Matcher(encoder, catalogue, encoder.encode(catalogue.questions), threshold_cosine, top)
 
 

@@ -212,6 +212,12 @@ def test_claims_are_read_where_nothing_can_be_written(read_only_claims):
     assert list(read_only_claims.parent.iterdir()) == [read_only_claims]
 
 
+def test_reading_leaves_nothing_beside_the_file(path):
+    claims.append(path, [RULE])
+    claims.read(path)
+    assert list(path.parent.iterdir()) == [path]
+
+
 def test_what_another_process_has_just_written_is_read_too(path):
     claims.append(path, [RULE])
     with closing(sqlite3.connect(path)) as other:

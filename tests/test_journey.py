@@ -20,6 +20,7 @@ import pytest
 
 import faqtune
 from faqtune import Workspace
+from faqtune.locks import LOCK_NAME
 
 Run = Callable[..., tuple[int, str, str]]
 COMMAND = [sys.executable, "-m", "faqtune"]
@@ -67,7 +68,7 @@ def test_from_a_spreadsheet_to_a_measured_model_and_again(cli: Run, shop: Path, 
         answer = json.loads(do(command, *extra, "--json"))
         assert answer["skipped"] is True
     changed = {path.name for path, time in _files_with_times(shop).items() if done.get(path) != time}
-    assert changed == {"run.json"}, "the run that was asked for last is the newest"
+    assert changed - {LOCK_NAME} == {"run.json"}, "the run that was asked for last is the newest"
 
 
 def test_every_command_answers_with_one_json_object(cli: Run, tuned_shop: Workspace) -> None:
@@ -171,7 +172,9 @@ def test_match_answers_lines_of_any_encoding_and_length(tuned_shop: Workspace) -
         return found
 
     assert ask("什么时候发货\n".encode())["hits"][0]["score"] == 1
-    assert ask("\n\r\n   \n能开发票吗\r\n".encode("gbk"))["hits"][0]["question"] == "能开发票吗"
+    for blank in (b"\n", b"\r\n", b"   \n"):
+        assert (ask(blank)["hits"], ask(blank)["answered"]) == ([], False)
+    assert ask("能开发票吗\r\n".encode("gbk"))["hits"][0]["question"] == "能开发票吗"
     assert ask(b"how can i pay " * 75_000 + b"\n")["text"].startswith("how can i pay how")
     rest, _ = process.communicate("要放冰箱吗".encode())
     assert json.loads(rest)["hits"][0]["question"] == "茶叶怎么保存"

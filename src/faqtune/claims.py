@@ -63,35 +63,28 @@ def read(path: Path) -> list[Claim]:
     """All claims, oldest first; none if nobody has labelled yet."""
     if not path.exists():
         return []
-    rows = _rows_without_writing(path)
-    if rows is None:
+    try:
         with _open(path) as connection:
             rows = connection.execute(ALL_CLAIMS).fetchall()
+    except UserError as error:
+        rows = _rows_as_they_lie(path, error)
     return [Claim(*row) for row in rows]
 
 
-def _rows_without_writing(path: Path) -> list[tuple[Any, ...]] | None:
-    """All rows, also where nothing can be written; None for a file that has to be made or migrated first.
+def _rows_as_they_lie(path: Path, failure: UserError) -> list[tuple[Any, ...]]:
+    """All rows where nothing can be written. Raises `failure` where that is not what is wrong.
 
-    To read a database in WAL mode SQLite makes a file beside it. Where it cannot (a read-only folder, a
+    Even to read a database in WAL mode SQLite makes a file beside it. Where it cannot (a read-only folder, a
     full disk) and nobody is writing, the file is all there is: read as one that never changes.
     """
+    name = getattr(failure.__cause__, "sqlite_errorname", "")
+    if not name.startswith(CANNOT_WRITE) or _is_written(path):
+        raise failure
     try:
-        return _read_as(path, "mode=ro")
-    except UserError as error:
-        name = getattr(error.__cause__, "sqlite_errorname", "")
-        if not name.startswith(CANNOT_WRITE) or _is_written(path):
-            raise
-    return _read_as(path, "immutable=1")
-
-
-def _read_as(path: Path, mode: str) -> list[tuple[Any, ...]] | None:
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", timeout=WAIT_SECONDS, uri=True)) as found:
-            if _version(found) < len(MIGRATIONS):
-                return None
-            _refuse_later_version(found, path)
-            return found.execute(ALL_CLAIMS).fetchall()
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            if _version(connection) != len(MIGRATIONS):
+                raise failure
+            return connection.execute(ALL_CLAIMS).fetchall()
     except sqlite3.DatabaseError as error:
         raise _user_error(path, error) from error
 
@@ -142,16 +135,12 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     with _transaction(connection):
         # Asked again under the lock: another process may have migrated meanwhile.
-        _refuse_later_version(connection, path)
         done = _version(connection)
+        if done > len(MIGRATIONS):
+            raise UserError(f"{path} was written by a later version of faqtune", "update faqtune")
         for migration in MIGRATIONS[done:]:
             connection.execute(migration)
         connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
-
-
-def _refuse_later_version(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection) > len(MIGRATIONS):
-        raise UserError(f"{path} was written by a later version of faqtune", "update faqtune")
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -1,14 +1,19 @@
-"""What the benchmarks share: the machine they ran on, and seeds put together."""
+"""What the benchmarks share: the machine they ran on, runs kept side by side, and seeds put together."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from faqtune.evaluate import format_comparison, markdown
 from faqtune.progress import Silent
@@ -90,3 +95,52 @@ def _keep(name: str, settings: dict[str, str], seeds: Sequence[int], comparisons
     facts = "\n".join(f"- {key}: {value}" for key, value in {**machine(), **settings}.items())
     text = f"# {name}\n\n{facts}\n\n## Mean of {len(comparisons)} seeds\n\n{summary(comparisons)}\n\n{tables}\n"
     write_text(RESULTS / f"{name}.md", text)
+
+
+def clock_of(threads: int) -> Callable[[], float]:
+    """Use so many threads, and tell the time in seconds: with one thread, of the CPU, which other work on the
+    machine does not lengthen; with several, of the wall."""
+    import torch
+
+    torch.set_num_threads(threads)
+    return time.process_time if threads == 1 else time.perf_counter
+
+
+def peak_memory_bytes() -> int:
+    """Most memory that this process has held so far. Not getrusage: that begins with the peak of what started it."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+
+
+def fresh(script: str, *positional: object, **options: object) -> dict[str, Any]:
+    """Run a benchmark's script in a process of its own; the JSON object on the last line that it prints.
+
+    Memory is then measured from nothing, and no side warms up the caches of the other.
+    """
+    given = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    command = [sys.executable, script, *map(str, positional), *given]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def keep_run(name: str, about: str, key: str, row: dict[str, str], details: dict[str, Any]) -> None:
+    """Put one run into `benchmarks/results/`, in the place of an earlier run of the same `key`, and print its row.
+
+    A run that takes long can so be repeated by itself; each keeps the machine it ran on.
+    """
+    path = RESULTS / f"{name}.json"
+    runs = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else {}
+    runs[key] = {"machine": machine(), "row": row, **details}
+    write_json(path, {"benchmark": name, "runs": runs})
+    table = table_of([run["row"] for run in runs.values()])
+    machines = {json.dumps(run["machine"]): run["machine"] for run in runs.values()}
+    facts = "\n".join("- " + ", ".join(f"{k}: {v}" for k, v in found.items()) for found in machines.values())
+    write_text(RESULTS / f"{name}.md", f"# {name}\n\n{about.strip()}\n\n{table}\n\n{facts}\n")
+    print(table_of([row]), flush=True)
+
+
+def table_of(rows: Sequence[dict[str, str]]) -> str:
+    """A Markdown table of rows with the same keys."""
+    names = list(rows[0])
+    lines = [names, ["---"] * len(names), *([row.get(name, "") for name in names] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

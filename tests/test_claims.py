@@ -232,4 +232,4 @@ def test_a_file_that_was_cut_off_says_what_to_do(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(UserError, match="malformed") as caught:
         claims.read(path)
-    assert caught.value.next_step.startswith("if nobody has labelled by hand, move it away and run `faqtune label`")
+    assert caught.value.next_step.startswith("move it away and run `faqtune label`; if people have labelled, keep it")

@@ -19,13 +19,15 @@ from faqtune import Workspace
 from faqtune.cli import app
 
 Run = Callable[..., tuple[int, str, str]]
-OF_A_PROJECT = ("ingest", "label", "split", "train", "evaluate", "report", "match", "tune")
+OF_A_PROJECT = ("ingest", "label", "split", "train", "merge", "evaluate", "report", "match", "trim", "tune")
+NEEDED = {"match": ("能退吗",), "trim": ("builtin", "--out", "smaller")}
+"""Arguments that a command does not go without."""
 COMMANDS = ("init", *OF_A_PROJECT, "demo", "convert", "doctor")
 CLEAN = dict(os.environ, PYTHONPATH=str(Path(faqtune.__file__).parents[1]))
 
 
 def _arguments(command: str) -> tuple[str, ...]:
-    return ("match", "能退吗") if command == "match" else (command,)
+    return (command, *NEEDED.get(command, ()))
 
 
 def test_these_are_all_the_commands() -> None:
@@ -86,6 +88,8 @@ def test_every_name_that_is_offered_is_there() -> None:
         ("match", "x", "--top", "three"),
         ("match", "x", "--threshold", "hoch"),
         ("evaluate", "--resamples", "5"),
+        ("merge", "--forgetting", "-1"),
+        ("trim", "builtin"),
         ("convert", "only-one"),
         ("init", "--gold-catalogue"),
     ],
@@ -125,11 +129,11 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(cli: Run, monkeypatch: pytest
     def press(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for command in ("ingest", "label", "split", "train", "evaluate", "report", "tune"):
+    for command in ("ingest", "label", "split", "train", "merge", "evaluate", "report", "tune"):
         monkeypatch.setattr(importlib.import_module(f"faqtune.console.{command}"), f"run_{command}", press)
         code, out, err = cli(command)
         assert (code, out) == (130, "")
-        assert "every step that had finished is kept" in err
+        assert "what had finished is kept" in err
         assert "run the same command again" in err
 
 
@@ -166,3 +170,14 @@ def test_a_terminal_that_knows_no_chinese_gets_escapes(small_shop_files: Path, t
 
     assert b"\\u4ec0\\u4e48\\u65f6\\u5019\\u53d1\\u8d27" in done.stdout
     assert "什么时候发货".encode() in json.stdout
+
+
+def test_the_command_in_an_error_can_be_pasted(cli: Run, tmp_path: Path) -> None:
+    """It used to leave out the project, and acted on the folder that one was in."""
+    shop = tmp_path / "my shop"
+    (shop / "faqtune.toml").parent.mkdir()
+    (shop / "faqtune.toml").write_text('[catalogue]\nfiles = ["x"]\n', encoding="utf-8")
+
+    _, _, err = cli("label", "--project", str(shop))
+
+    assert f"run `faqtune ingest --project '{shop}'` first" in err

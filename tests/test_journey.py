@@ -20,7 +20,7 @@ import pytest
 
 import faqtune
 from faqtune import Workspace
-from faqtune.locks import LOCK_NAME
+from faqtune.alone import LOCK_NAME
 
 Run = Callable[..., tuple[int, str, str]]
 COMMAND = [sys.executable, "-m", "faqtune"]

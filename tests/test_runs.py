@@ -5,7 +5,7 @@ import json
 import pytest
 
 from faqtune.errors import UserError
-from faqtune.runs import DONE, INTERRUPTED, RUNNING, all_runs, find_run, new_run, newest_run
+from faqtune.runs import DONE, INTERRUPTED, RUNNING, all_runs, find_run, finished_runs, new_run
 from faqtune.workspace import Workspace
 
 
@@ -92,17 +92,18 @@ def test_a_damaged_run_is_passed_over_and_refused_by_name(workspace, content):
     assert "train" in caught.value.next_step
 
 
-def test_a_damaged_run_is_warned_of_since_it_may_be_the_newest(workspace):
-    warned = []
-    assert newest_run(workspace, warned.append) is None
+def test_where_only_damaged_runs_are_left_no_other_model_takes_their_place(workspace):
+    """`match` used to answer with the base model, and said that no threshold had been set."""
     damaged = finished(workspace, "damaged")
     (damaged.folder / "run.json").write_text("{", encoding="utf-8")
-    for use in (newest_run, find_run):
-        with pytest.raises(UserError, match=rf"{damaged.name}/run\.json is damaged"):
-            use(workspace)
+    with pytest.raises(UserError, match=r"run\.json is damaged"):
+        finished_runs(workspace)
+    with pytest.raises(UserError, match=r"run\.json is damaged"):
+        find_run(workspace)
 
+    warned = []
     whole = finished(workspace, "whole")
-    assert newest_run(workspace, warned.append) == whole
-    assert len(warned) == 1
-    assert f"{damaged.name}/run.json is damaged" in warned[0]
-    assert f"{whole.name} is taken" in warned[0]
+    assert finished_runs(workspace, warned.append) == [whole]
+    assert [f"{damaged.name}/run.json is damaged" in said and f"{whole.name} is taken" in said for said in warned] == [
+        True
+    ]

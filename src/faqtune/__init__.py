@@ -22,11 +22,15 @@ if TYPE_CHECKING:
     from faqtune.commands.init import init_project
     from faqtune.commands.label import label_queries
     from faqtune.commands.match import match_texts
+    from faqtune.commands.merge import merge_models
     from faqtune.commands.report import write_report
     from faqtune.commands.split import make_split
+    from faqtune.commands.sweep import merge_run
     from faqtune.commands.train import train_model
+    from faqtune.commands.trim import trim_model
     from faqtune.commands.tune import tune, tune_sample
     from faqtune.errors import UserError
+    from faqtune.evaluate.general import general_ability
     from faqtune.model.load import load as load_model
     from faqtune.workspace import Workspace
 
@@ -38,13 +42,17 @@ _HOMES = {
     "convert": ("faqtune.commands.convert", "convert"),
     "diagnose_machine": ("faqtune.commands.doctor", "diagnose_machine"),
     "evaluate_models": ("faqtune.commands.evaluate", "evaluate_models"),
+    "general_ability": ("faqtune.evaluate", "general_ability"),
     "ingest_files": ("faqtune.commands.ingest", "ingest_files"),
     "init_project": ("faqtune.commands.init", "init_project"),
     "label_queries": ("faqtune.commands.label", "label_queries"),
     "load_model": ("faqtune.model", "load"),
     "make_split": ("faqtune.commands.split", "make_split"),
     "match_texts": ("faqtune.commands.match", "match_texts"),
+    "merge_models": ("faqtune.commands.merge", "merge_models"),
+    "merge_run": ("faqtune.commands.sweep", "merge_run"),
     "train_model": ("faqtune.commands.train", "train_model"),
+    "trim_model": ("faqtune.commands.trim", "trim_model"),
     "tune": ("faqtune.commands.tune", "tune"),
     "tune_sample": ("faqtune.commands.tune", "tune_sample"),
     "write_report": ("faqtune.commands.report", "write_report"),
@@ -52,9 +60,9 @@ _HOMES = {
 """Where each name lives. None is the name of a room: `faqtune.train` stays the package."""
 
 __all__ = [
-    "UserError", "Workspace", "__version__", "convert", "diagnose_machine", "evaluate_models", "ingest_files",
-    "init_project", "label_queries", "load_model", "make_split", "match_texts", "train_model", "tune", "tune_sample",
-    "write_report",
+    "UserError", "Workspace", "__version__", "convert", "diagnose_machine", "evaluate_models", "general_ability",
+    "ingest_files", "init_project", "label_queries", "load_model", "make_split", "match_texts", "merge_models",
+    "merge_run", "train_model", "trim_model", "tune", "tune_sample", "write_report",
 ]  # fmt: skip
 
 

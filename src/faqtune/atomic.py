@@ -16,7 +16,11 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from faqtune.errors import UserError
-from faqtune.locks import try_lock
+
+try:
+    import fcntl
+except ImportError:  # Windows: what a killed process left stays.
+    fcntl = None  # type: ignore[assignment]
 
 LEAST_AGE_SECONDS = 2.0
 """A younger neighbour may be one that its writer has not locked yet."""
@@ -48,7 +52,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path)
         with neighbour.open("xb") as file:
-            try_lock(file.fileno())
+            _try_lock(file.fileno())
             in_block = True
             yield file
             in_block = False
@@ -76,7 +80,7 @@ def held_folder(folder: Path) -> Iterator[None]:
     handle = os.open(folder, os.O_RDONLY) if os.name == "posix" else None
     try:
         if handle is not None:
-            try_lock(handle)
+            _try_lock(handle)
         yield
     finally:
         if handle is not None:
@@ -99,9 +103,18 @@ def _is_left(neighbour: Path) -> bool:
         return False
     handle = os.open(neighbour, os.O_RDONLY)
     try:
-        return try_lock(handle) is True
+        return _try_lock(handle)
     finally:
         os.close(handle)
+
+
+def _try_lock(handle: int) -> bool:
+    """Whether what is open is now this process's own; also False where the file system knows no locks."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (OSError, AttributeError):
+        return False
+    return True
 
 
 def write_error(path: Path, error: OSError) -> UserError:

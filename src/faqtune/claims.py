@@ -27,7 +27,6 @@ WAIT_SECONDS = 30.0
 
 ALL_CLAIMS = 'SELECT query, entry, by, confidence, why, "when", reason FROM claims ORDER BY number'
 CANNOT_WRITE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_FULL")
-MADE_ANEW = "if nobody has labelled by hand, move it away and run `faqtune label`"
 
 
 def append(path: Path, claims: Iterable[Claim]) -> int:
@@ -165,7 +164,8 @@ def _user_error(path: Path, error: sqlite3.DatabaseError) -> UserError:
     next_step = {
         "SQLITE_BUSY": "wait until the other command has finished, then run this one again",
         "SQLITE_FULL": "free some room and run the same command again",
-        "SQLITE_NOTADB": f"{MADE_ANEW}; else keep it, it may be recoverable",
-        "SQLITE_CORRUPT": f"{MADE_ANEW}; else keep a copy and try `sqlite3 claims.db .recover`",
+        "SQLITE_NOTADB": "move it away and run `faqtune label`; keep it if people have labelled",
+        "SQLITE_CORRUPT": "move it away and run `faqtune label`; if people have labelled, keep it and try "
+        "`sqlite3 claims.db .recover`: their labels cannot be made again",
     }.get(getattr(error, "sqlite_errorname", ""), "check the folder, its permissions and its disk")
     return UserError(f"{path}: {error}", next_step)

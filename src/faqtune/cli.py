@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from faqtune.console.surface import Surface, never_fail_on_characters, remember_json, remember_project
+from faqtune.console.surface import (
+    Surface,
+    never_fail_on_characters,
+    remember_json,
+    remember_project,
+    stop_as_by_ctrl_c,
+)
 
 app = typer.Typer(
     name="faqtune",
@@ -22,7 +28,8 @@ app = typer.Typer(
 )
 
 Project = Annotated[
-    Path, typer.Option("--project", "-p", help="The project folder.", file_okay=False, callback=remember_project)
+    Path,
+    typer.Option("--project", "-p", help="The project folder.", file_okay=False, callback=remember_project),
 ]
 Json = Annotated[
     bool,
@@ -47,7 +54,9 @@ ModelName = Annotated[
         "--model", help="tuned, a run, builtin, a folder or a hub name; unset: the newest run, else the project's base."
     ),
 ]
-OwnModel = Annotated[
+
+
+ModelOfProject = Annotated[
     str, typer.Option("--model", help="tuned, a run, builtin, a folder or a hub name; unset: the project's base.")
 ]
 
@@ -78,7 +87,7 @@ def ingest(project: Project = Path(), force: Force = False, json: Json = False) 
 
 
 @app.command()
-def label(project: Project = Path(), model: OwnModel = "", force: Force = False, json: Json = False) -> None:
+def label(project: Project = Path(), model: ModelOfProject = "", force: Force = False, json: Json = False) -> None:
     """Label queries from the agents' replies. Estimates how right the labels are."""
     from faqtune.console.label import run_label
 
@@ -105,6 +114,24 @@ def train(
     from faqtune.console.train import run_train
 
     run_train(project, recipe, set_ or [], force=force, as_json=json)
+
+
+@app.command()
+def merge(
+    models: Annotated[list[str] | None, typer.Argument(help="Two of one shape; unset: a run's base and tuned.")] = None,
+    coefficient: Annotated[float | None, typer.Option(help="Share of the second model; unset: the best.")] = None,
+    out: Annotated[Path | None, typer.Option(help="New folder for the model; only with --coefficient.")] = None,
+    project: Project = Path(),
+    run: Annotated[str, typer.Option(help="Run to look in; unset: the newest finished one that was trained.")] = "",
+    sweep: Annotated[str, typer.Option(help="Coefficients to measure, e.g. 0.5,0.75,1; unset: 0, 0.1 … 1.")] = "",
+    forgetting: Annotated[float, typer.Option(help="Most AUROC to lose on everyday sentences.", min=0)] = 0.01,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Mix a tuned model with its base. In a project the best mixture is chosen and becomes the newest run."""
+    from faqtune.console.merge import run_merge
+
+    run_merge(project, models or [], coefficient, out, run, sweep, forgetting, force=force, as_json=json)
 
 
 @app.command()
@@ -161,6 +188,21 @@ def match(
 
 
 @app.command()
+def trim(
+    model: Annotated[str, typer.Argument(help="tuned, a run, builtin, a folder or a hub name.")],
+    out: Annotated[Path, typer.Option(help="New folder for the model.")],
+    project: Project = Path(),
+    scripts: Annotated[str, typer.Option(help="Scripts to keep, besides digits, punctuation, symbols.")] = "han,latin",
+    keep_texts: Annotated[list[Path] | None, typer.Option(help="Text file to keep pieces of; repeatable.")] = None,
+    json: Json = False,
+) -> None:
+    """Cut a model's vocabulary to what the project needs: a smaller model, the same vectors."""
+    from faqtune.console.trim import run_trim
+
+    run_trim(project, model, out, scripts, keep_texts or [], as_json=json)
+
+
+@app.command()
 def tune(
     files: Annotated[
         list[Path] | None, typer.Argument(help="Spreadsheet and logs; unset: those that faqtune.toml names.")
@@ -194,23 +236,24 @@ def demo(project: Project = Path("demo"), force: Force = False, json: Json = Fal
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(help="File to read.")],
+    source: Annotated[Path, typer.Argument(help="File to read, or a folder of files of one form.")],
     target: Annotated[Path, typer.Argument(help="File to write.")],
     source_form: Annotated[str, typer.Option("--from", help="Form of the source; unset: found out.")] = "",
     target_form: Annotated[str, typer.Option("--to", help="Form of the target; unset: by its name.")] = "",
     project: Annotated[
         Path, typer.Option("--project", "-p", help="Folder that relative file names start from.", file_okay=False)
     ] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Replace the target if it is there.")] = False,
     json: Json = False,
 ) -> None:
     """Convert between the legacy forms and FlagEmbedding JSONL. Says what the target cannot carry."""
     from faqtune.console.convert import run_convert
 
-    run_convert(project, source, target, source_form, target_form, as_json=json)
+    run_convert(project, source, target, source_form, target_form, force=force, as_json=json)
 
 
 @app.command()
-def doctor(project: Project = Path(), model: OwnModel = "", json: Json = False) -> None:
+def doctor(project: Project = Path(), model: ModelOfProject = "", json: Json = False) -> None:
     """Check versions, device, memory, disk and model. Says what to do about each."""
     from faqtune.console.doctor import run_doctor
 
@@ -237,6 +280,7 @@ def options(
 def main() -> None:
     """Entry point."""
     never_fail_on_characters()
+    stop_as_by_ctrl_c()
     app()
 
 

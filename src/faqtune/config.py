@@ -71,6 +71,9 @@ class ModelConfig(Section):
     base: str = Field(default="BAAI/bge-m3", title="builtin, a hub name, or a folder")
     max_length_tokens: int = Field(default=128, ge=8, le=8192, title="Longer texts are cut")
     prompt: str | None = Field(default=None, title="Text put before every sentence; unset: the model's own")
+    pooling: Literal["", "cls", "mean"] = Field(
+        default="", title="How a text's vector is made of its tokens'; empty: as the model's folder says"
+    )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto",
         title="Number format of training and labelling; auto: what the device is good at. "

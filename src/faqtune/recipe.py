@@ -84,6 +84,7 @@ class Losses(Part):
     online_contrastive: OnlineContrastiveLoss = OnlineContrastiveLoss()
     noise_ceiling: NoiseCeilingLoss = NoiseCeilingLoss()
     rejection: RejectionLoss = RejectionLoss()
+    near_rejection: RejectionLoss = RejectionLoss()
 
     def resolved(self, related: float, unrelated: float) -> Losses:
         """The same with every open setting filled in from the base model's own cosines.
@@ -97,6 +98,7 @@ class Losses(Part):
             online_contrastive=self.online_contrastive,
             noise_ceiling=_filled(self.noise_ceiling, ceiling_cosine=unrelated),
             rejection=_filled(self.rejection, temperature=temperature),
+            near_rejection=_filled(self.near_rejection, temperature=temperature),
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -71,32 +72,28 @@ def new_run(workspace: Workspace, recipe: str, base: str, inputs: str) -> Run:
 
 def all_runs(workspace: Workspace) -> Iterator[Run]:
     """Every readable run, in the order in which they were last saved."""
-    yield from _sorted_out(workspace)[0]
+    runs = []
+    for path in workspace.runs_path.glob(f"*/{RUN_NAME}"):
+        with contextlib.suppress(UserError):
+            runs.append(_read(path.parent))
+    yield from sorted(runs, key=lambda run: (run.saved, run.name))
 
 
-def newest_run(workspace: Workspace, warn: Callable[[str], None] = lambda text: None) -> Run | None:
-    """The newest finished run; None where nothing has been trained.
+def finished_runs(workspace: Workspace, warn: Callable[[str], None] = lambda text: None) -> list[Run]:
+    """Every finished run, the newest last.
 
-    Any damaged one may be newer: it is warned of. Raises UserError if no other finished run is there.
+    One that cannot be read may be newer than all others: it is warned of. Where there is no other, raises
+    UserError: the base model must not answer in its place in silence.
     """
-    runs, damaged = _sorted_out(workspace)
-    done = [run for run in runs if run.status == DONE]
-    if damaged and not done:
-        raise damaged[0]
-    for error in damaged:
-        warn(f"note: {error.problem}; this run is passed over, {done[-1].name} is taken")
-    return done[-1] if done else None
-
-
-def _sorted_out(workspace: Workspace) -> tuple[list[Run], list[UserError]]:
-    """The runs that can be read, in the order in which they were last saved, and what is wrong with the others."""
-    runs, damaged = [], []
+    done = [run for run in all_runs(workspace) if run.status == DONE]
     for path in sorted(workspace.runs_path.glob(f"*/{RUN_NAME}")):
         try:
-            runs.append(_read(path.parent))
+            _read(path.parent)
         except UserError as error:
-            damaged.append(error)
-    return sorted(runs, key=lambda run: (run.saved, run.name)), damaged
+            if not done:
+                raise
+            warn(f"note: {error.problem}; this run is passed over, {done[-1].name} is taken")
+    return done
 
 
 def find_run(workspace: Workspace, name: str = "") -> Run:
@@ -108,10 +105,10 @@ def find_run(workspace: Workspace, name: str = "") -> Run:
             known = f"use one of {', '.join(names)}" if names else "run `faqtune train` first"
             raise UserError(f"there is no run {name} in {workspace.runs_path}", known)
         return _read(folder)
-    newest = newest_run(workspace)
-    if newest is None:
+    done = finished_runs(workspace)
+    if not done:
         raise UserError(f"there is no finished run in {workspace.runs_path}", "run `faqtune train` first")
-    return newest
+    return done[-1]
 
 
 def _read(folder: Path) -> Run:
@@ -122,4 +119,4 @@ def _read(folder: Path) -> Run:
     try:
         return Run(folder, **content)
     except TypeError as error:
-        raise UserError(f"{path} is damaged ({error})", "run `faqtune train --force`") from None
+        raise UserError(f"{path} is damaged ({error})", f"move {folder} away, or run `faqtune train --force`") from None

@@ -212,24 +212,3 @@ def _digest_of_file(file: Path, name: Path) -> bytes:
 
 def _sha256(kind: bytes, *parts: bytes) -> bytes:
     return hashlib.sha256(b"\0".join((kind, *parts))).digest()
-
-
-def is_current(workspace: Workspace, step: str, inputs: str, outputs: Iterable[Path]) -> bool:
-    """Whether `step` was last finished with these inputs (a digest) and its outputs are still as it left them."""
-    outputs = list(outputs)
-    if not all(path.exists() for path in outputs):
-        return False
-    return _state(workspace).get(step) == {"inputs": inputs, "outputs": digest(*outputs)}
-
-
-def mark_current(workspace: Workspace, step: str, inputs: str, outputs: Iterable[Path]) -> None:
-    """Remember that `step` is done; called last, so that an interrupted step is done again."""
-    write_json(workspace.state_path, _state(workspace) | {step: {"inputs": inputs, "outputs": digest(*outputs)}})
-
-
-def _state(workspace: Workspace) -> dict[str, Any]:
-    """Step to its digests. A state that cannot be read is forgotten: everything is then done again."""
-    try:
-        return read_json(workspace.state_path, "")
-    except UserError:
-        return {}

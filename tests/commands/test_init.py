@@ -40,6 +40,17 @@ def test_the_configuration_names_every_file_and_choice(files: Path, tmp_path: Pa
     assert any("10 entries, 30 questions" in line for line in made.preview)
 
 
+def test_hand_labels_that_are_something_else_are_refused(files: Path, tmp_path: Path) -> None:
+    """They used to be taken for noise: real questions would have been trained and measured as such."""
+    wrong = files / "gold.csv"
+    wrong.write_text("query,entry\n几天到呀,几天能到\n", encoding="utf-8")
+
+    with pytest.raises(UserError, match=r"gold\.csv holds no hand labels") as caught:
+        init_project(Workspace(tmp_path / "shop"), (files / "FAQ.xlsx", files / "logs"), gold=(wrong,))
+    assert '"query"' in caught.value.next_step
+    assert not (tmp_path / "shop").exists()
+
+
 def test_paths_inside_the_project_are_named_from_it(files: Path) -> None:
     shutil.copy(Path(faqtune.__file__).parent / "recipes" / "quick.toml", files / "recipe.toml")
     (files / "models" / "mine").mkdir(parents=True)

@@ -139,27 +139,41 @@ def test_without_logs_there_is_a_next_step(new_shop: Workspace) -> None:
         label_queries(new_shop)
 
 
-def test_a_disk_that_is_full_half_way_leaves_no_labels_that_pass_for_all(
-    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_labels_that_are_gone_are_no_empty_result(tuned_shop: Workspace) -> None:
+    """`split` used to write "0 pairs" over everything."""
+    before = tuned_shop.pairs_path.read_bytes()
+    tuned_shop.claims_path.unlink()
+
+    with pytest.raises(UserError, match="has not been finished") as caught:
+        make_split(tuned_shop)
+    assert "faqtune label" in caught.value.next_step
+    assert tuned_shop.pairs_path.read_bytes() == before
+
+    assert not label_queries(tuned_shop).skipped
+    assert make_split(tuned_shop).pairs == len(before.splitlines()) - 1
+
+
+def test_a_labelling_that_broke_off_is_not_split(tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise UserError("the disk is full")
 
-    monkeypatch.setattr(claims, "replace", full)
-    with pytest.raises(UserError, match="the disk is full"):
-        label_queries(tuned_shop, force=True)
-    with pytest.raises(UserError, match="labelling is not finished"):
+    with monkeypatch.context() as patch:
+        patch.setattr(claims, "replace", full)
+        with pytest.raises(UserError, match="full"):
+            label_queries(tuned_shop, force=True)
+
+    with pytest.raises(UserError, match="has not been finished"):
         make_split(tuned_shop)
-
-    monkeypatch.undo()
     assert not label_queries(tuned_shop).skipped
-    assert make_split(tuned_shop).pairs > 0
+    make_split(tuned_shop)
 
 
-@pytest.mark.usefixtures("no_model")
-def test_claims_that_were_cut_off_are_noticed_where_they_are_made(tuned_shop: Workspace) -> None:
-    path = tuned_shop.claims_path
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+def test_a_damaged_database_is_noticed_where_it_is_made(tuned_shop: Workspace) -> None:
+    with tuned_shop.claims_path.open("r+b") as file:
+        file.truncate(5000)
+    for rest in ("-wal", "-shm"):
+        tuned_shop.claims_path.with_name(tuned_shop.claims_path.name + rest).unlink(missing_ok=True)
 
-    with pytest.raises(UserError, match=r"claims\.db: .*move it away and run `faqtune label`"):
+    with pytest.raises(UserError, match=r"claims\.db") as caught:
         label_queries(tuned_shop)
+    assert "move it away" in caught.value.next_step

@@ -55,15 +55,14 @@ def test_a_given_threshold_counts_and_must_be_a_cosine(tuned_shop: Workspace) ->
             load_matcher(tuned_shop, threshold_cosine=wrong)
 
 
-def test_every_text_has_its_answer_and_blocks_do_not_show(tuned_shop: Workspace) -> None:
+def test_empty_texts_are_passed_over_and_blocks_do_not_show(tuned_shop: Workspace) -> None:
     texts = [f"{asked}{number}" for number in range(30) for asked in ASKED]
     with_gaps = [gap for text in texts for gap in ("", f"  {text}\t", " ")]
 
     made = list(match_texts(tuned_shop, iter(with_gaps)))
 
-    assert [found.text for found in made] == [text.strip() for text in with_gaps]
-    assert [found for found in made if found.text] == load_matcher(tuned_shop).match(texts)
-    assert all((found.hits, found.answered) == ([], False) for found in made if not found.text)
+    assert [found.text for found in made] == texts
+    assert made == load_matcher(tuned_shop).match(texts)
 
 
 def test_without_a_run_the_base_model_matches(tuned_shop: Workspace) -> None:
@@ -83,11 +82,21 @@ def test_an_empty_catalogue_is_said(tuned_shop: Workspace) -> None:
         load_matcher(tuned_shop)
 
 
-def test_a_damaged_run_is_no_reason_to_answer_with_the_base_model(tuned_shop: Workspace) -> None:
-    path = find_run(tuned_shop).folder / "run.json"
-    path.write_text("{", encoding="utf-8")
+def test_every_line_of_a_program_gets_an_answer(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """A blank line too: whoever waits for one answer a line must not wait for ever."""
+    from faqtune.console import match as console
 
-    for model in ("", path.parent.name):
-        with pytest.raises(UserError, match=r"run\.json is damaged .* Next: run `faqtune train --force`"):
-            load_matcher(tuned_shop, model=model)
-    assert load_matcher(tuned_shop, model=tuned_shop.config().model.base).threshold_cosine is None
+    monkeypatch.setattr(console, "_asked", lambda: iter([["能退吗", " "], ["", "几天到"]]))
+    console.run_match(tuned_shop.root, [], "", 2, None, as_json=True)
+    lines = [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()]
+    assert [(line["text"], len(line["hits"])) for line in lines] == [("能退吗", 2), (" ", 0), ("", 0), ("几天到", 2)]
+    assert lines[1]["answered"] is False
+
+
+def test_a_customers_text_does_not_move_the_cursor(tuned_shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    from faqtune.console import match as console
+
+    console.run_match(tuned_shop.root, ["能退吗\x1b[2J\x07"], "", 1, None, as_json=False)
+    assert "\x1b" not in capsys.readouterr().out

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from faqtune import UserError, Workspace, claims, make_split
+from faqtune import Workspace, claims, make_split
 from faqtune.commands import split as command
 from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.label import BY
@@ -81,26 +81,6 @@ def test_queries_of_conversations_that_have_gone_are_in_no_part(tuned_shop: Work
 
     assert sum(made.conversations.values()) == 95
     assert sum(made.queries.values()) == len(tuned_shop.queries()) - 1
-
-
-@pytest.mark.parametrize("gone", ["claims.db", "labels.json"])
-def test_half_of_the_labels_are_not_taken_for_all(tuned_shop: Workspace, gone: str) -> None:
-    """As `label` leaves them on a full disk, and as they are when somebody removes the database."""
-    before = tuned_shop.split_path.read_bytes(), tuned_shop.pairs_path.read_bytes()
-    (tuned_shop.root / gone).unlink()
-
-    for force in (False, True):
-        with pytest.raises(UserError, match=rf"labelling is not finished: there is no .*{gone}. Next: run `faqtune la"):
-            make_split(tuned_shop, force=force)
-
-    assert (tuned_shop.split_path.read_bytes(), tuned_shop.pairs_path.read_bytes()) == before
-
-
-def test_a_database_that_lost_the_rules_labels_is_no_labelling(tuned_shop: Workspace) -> None:
-    claims.replace(tuned_shop.claims_path, BY, [])
-
-    with pytest.raises(UserError, match=r"lacks \d\d of the rules' labels"):
-        make_split(tuned_shop)
 
 
 def test_what_a_part_is_measured_on_is_counted_apart(tuned_shop: Workspace) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from faqtune import UserError, Workspace, tune, tune_sample
+from faqtune import UserError, Workspace, label_queries, tune, tune_sample
+from faqtune.commands import evaluate as evaluate_command
 from faqtune.commands import tune as command
 from faqtune.progress import Silent
 
@@ -65,6 +68,46 @@ def test_what_needs_files_is_refused_without(tuned_shop: Workspace, tmp_path: Pa
         tune(Workspace(tmp_path / "nowhere"))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"model": "no/such/model"}, "no/such/model"),
+        ({"recipe": "nosuch"}, "no recipe `nosuch`"),
+        ({"overrides": ("stage.1.nope=3",)}, "nope"),
+    ],
+)
+def test_a_wrong_model_or_recipe_is_refused_before_anything_is_written(
+    small_shop_files: Path, tmp_path: Path, wrong: dict[str, Any], named: str
+) -> None:
+    """It used to be found after labelling, and the typo stayed in faqtune.toml."""
+    workspace = Workspace(tmp_path / "new")
+    with pytest.raises(UserError, match=named):
+        tune(workspace, (small_shop_files / "FAQ.xlsx", small_shop_files / "logs"), **{"model": "builtin"} | wrong)
+    assert not workspace.root.exists()
+
+
+def test_where_nothing_is_labelled_that_is_the_reason_given(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hand labels only measure."""
+    nothing = replace(label_queries(tuned_shop), claims=0)
+    assert nothing.human > 0
+    monkeypatch.setattr(command, "label_queries", lambda *_, **__: nothing)
+
+    with pytest.raises(UserError, match="no label out of 96 exchanges"):
+        tune(tuned_shop)
+
+
+def test_too_few_labels_to_measure_are_found_before_the_training(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate_command, "LEAST_QUERIES", 1_000)
+    monkeypatch.setattr(command, "train_model", lambda *_, **__: pytest.fail("a training was begun"))
+
+    with pytest.raises(UserError, match="too few for an honest figure"):
+        tune(tuned_shop)
+
+
 def test_the_demo_keeps_what_a_newcomer_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sample files are copied once, and the configuration is written once."""
 
@@ -101,43 +144,3 @@ def test_the_demo_from_end_to_end(builtin_model_folder: Path, tmp_path: Path) ->
         assert comparison.differences[name].low > 0, name
     assert made.report.exists()
     assert tune_sample(Workspace(tmp_path / "demo")).evaluated.skipped
-
-
-def _stop(*_: object, **__: object) -> None:
-    raise AssertionError("a later step was begun")
-
-
-@pytest.mark.parametrize("wrong", [{"recipe": "defualt"}, {"overrides": ("stage.1.nope=3",)}])
-def test_a_wrong_recipe_is_said_before_anything_is_done(
-    new_shop: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, object]
-) -> None:
-    monkeypatch.setattr(command, "ingest_files", _stop)
-    fresh = Workspace(tmp_path / "fresh")
-
-    with pytest.raises(UserError, match=r"no recipe `defualt`|unknown key `stage\.1\.nope`"):
-        tune(fresh, (new_shop.root / "FAQ.xlsx", new_shop.root / "logs"), **wrong)  # type: ignore[arg-type]
-
-    assert not fresh.config_path.exists()
-
-
-def test_without_a_label_the_reason_is_said_at_once(new_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "make_split", _stop)
-    talk = [{"input": f"你好{number}", "output": "亲，在的呢"} for number in range(30)]
-    logs = [{"conversation_id": str(number), "conversation": [turn]} for number, turn in enumerate(talk)]
-    (new_shop.root / "talk.json").write_text(json.dumps(logs, ensure_ascii=False), encoding="utf-8")
-    text = new_shop.config_path.read_text(encoding="utf-8").replace('["logs"]', '["talk.json"]')
-    text = text.replace('files = ["gold.jsonl"]', "").replace("# reply_threshold = ", "reply_threshold = 1.0 # ")
-    new_shop.config_path.write_text(text, encoding="utf-8")
-
-    with pytest.raises(UserError, match=r"no label out of \d+ exchanges.* Next: check that the logs are about"):
-        tune(new_shop)
-
-
-def test_too_few_test_labels_are_said_before_the_training(
-    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(command, "train_model", _stop)
-    monkeypatch.setattr("faqtune.commands.evaluate.LEAST_QUERIES", 1000)
-
-    with pytest.raises(UserError, match=r"only \d+ queries with an entry, too few for an honest figure"):
-        tune(tuned_shop)

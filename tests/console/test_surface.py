@@ -1,4 +1,4 @@
-"""Every failure is one message, for people and for programs, whose commands can be pasted."""
+"""Signals and shortages end a command with a message."""
 
 from __future__ import annotations
 
@@ -12,14 +12,59 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 import faqtune
 from faqtune import Workspace
-from faqtune.console.surface import with_project
-from faqtune.locks import only_writer
+from faqtune.console.surface import Surface, with_project
 
 Run = Callable[..., tuple[int, str, str]]
 CLEAN = dict(os.environ, PYTHONPATH=str(Path(faqtune.__file__).parents[1]))
+
+WAITS = """
+import time, typer
+from faqtune.console.surface import Surface, stop_as_by_ctrl_c
+app = typer.Typer(cls=Surface)
+
+@app.command()
+def wait():
+    print("waiting", flush=True)
+    time.sleep(60)
+
+@app.callback()
+def _(): ...
+
+stop_as_by_ctrl_c()
+app(["wait"])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_being_ended_is_being_interrupted(number: signal.Signals) -> None:
+    process = subprocess.Popen([sys.executable, "-c", WAITS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "waiting\n"
+    process.send_signal(number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "interrupted" in err
+    assert "Traceback" not in err
+
+
+def test_too_little_memory_is_said() -> None:
+    app = typer.Typer(cls=Surface)
+
+    @app.command()
+    def eat() -> None:
+        raise MemoryError
+
+    @app.callback()
+    def _() -> None: ...
+
+    result = CliRunner().invoke(app, ["eat"])
+    assert result.exit_code == 2
+    assert "not enough memory" in result.output
 
 
 @pytest.mark.parametrize(
@@ -62,35 +107,11 @@ def test_an_error_that_quotes_control_characters_shows_them(cli: Run) -> None:
     assert "\x1b" not in cli("match", "x", "--project", "no\x1b[31mwhere")[2]
 
 
-def test_sigterm_cleans_up_as_ctrl_c_does(new_shop: Workspace) -> None:
-    """The logs are a pipe that nobody writes to: reading them takes for ever."""
-    script = (
-        "import sys, time\nfrom faqtune.commands import ingest\n"
-        "def slow(*_):\n    yield from ()\n    print('reading', flush=True)\n    time.sleep(60)\n"
-        "ingest._Counter.counted = slow\n"
-        "sys.argv[1:] = ['ingest', '--project', sys.argv[1]]\n"
-        "from faqtune.cli import main\nmain()\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, str(new_shop.root)],
-        env=CLEAN, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdout.readline() == "reading\n"
-    assert list(new_shop.root.glob(".*.part"))
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=20)
-
-    assert process.returncode == 130
-    assert "every step that had finished is kept" in err
-    assert not list(new_shop.root.glob(".*.part"))
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-
-
 def test_a_second_command_is_refused_while_one_writes_and_reading_goes_on(cli: Run, tuned_shop: Workspace) -> None:
     script = (
-        "import sys, time\nfrom pathlib import Path\nfrom faqtune.locks import only_writer\n"
-        "with only_writer(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(120)\n"
+        "import sys, time\nfrom pathlib import Path\nfrom faqtune import Workspace\nfrom faqtune.alone import alone\n"
+        "def hold(_):\n    print('held', flush=True)\n    time.sleep(120)\n"
+        "alone(hold)(Workspace(Path(sys.argv[1])))\n"
     )
     other = subprocess.Popen(
         [sys.executable, "-c", script, str(tuned_shop.root)], env=CLEAN, stdout=subprocess.PIPE, text=True
@@ -101,7 +122,6 @@ def test_a_second_command_is_refused_while_one_writes_and_reading_goes_on(cli: R
         for command in ("ingest", "label", "split", "train", "report", "tune"):
             code, _, err = cli(command, "--project", str(tuned_shop.root))
             assert (code, f"(process {other.pid})" in err) == (2, True), command
-        assert cli("evaluate", "--project", str(tuned_shop.root), "--force")[0] == 2
         for reading in (("evaluate",), ("match", "能退吗")):
             assert cli(*reading, "--project", str(tuned_shop.root))[0] == 0, reading
     finally:
@@ -109,5 +129,3 @@ def test_a_second_command_is_refused_while_one_writes_and_reading_goes_on(cli: R
         other.communicate()
 
     assert cli("tune", "--project", str(tuned_shop.root))[0] == 0
-    with only_writer(tuned_shop.root):
-        pass

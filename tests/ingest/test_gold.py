@@ -7,7 +7,7 @@ import json
 import pytest
 
 from faqtune.errors import UserError
-from faqtune.ingest import GoldLabel, read_gold
+from faqtune.ingest import NOT_READ, GoldLabel, read_gold
 from faqtune.records import Catalogue, Conversation, Entry, Turn
 
 OURS = Catalogue(
@@ -64,7 +64,7 @@ def test_numbers_are_indices_in_the_one_log_file(put):
     rows = [{"query": "q", "conversation": c, "entry": None} for c in (0, 2, "S9", "data.json#2", 1)]
     found, report = labels(put, *rows, conversations=iter(LOGS))
     assert [label.conversation for label in found] == ["S7", "S9", "S9", "S9", "data.json#1"]
-    assert [(remark.row, remark.why) for remark in report.notes] == [(5, "its conversation was not read")]
+    assert [(remark.row, remark.why) for remark in report.notes] == [(5, NOT_READ)]
 
 
 def test_numbers_need_a_single_log_file(put):

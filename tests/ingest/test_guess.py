@@ -141,3 +141,10 @@ def test_a_folder_whose_files_differ_in_their_columns_leaves_them_guessed(put, t
 def test_odd_file_names_survive_the_config(put, tmp_path, name):
     text = write_config(inspect([put(name, ROWS)]), tmp_path)
     assert load_config(put("faqtune.toml", text)).conversations.files == [name]
+
+
+def test_a_table_that_is_not_understood_shows_its_headers_and_the_lines_to_write(tmp_path):
+    (tmp_path / "odd.csv").write_text("客户怎么说,我们怎么说,备用\n几天到,三天到,x\n能退吗,能退,y\n", encoding="utf-8")
+    (guess,) = inspect([tmp_path / "odd.csv"])
+    assert "headers seen: 客户怎么说, 我们怎么说, 备用" in guess.problem
+    assert 'files = ["odd.csv"], question_columns = ["…"]' in guess.problem

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -67,6 +68,25 @@ def test_least_versions_are_those_of_the_project():
     for package, version in doctor.LEAST_VERSIONS.items():
         assert least[package] == ".".join(map(str, version))
     assert project["requires-python"] == ">=" + ".".join(map(str, doctor.LEAST_PYTHON))
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1000])
+def test_weights_that_are_cut_off_are_found(tiny_model_folder: Path, tmp_path: Path, kept_bytes: int):
+    folder = Path(shutil.copytree(tiny_model_folder, tmp_path / "model"))
+    with (folder / "model.safetensors").open("r+b") as file:
+        file.truncate(kept_bytes)
+    check = by_name(diagnose(str(folder), tmp_path))["model"]
+    assert check.status == "fail"
+    assert "model.safetensors" in check.finding and "damaged or cut off" in check.advice
+
+
+def test_a_damaged_configuration_is_the_models_fault_and_not_ours(tiny_model_folder: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(tiny_model_folder, tmp_path / "model"))
+    (folder / "config.json").write_text('{"model_type":', encoding="utf-8")
+    checks = by_name(diagnose(str(folder), tmp_path))
+    assert checks["memory"].status == "fail"
+    assert "config.json" in checks["memory"].finding
+    assert not any("report this" in check.advice for check in checks.values())
 
 
 def test_an_old_version_is_named(monkeypatch: pytest.MonkeyPatch, tiny_model_folder: Path, tmp_path: Path):

@@ -96,7 +96,7 @@ def test_a_bare_folder_is_pooled_by_the_convention_of_its_family(
 )
 def test_mean_pooling_is_never_silently_assumed(tmp_path: Path, name: str, config: dict[str, Any]):
     folder_of(tmp_path, {"config.json": config})
-    with pytest.raises(UserError, match=r'1_Pooling.*pooling="cls" or "mean"'):
+    with pytest.raises(UserError, match=r"1_Pooling.*model\.pooling in faqtune\.toml to cls or mean"):
         read_layout(tmp_path, name)
     assert read_layout(tmp_path, name, "cls").pooling == "cls"
 

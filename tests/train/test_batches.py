@@ -254,6 +254,7 @@ def test_weights_are_the_confidence_of_the_labels(
         ({"noise_ceiling": {"weight": 1}}, [[1, 0]], 0, False),
         ({"rejection": {"weight": 1}}, [[1, math.nan]], 2, True),
         ({"rejection": {"weight": 1}}, [[0, 1]], 2, False),
+        ({"near_rejection": {"weight": 1}}, [[1, 0]], 0, False),
     ],
 )
 def test_what_a_batch_can_teach(losses: dict[str, object], labels: list[list[float]], noise: int, expected: bool):
@@ -263,3 +264,13 @@ def test_what_a_batch_can_teach(losses: dict[str, object], labels: list[list[flo
         np.ones(len(labels), dtype=np.float32), np.array([True, False]),
     )  # fmt: skip
     assert can_learn(batch, Losses.model_validate(losses)) is expected
+
+
+def test_near_rejection_learns_from_questions_of_other_entries_without_any_noise():
+    settings = Losses.model_validate({"near_rejection": {"weight": 1}})
+    for labels, expected in (([[1.0, 0.0]], True), ([[1.0, math.nan]], False), ([[1.0, 1.0]], False)):
+        batch = Batch(
+            ("退货", "运费"), np.array([0]), np.array([0, 1]), np.zeros(0, dtype=np.int64),
+            np.array(labels, dtype=np.float32), np.ones(1, dtype=np.float32), np.array([True, True]),
+        )  # fmt: skip
+        assert can_learn(batch, settings) is expected

@@ -22,6 +22,7 @@ EVERY_LOSS = Losses.model_validate(
         "online_contrastive": {"weight": 0.3, "margin": 0.5},
         "noise_ceiling": {"weight": 2.0, "ceiling_cosine": 0.2},
         "rejection": {"weight": 0.5, "temperature": 0.1},
+        "near_rejection": {"weight": 0.25, "temperature": 0.2},
     }
 )
 
@@ -33,8 +34,14 @@ def batch(shop: TrainingData, characters: Encoder, recipe_of: Callable[..., Reci
 
 
 def gradients(model: TextModel, batch: Batch, micro_batch_tokens: int, graph_tokens: int) -> dict[str, Tensor]:
+    return learned(model, batch, EVERY_LOSS, micro_batch_tokens, graph_tokens)
+
+
+def learned(
+    model: TextModel, batch: Batch, settings: Losses, micro_batch_tokens: int, graph_tokens: int
+) -> dict[str, Tensor]:
     model.zero_grad(set_to_none=True)
-    learn(model, batch, EVERY_LOSS, micro_batch_tokens, graph_tokens)
+    learn(model, batch, settings, micro_batch_tokens, graph_tokens)
     return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
 
@@ -83,6 +90,31 @@ def test_every_distinct_text_goes_through_within_the_budget(
     assert all(len(ids) == 1 or len(ids) * max(map(len, ids)) <= 64 for ids in seen)
 
 
+def test_a_text_that_the_loss_does_not_move_is_encoded_once(
+    tiny_model: TextModel, batch: Batch, monkeypatch: pytest.MonkeyPatch
+):
+    with_margin = Losses.model_validate({"online_contrastive": {"weight": 1.0, "margin": 0.1}})
+    vectors = tiny_model.embed_ids(tiny_model.tokenise(batch.texts)).detach().requires_grad_()
+    batch_loss(vectors, batch, with_margin)[0].backward()
+    assert vectors.grad is not None
+    moved = {tuple(tiny_model.tokenise([batch.texts[p]])[0]) for p in vectors.grad.any(dim=1).nonzero().flatten()}
+    assert 0 < len(moved) < len(batch.texts)
+    one_graph = learned(tiny_model, batch, with_margin, 200, graph_tokens=100_000)
+    seen: list[tuple[int, ...]] = []
+    embed = tiny_model.embed_ids
+    monkeypatch.setattr(tiny_model, "embed_ids", lambda ids: seen.extend(map(tuple, ids)) or embed(ids))
+    agree(one_graph, learned(tiny_model, batch, with_margin, 200, graph_tokens=1), 1e-5)
+    assert set(seen[len(batch.texts) :]) == moved and len(seen) == len(batch.texts) + len(moved)
+
+
+def test_the_gradients_of_embeddings_are_dense_and_add_up(tiny_model: TextModel, batch: Batch):
+    words = tiny_model.backbone.get_input_embeddings()
+    once = gradients(tiny_model, batch, 200, graph_tokens=1)
+    learn(tiny_model, batch, EVERY_LOSS, 200, 1)
+    assert not words.sparse and words.weight.grad.layout == torch.strided
+    torch.testing.assert_close(words.weight.grad, 2 * once["backbone.embeddings.word_embeddings.weight"])
+
+
 def test_bfloat16_reaches_the_encoder_but_not_the_losses(
     tiny_model: TextModel, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ):
@@ -106,8 +138,8 @@ def test_the_total_is_the_weighted_sum_of_the_losses(batch: Batch):
     queries, columns = vectors[batch.queries], vectors[batch.columns]
     scores, labels, weights = queries @ columns.T, torch.tensor(batch.labels), torch.tensor(batch.weights)
     questions = [c for c, is_question in zip(batch.columns, batch.is_question, strict=True) if is_question]
-    noise_scores = torch.tensor([[float(vectors[n] @ vectors[c]) for c in questions] for n in batch.noise])
-    best, weight = [], []
+    noise_best = torch.tensor([max(float(vectors[n] @ vectors[c]) for c in questions) for n in batch.noise])
+    best, others, weight = [], [], []
     for row in range(len(scores)):
         own = [
             float(scores[row, c]) for c in range(scores.shape[1]) if batch.labels[row, c] == 1 and batch.is_question[c]
@@ -115,11 +147,18 @@ def test_the_total_is_the_weighted_sum_of_the_losses(batch: Batch):
         if own:
             best.append(max(own))
             weight.append(float(weights[row]))
+            wrong = [
+                float(s)
+                for s, q, y in zip(scores[row], batch.is_question, batch.labels[row], strict=True)
+                if q and y == 0
+            ]
+            others += [max(wrong)] if wrong else []
     expected = {
         "ranking": losses.ranking(scores, labels, weights, 0.1),
         "online_contrastive": 0.3 * losses.online_contrastive(scores, labels, 0.5),
-        "noise_ceiling": 2 * losses.noise_ceiling(noise_scores, 0.2),
-        "rejection": 0.5 * losses.rejection(torch.tensor(best), noise_scores, torch.tensor(weight), 0.1),
+        "noise_ceiling": 2 * losses.noise_ceiling(noise_best, 0.2),
+        "rejection": 0.5 * losses.rejection(torch.tensor(best), noise_best, torch.tensor(weight), 0.1),
+        "near_rejection": 0.25 * losses.rejection(torch.tensor(best), torch.tensor(others), torch.tensor(weight), 0.2),
     }
     assert 0 < len(best) < len(scores)  # dialogues, and entries with a single question, have no own question
     assert loss.parts == pytest.approx({name: float(value) for name, value in expected.items()}, rel=1e-5)

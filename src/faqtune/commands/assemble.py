@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from faqtune.commands.claimed import finished_claims
+from faqtune import claims as claim_store
+from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Negative, Positive
 from faqtune.label import Decision, decide
 from faqtune.records import (
@@ -69,7 +70,7 @@ def load_project(workspace: Workspace) -> Project:
         catalogue=workspace.catalogue(),
         noise=workspace.noise(),
         queries=workspace.queries(),
-        decisions=decide(finished_claims(workspace, by_label=False)),
+        decisions=decide(claim_store.read(workspace.claims_path)),
         split=workspace.split(),
     )
 
@@ -110,6 +111,18 @@ def evaluation_set(project: Project, part: str) -> EvaluationSet:
         part=f"{part} ({'hand labels' if by_people else 'weak labels'})",
         excluded=dict(Counter(place for place in placed if isinstance(place, str))),
     )
+
+
+def selection_set(project: Project) -> EvaluationSet:
+    """What models are chosen on. Raises UserError where the best one cannot be told from the others."""
+    selection = evaluation_set(project, SELECTION)
+    if not selection.positives or not selection.negatives:
+        raise UserError(
+            f"the selection part has {len(selection.positives)} labelled queries and {len(selection.negatives)} "
+            "noise sentences: the best model cannot be told from the others",
+            "add logs or chatter, or raise split.selection in faqtune.toml",
+        )
+    return selection
 
 
 def is_measurable(decision: Decision) -> bool:

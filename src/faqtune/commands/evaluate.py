@@ -24,12 +24,12 @@ from faqtune.evaluate import (
     threshold_for,
 )
 from faqtune.ingest import GoldLabel
-from faqtune.locks import only_writer
 from faqtune.progress import Reporter, Silent
 from faqtune.records import CALIBRATION, PARTS, TEST, TRAIN
 from faqtune.report import Example, Examples
-from faqtune.runs import Run, all_runs, newest_run
-from faqtune.workspace import Workspace, digest, is_current, mark_current
+from faqtune.runs import Run, all_runs, finished_runs
+from faqtune.steps import is_current, mark_current
+from faqtune.workspace import Workspace, digest
 
 LEAST_QUERIES = 20
 MOST_EXAMPLES = 40
@@ -60,7 +60,7 @@ def evaluate_models(
         raise UserError(f"there is no part `{part}`", f"choose one of {', '.join(reversed(PARTS))}")
     project = load_project(workspace)
     names = tuple(resolved_name(workspace, name) for name in models) or _usual_models(workspace, reporter)
-    data = _gold_set(workspace, project, gold, gold_catalogue) if gold else evaluation_set(project, part)
+    data = _gold_set(workspace, project, gold, gold_catalogue, reporter) if gold else evaluation_set(project, part)
     _refuse_too_little(data, part, gold)
     if part != TEST and not gold:
         reporter.say(f"note: figures of the {part} part flatter, since models are trained, chosen or set on it")
@@ -73,24 +73,21 @@ def evaluate_models(
     step = f"evaluate {paths[0].relative_to(workspace.root).as_posix()}"
     if not force and is_current(workspace, step, inputs, paths):
         return replace(read_scorecards(paths), skipped=True)
-    # Figures that are there already are read back while something else is going on.
-    with only_writer(workspace.root):
-        results = [_measured(workspace, name, data, calibration, reporter) for name in names]
-        made = _saved(paths, results, resamples)
-        mark_current(workspace, step, inputs, paths)
+    results = [_measured(workspace, name, data, calibration, reporter) for name in names]
+    made = _saved(paths, results, resamples)
+    mark_current(workspace, step, inputs, paths)
     return made
 
 
-def check_measurable(workspace: Workspace, part: str = TEST) -> None:
-    """Raises UserError if a part has too little to measure, before hours go into training."""
+def refuse_unmeasurable(workspace: Workspace, part: str = TEST) -> None:
+    """Raises UserError where a part has too little to measure: to be asked before a training, not after it."""
     _refuse_too_little(evaluation_set(load_project(workspace), part), part, None)
 
 
 def _usual_models(workspace: Workspace, reporter: Reporter) -> tuple[str, ...]:
     """The newest finished run against its base model; before there is one, the project's base model alone."""
-    newest = newest_run(workspace, reporter.say)
-    if newest is not None:
-        return newest.base, newest.name
+    if done := finished_runs(workspace, reporter.say):
+        return done[-1].base, done[-1].name
     reporter.say("note: no training has finished yet; this is the base model alone")
     return (workspace.config().model.base,)
 
@@ -133,9 +130,11 @@ def _saved(paths: list[Path], results: list[Outcomes], resamples: int) -> Evalua
     return save_scorecards(paths, [comparison.before, comparison.after], comparison, _switched(before, after))
 
 
-def _gold_set(workspace: Workspace, project: Project, path: Path, id_catalogue: Path | None) -> EvaluationSet:
+def _gold_set(
+    workspace: Workspace, project: Project, path: Path, id_catalogue: Path | None, reporter: Reporter
+) -> EvaluationSet:
     """Hand labels of a file with the chatter of the test part; what training has seen is left out."""
-    labels = gold_labels(workspace, [path], project.catalogue, id_catalogue)
+    labels = gold_labels(workspace, [path], project.catalogue, id_catalogue, reporter)
     placed = [_placed(project, label) for label in labels]
     chatter = [n for n in evaluation_set(project, TEST).negatives if n.group in project.split.noise]
     return EvaluationSet(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from faqtune import claims as claim_store
 from faqtune.config import CatalogueConfig
-from faqtune.ingest import GoldLabel, read_catalogue, read_gold
+from faqtune.ingest import NOT_READ, GoldLabel, read_catalogue, read_gold
 from faqtune.label import query_id
+from faqtune.progress import Reporter
 from faqtune.records import HUMAN, Catalogue, Claim, Query
 from faqtune.workspace import Workspace
 
@@ -16,9 +17,16 @@ BY_GOLD = f"{HUMAN}gold"
 
 
 def gold_labels(
-    workspace: Workspace, files: Sequence[Path], catalogue: Catalogue, id_catalogue: Path | None = None
+    workspace: Workspace,
+    files: Sequence[Path],
+    catalogue: Catalogue,
+    id_catalogue: Path | None = None,
+    reporter: Reporter | None = None,
 ) -> list[GoldLabel]:
     """The labels of the files, their entries as ids of `catalogue`.
+
+    Labels that name a conversation which is not among the logs are kept, and said: a mistyped name would
+    leave the real conversation to training.
 
     `id_catalogue` is the file that the labels' ids come from; unset: the one that faqtune.toml names,
     if any. Raises UserError as `read_gold` does.
@@ -29,7 +37,11 @@ def gold_labels(
     if id_catalogue is None and config.gold.catalogue:
         id_catalogue = workspace.resolve(config.gold.catalogue)
     ids = read_catalogue([id_catalogue], _reading(workspace, id_catalogue))[0] if id_catalogue else None
-    return read_gold(files, catalogue, workspace.conversations(), ids)[0]
+    labels, report = read_gold(files, catalogue, workspace.conversations(), ids)
+    for name, file in report.files.items():
+        if reporter and (unknown := file.noted.get(NOT_READ, 0)):
+            reporter.say(f"note: {unknown} hand labels of {name} name a conversation that is not among the logs")
+    return labels
 
 
 def _reading(workspace: Workspace, id_catalogue: Path) -> CatalogueConfig:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from faqtune.commands.writing import writes_project
+from faqtune.alone import alone
 from faqtune.config import Config
 from faqtune.errors import UserError
 from faqtune.ingest import FileReport, IngestReport, Remark, read_catalogue, read_conversations, read_noise
 from faqtune.progress import Reporter, Silent
 from faqtune.records import Conversation
-from faqtune.workspace import Workspace, digest, is_current, mark_current, read_json, write_json, write_jsonl
+from faqtune.steps import is_current, mark_current
+from faqtune.workspace import Workspace, digest, read_json, write_json, write_jsonl
 
 STEP = "ingest"
 SAID_EVERY_CONVERSATIONS = 10_000
@@ -35,7 +36,7 @@ class Ingested:
     reports: dict[str, IngestReport]
 
 
-@writes_project
+@alone
 def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporter | None = None) -> Ingested:
     """Read all files of `faqtune.toml` into `catalogue.jsonl`, `conversations.jsonl` and `noise.jsonl`.
 

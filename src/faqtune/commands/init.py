@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from faqtune.alone import alone
 from faqtune.config import Config, validated, with_value
 from faqtune.errors import UserError
 from faqtune.ingest import Guess, inspect, write_config
-from faqtune.locks import only_writer
 from faqtune.recipe import load_recipe
 from faqtune.workspace import Workspace, write_text
 
@@ -62,8 +62,7 @@ def init_project(
             f"{path} {difference}",
             "change it there, or write it anew with `faqtune init --force FILES…`, or choose another --project folder",
         )
-    with only_writer(workspace.root):
-        write_text(path, text)
+    write_text(path, text)
     return Initialised(path, True, guesses, list(_preview(guesses)))
 
 
@@ -71,10 +70,17 @@ def _guesses(files: Sequence[Path], noise: Sequence[Path], gold: Sequence[Path])
     """What each file is. Raises UserError for one that cannot be used, and if none is a catalogue."""
     guesses = inspect(files, noise)
     known = {guess.path.resolve() for guess in guesses}
-    guesses += [guess for guess in inspect(gold) if guess.path.resolve() not in known]
+    by_people = inspect(gold)
+    guesses += [guess for guess in by_people if guess.path.resolve() not in known]
     for guess in guesses:
         if guess.problem:
             raise UserError(guess.problem)
+    for guess in by_people:
+        if guess.kind != "gold":
+            raise UserError(
+                f"{guess.path.name} holds no hand labels but {guess.kind} ({guess.form})",
+                'hand labels are JSONL, one {"query": "…", "entry": "…"} a line: see docs/formats.md',
+            )
     if not any(guess.kind == "catalogue" for guess in guesses):
         raise UserError("none of the files is a catalogue of questions and answers", "give the FAQ spreadsheet as well")
     return guesses
@@ -115,13 +121,13 @@ def _difference(workspace: Workspace, wanted: Config, model: str, gold_catalogue
     return ""
 
 
+@alone
 def _chose_model(workspace: Workspace, base: str) -> bool:
     """Write the model into the existing configuration, unless it is there. Returns whether it was written."""
     if workspace.config().model.base == base:
         return False
     path = workspace.config_path
-    with only_writer(workspace.root):
-        write_text(path, with_value(path.read_text(encoding="utf-8-sig"), "model", "base", base))
+    write_text(path, with_value(path.read_text(encoding="utf-8-sig"), "model", "base", base))
     return True
 
 

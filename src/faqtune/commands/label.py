@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faqtune import claims as claim_store
-from faqtune.commands.claimed import MADE_BY, missing_claims, summary_path
+from faqtune.alone import alone
 from faqtune.commands.gold import gold_labels, gold_query, remember_gold
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
-from faqtune.commands.writing import writes_project
 from faqtune.errors import UserError
 from faqtune.ingest import GoldLabel
 from faqtune.label import BY, Bin, Labelling, exchanges, label
 from faqtune.progress import Reporter, Silent
 from faqtune.records import Catalogue
-from faqtune.workspace import Workspace, digest, is_current, mark_current, read_json, write_json, write_jsonl
+from faqtune.steps import forget, is_current, mark_current, was_finished
+from faqtune.workspace import Workspace, digest, read_json, write_json, write_jsonl
 
 BY_RULES, BY_PEOPLE = "label", "hand labels"
 """The two halves of the step: hand labels that change do not set the model to work."""
@@ -47,7 +47,7 @@ class Labelled:
     bins: list[Bin]
 
 
-@writes_project
+@alone
 def label_queries(
     workspace: Workspace, *, model: str = "", force: bool = False, reporter: Reporter | None = None
 ) -> Labelled:
@@ -60,23 +60,22 @@ def label_queries(
     config = workspace.config()
     name = resolved_name(workspace, model or config.model.base)
     gold_files = [workspace.resolve(file) for file in config.gold.files]
-    outputs = [workspace.queries_path, summary_path(workspace)]
+    outputs = [workspace.queries_path, _summary_path(workspace)]
     by_rules, by_people = _inputs(workspace, name, gold_files)
-    rules_stand = not force and is_current(workspace, BY_RULES, by_rules, outputs) and _has_all_claims(workspace)
+    rules_stand = not force and is_current(workspace, BY_RULES, by_rules, outputs) and _claims_stand(workspace)
     if rules_stand and is_current(workspace, BY_PEOPLE, by_people, outputs):
         return replace(_read(workspace), skipped=True)
     catalogue = workspace.catalogue()
-    gold = gold_labels(workspace, gold_files, catalogue)
+    gold = gold_labels(workspace, gold_files, catalogue, reporter=reporter)
     labelling = _kept(workspace) if rules_stand else _labelling(workspace, catalogue, name, reporter)
+    forget(workspace, BY_PEOPLE, *([] if rules_stand else [BY_RULES]))
     queries = {query.id: query for query in (*labelling.queries, *map(gold_query, gold))}
-    # Until it is written anew at the end, nobody takes half of the labels for all.
-    summary_path(workspace).unlink(missing_ok=True)
     write_jsonl(workspace.queries_path, queries.values())
     if not rules_stand:
         claim_store.replace(workspace.claims_path, BY, labelling.claims)
     remember_gold(workspace, gold)
     result = _result(catalogue, labelling, gold)
-    write_json(summary_path(workspace), result)
+    write_json(_summary_path(workspace), result)
     mark_current(workspace, BY_RULES, by_rules, outputs)
     mark_current(workspace, BY_PEOPLE, by_people, outputs)
     return result
@@ -91,10 +90,19 @@ def why_no_label(labelled: Labelled) -> tuple[str, str]:
     )
 
 
-def _has_all_claims(workspace: Workspace) -> bool:
-    """Whether the rules' labels are still there. Raises UserError for a damaged database, which may hold people's."""
-    path = workspace.claims_path
-    return path.exists() and not missing_claims(workspace, claim_store.read(path))
+def refuse_unfinished(workspace: Workspace) -> None:
+    """Raises UserError where labels are missing, or broke off half way: what stands on them would be empty or torn."""
+    if not workspace.claims_path.exists() or not was_finished(workspace, BY_PEOPLE):
+        raise UserError("labelling has not been finished", "run `faqtune label`")
+
+
+def _claims_stand(workspace: Workspace) -> bool:
+    """Whether the rules' claims are all still there. Raises UserError if the database is damaged."""
+    return sum(claim.by == BY for claim in claim_store.read(workspace.claims_path)) == _read(workspace).claims
+
+
+def _summary_path(workspace: Workspace) -> Path:
+    return workspace.root / "labels.json"
 
 
 def _inputs(workspace: Workspace, name: str, gold_files: Sequence[Path]) -> tuple[str, str]:
@@ -151,7 +159,7 @@ def _result(catalogue: Catalogue, labelling: Labelling, gold: Sequence[GoldLabel
 
 def _read(workspace: Workspace) -> Labelled:
     """What the last labelling said."""
-    data = read_json(summary_path(workspace), MADE_BY)
+    data = read_json(_summary_path(workspace), "faqtune label")
     return Labelled(
         **{**data, "precision": Precision(**data["precision"]), "bins": [Bin(**row) for row in data["bins"]]}
     )

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from faqtune.commands.models import load_model, resolved_name
+from faqtune.commands.models import TUNED, load_model, resolved_name
 from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
 from faqtune.ranking import rank
 from faqtune.records import Catalogue
-from faqtune.runs import DONE, all_runs, newest_run
+from faqtune.runs import finished_runs
 from faqtune.workspace import Workspace, read_json
 
 TEXTS_AT_ONCE = 64
@@ -30,8 +30,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What one text was matched with. `answered` is None where no threshold has been set for the model; a blank
-    text has no hits, and is never answered."""
+    """What one text was matched with. `answered` is None where no threshold has been set for the model."""
 
     text: str
     answered: bool | None
@@ -50,12 +49,8 @@ class Matcher:
     top: int
 
     def match(self, texts: Sequence[str]) -> list[Match]:
-        """Match texts, all at once: one Match for each, in their order. A blank one has no hits."""
-        asked = [text.strip() for text in texts]
-        answers = iter(self._matched([text for text in asked if text]))
-        return [next(answers) if text else Match(text, False, self.threshold_cosine, []) for text in asked]
-
-    def _matched(self, asked: Sequence[str]) -> list[Match]:
+        """Match texts, all at once. Empty ones are passed over."""
+        asked = [text.strip() for text in texts if text.strip()]
         if not asked:
             return []
         ranking = rank(self.encoder.encode(asked), self.questions, self.catalogue.owners, k=self.top)
@@ -86,7 +81,7 @@ def load_matcher(
     """Load the newest run's model or any other, with the whole catalogue, held-out entries too.
 
     The threshold is the one calibrated for the run, unless given. Raises UserError for a model that is
-    nowhere, runs of which none can be read, an empty catalogue, and a threshold that is no cosine.
+    nowhere, an empty catalogue, and a threshold that is no cosine.
     """
     if threshold_cosine is not None and not -1 <= threshold_cosine <= 1:
         raise UserError(f"the threshold {threshold_cosine} is no cosine", "give a number from -1 to 1")
@@ -94,9 +89,9 @@ def load_matcher(
     if not catalogue.questions:
         raise UserError("the catalogue is empty", "check catalogue.files in faqtune.toml, then run `faqtune ingest`")
     reporter = reporter or Silent()
-    newest = None if model else newest_run(workspace, reporter.say)
-    name = resolved_name(workspace, model or (newest.name if newest else workspace.config().model.base))
-    run = next((run for run in all_runs(workspace) if run.name == name and run.status == DONE), None)
+    done = {run.name: run for run in finished_runs(workspace, reporter.say)}
+    name = resolved_name(workspace, model or (TUNED if done else workspace.config().model.base))
+    run = done.get(name)
     if threshold_cosine is None and run is not None and run.thresholds_path.exists():
         threshold_cosine = read_json(run.thresholds_path, "faqtune train")["threshold_cosine"]
     encoder = load_model(workspace, name, reporter, exact=True)
@@ -112,7 +107,7 @@ def match_texts(
     top: int = 5,
     reporter: Reporter | None = None,
 ) -> Iterator[Match]:
-    """Match any number of texts, in blocks; see `load_matcher`. One Match for each, a blank one without hits."""
+    """Match any number of texts, in blocks; see `load_matcher`. Empty texts are passed over."""
     matcher = load_matcher(workspace, model=model, threshold_cosine=threshold_cosine, top=top, reporter=reporter)
     remaining = iter(texts)
     while block := list(islice(remaining, TEXTS_AT_ONCE)):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from faqtune.encoder import Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter
-from faqtune.runs import DONE, RUN_NAME, find_run
+from faqtune.runs import DONE, RUN_NAME, all_runs, find_run
 from faqtune.workspace import Workspace, digest
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ TUNED = "tuned"
 """How users call the newest finished run."""
 
 SAMPLES, SAMPLE_BYTES = 64, 4096
+
+LONGEST_TOKENS = 1_000_000
+"""Beyond what any model reads, so that its own limit holds."""
 
 
 def resolved_name(workspace: Workspace, name: str) -> str:
@@ -36,7 +39,8 @@ def model_place(workspace: Workspace, name: str) -> str:
     if Path(name).name == name and (workspace.runs_path / name / RUN_NAME).exists():
         run = find_run(workspace, name)
         if run.status != DONE:
-            raise UserError(f"the run {name} has not finished", "run `faqtune train` to go on, or name another model")
+            made_by = "merge" if "merged" in run.facts else "train"
+            raise UserError(f"the run {name} has not finished", f"run `faqtune {made_by}`, or name another model")
         return str(run.model_path)
     folder = workspace.resolve(name)
     return str(folder) if folder.is_dir() else name
@@ -56,8 +60,34 @@ def load_model(workspace: Workspace, name: str, reporter: Reporter, *, exact: bo
         place,
         max_length_tokens=config.max_length_tokens,
         prompt=config.prompt,
+        pooling=config.pooling or None,
         precision="float32" if exact else config.precision,
     )
+
+
+def load_unchanged(workspace: Workspace, name: str, reporter: Reporter, *, stored: bool = False) -> TextModel:
+    """A model on the CPU with its own prompt and length, whatever a project says: to be written anew.
+
+    In float32, or in the numbers of its files where `stored`. Raises UserError as `load_model` does.
+    """
+    import torch
+
+    from faqtune.model import load
+
+    place = model_place(workspace, name)
+    reporter.say(f"loading the model {place}")
+    return load(place, max_length_tokens=LONGEST_TOKENS, device="cpu", dtype="auto" if stored else torch.float32)
+
+
+def refuse_existing(out: Path) -> None:
+    """Raises UserError if there is something at `out`: a model is never overwritten."""
+    if out.exists() or out.is_symlink():
+        raise UserError(f"{out} exists already", "give another place with --out, or remove it first")
+
+
+def card_base(workspace: Workspace, name: str) -> str:
+    """What a model card calls a base that is a run; "" for other models, which go by their own names."""
+    return next((run.name for run in all_runs(workspace) if run.name == name), "")
 
 
 def model_digest(workspace: Workspace, name: str) -> str:

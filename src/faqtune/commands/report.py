@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from faqtune.alone import alone
 from faqtune.commands.assemble import load_project, measured_queries
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
-from faqtune.commands.writing import writes_project
 from faqtune.errors import UserError
 from faqtune.records import TEST, TRAIN
 from faqtune.report import EntryLabels, LabelSummary, RunFacts, RunReport, before_after_svg, report_html
@@ -29,7 +29,7 @@ class Reported:
     picture: Path
 
 
-@writes_project
+@alone
 def write_report(workspace: Workspace, *, run: str = "") -> Reported:
     """Write `report.html` and `before_after.svg` into a run (default: the newest finished one).
 

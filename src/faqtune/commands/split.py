@@ -6,14 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from faqtune import claims as claim_store
+from faqtune.alone import alone
 from faqtune.commands.assemble import MEASURING, evaluation_set, is_measurable, load_project
-from faqtune.commands.claimed import finished_claims
-from faqtune.commands.writing import writes_project
+from faqtune.commands.label import refuse_unfinished
 from faqtune.config import SplitConfig
 from faqtune.label import Decision, decide, pairs_of
 from faqtune.records import PARTS, TEST, Catalogue, Query, Split
 from faqtune.split import assign, check_split
-from faqtune.workspace import Workspace, digest, is_current, mark_current, write_json, write_jsonl
+from faqtune.steps import is_current, mark_current
+from faqtune.workspace import Workspace, digest, write_json, write_jsonl
 
 STEP = "split"
 ENOUGH_UNSUPPORTED = 30
@@ -37,16 +39,17 @@ class Splitted:
     measured: dict[str, int]
 
 
-@writes_project
+@alone
 def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
     """Write `split.json` and `pairs.jsonl`. Conversations with hand labels go to the test part.
 
     Entries are held out as near noise of every part that measures; of the test part only where people
-    have not named enough unsupported queries. Raises UserError if something would be on both sides, and
-    where labelling is not finished; then what was there stays.
+    have not named enough unsupported queries. Raises UserError if labelling has not been finished,
+    or if something would be on both sides.
     """
     config = workspace.config()
-    decided = decide(finished_claims(workspace))
+    refuse_unfinished(workspace)
+    decided = decide(claim_store.read(workspace.claims_path))
     inputs = digest(
         config.split.model_dump_json(),
         # What was decided, not who said it when: labelling anew with the same result changes nothing.

@@ -6,21 +6,20 @@ import json
 import platform
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from faqtune import __version__
-from faqtune.commands.assemble import Project, evaluation_set, load_project, training_data
+from faqtune.alone import alone
+from faqtune.commands.assemble import Project, load_project, selection_set, training_data
+from faqtune.commands.finish import MEASURED_ON, finish_run, shown
 from faqtune.commands.listener import TrainingListener
 from faqtune.commands.models import load_model, model_digest, resolved_name
-from faqtune.commands.writing import writes_project
-from faqtune.config import Config
 from faqtune.errors import UserError
-from faqtune.evaluate import EvaluationSet, calibrate, evaluate, point_figures
+from faqtune.evaluate import EvaluationSet, evaluate, point_figures
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import Recipe, load_recipe
-from faqtune.records import CALIBRATION, SELECTION
 from faqtune.report import loss_curve_svg
 from faqtune.runs import DONE, INTERRUPTED, RUNNING, Run, all_runs, new_run
 from faqtune.workspace import Workspace, digest, write_json, write_text
@@ -28,8 +27,6 @@ from faqtune.workspace import Workspace, digest, write_json, write_text
 if TYPE_CHECKING:
     from faqtune.model import TextModel
     from faqtune.train import Outcome, TrainingData
-
-SHOWN_FIGURES = ("recall@1", "recall@5", "mrr@10", "auroc", "fpr95", "oscr@5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class Interrupted(UserError):  # noqa: N818 - that someone stopped it is no erro
     exit_code = 130
 
 
-@writes_project
+@alone
 def train_model(
     workspace: Workspace,
     *,
@@ -68,11 +65,10 @@ def train_model(
     """
     reporter = reporter or Silent()
     config = workspace.config()
-    plan = planned(workspace, recipe, overrides)
+    plan = load_recipe(recipe or configured_recipe(workspace), overrides)
     project = load_project(workspace)
     data = training_data(workspace, project, workspace.pairs())
-    selection = evaluation_set(project, SELECTION)
-    _refuse_no_choice(selection)
+    selection = selection_set(project)
     base = resolved_name(workspace, config.model.base)
     inputs = digest(
         plan.model_dump_json(), config.model.model_dump_json(), model_digest(workspace, base), data.digest(),
@@ -90,25 +86,11 @@ def train_model(
     return _train(workspace, run, plan, project, data, selection, reporter)
 
 
-def planned(workspace: Workspace, recipe: str = "", overrides: tuple[str, ...] = ()) -> Recipe:
-    """What would be trained. Raises UserError for a recipe or an override that is wrong."""
-    return load_recipe(recipe or _configured_recipe(workspace), overrides)
-
-
-def _configured_recipe(workspace: Workspace) -> str:
-    """A preset's name, or a path from the project; the default where there is no project yet."""
-    name = (workspace.config() if workspace.config_path.exists() else Config()).train.recipe
+def configured_recipe(workspace: Workspace) -> str:
+    """A preset's name, or a path from the project."""
+    name = workspace.config().train.recipe
     path = workspace.resolve(name)
     return str(path) if path.is_file() else name
-
-
-def _refuse_no_choice(selection: EvaluationSet) -> None:
-    if not selection.positives or not selection.negatives:
-        raise UserError(
-            f"the selection part has {len(selection.positives)} labelled queries and {len(selection.negatives)} "
-            "noise sentences: the best model cannot be told from the others",
-            "add logs or chatter, or raise split.selection in faqtune.toml",
-        )
 
 
 def _train(
@@ -158,35 +140,20 @@ def _facts(model: TextModel, data: TrainingData, selection: EvaluationSet) -> di
 
 
 def _finish(run: Run, plan: Recipe, model: TextModel, project: Project, outcome: Outcome, data: TrainingData) -> None:
-    """Save the model and its threshold, and say `done` last."""
-    from faqtune.model import EXACT, ModelCard, save
+    from faqtune.model import ModelCard
 
     measured = [event for event in outcome.history if event["event"] == "measured"]
-    before = _shown(measured[0]["figures"])
-    after = _shown(next(event["figures"] for event in reversed(measured) if event["best"]))
-    save(
-        model,
-        run.model_path,
-        ModelCard(
-            recipe=json.dumps(plan.model_dump(), ensure_ascii=False, indent=1),
-            data=data.sizes(),
-            figures=after,
-            figures_before=before,
-            measured_on="the selection part of the project (the model was chosen on it; see the run's scorecards)",
-        ),
+    before = shown(measured[0]["figures"])
+    after = shown(next(event["figures"] for event in reversed(measured) if event["best"]))
+    card = ModelCard(
+        recipe=json.dumps(plan.model_dump(), ensure_ascii=False, indent=1),
+        data=data.sizes(),
+        figures=after,
+        figures_before=before,
+        measured_on=MEASURED_ON,
     )
-    calibration = evaluation_set(project, CALIBRATION)
-    model.precision = EXACT
-    run.thresholds_path.unlink(missing_ok=True)
-    if calibration.positives and calibration.negatives:
-        write_json(run.thresholds_path, asdict(calibrate(evaluate(model, calibration))))
-    run.facts |= {"best_step": list(outcome.best_step), "before": before, "after": after}
-    run.status = DONE
-    run.save()
-
-
-def _shown(figures: dict[str, float]) -> dict[str, float]:
-    return {name: round(figures[name], 4) for name in SHOWN_FIGURES if name in figures}
+    facts = {"best_step": list(outcome.best_step), "before": before, "after": after}
+    finish_run(run, model, project, card, facts)
 
 
 def _result(facts: dict[str, Any]) -> tuple[tuple[int, int], dict[str, float], dict[str, float]]:

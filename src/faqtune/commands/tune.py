@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from faqtune import claims as claim_store
+from faqtune.alone import alone
 from faqtune.atomic import atomic_file
-from faqtune.commands.evaluate import check_measurable, evaluate_models
+from faqtune.commands.evaluate import evaluate_models, refuse_unmeasurable
 from faqtune.commands.ingest import Ingested, ingest_files
 from faqtune.commands.init import init_project
 from faqtune.commands.label import Labelled, label_queries, why_no_label
+from faqtune.commands.models import model_place
 from faqtune.commands.report import write_report
 from faqtune.commands.scorecards import Evaluated
 from faqtune.commands.split import Splitted, make_split
-from faqtune.commands.train import Trained, planned, train_model
-from faqtune.commands.writing import writes_project
+from faqtune.commands.train import Trained, configured_recipe, train_model
+from faqtune.config import ModelConfig, TrainConfig
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
+from faqtune.recipe import load_recipe
 from faqtune.scorecard import STRATA
 from faqtune.workspace import Workspace
 
@@ -53,11 +55,10 @@ def tune(
     """init, ingest, label, split, train, evaluate and report in one go.
 
     What has not changed is skipped, and an interrupted training goes on. Without `files` the
-    project's own `faqtune.toml` decides. Raises UserError as soon as it can be known that a later step
-    would, and Interrupted after Ctrl-C.
+    project's own `faqtune.toml` decides. Raises UserError, and Interrupted after Ctrl-C.
     """
     reporter = reporter or Silent()
-    planned(workspace, recipe, overrides)
+    _refuse_hopeless(workspace, bool(files), model, recipe, overrides)
     if files:
         init_project(
             workspace, files, noise=noise, gold=gold, gold_catalogue=gold_catalogue, model=model, recipe=recipe,
@@ -68,7 +69,7 @@ def tune(
     return _all_steps(workspace, recipe, overrides, force=force, reporter=reporter)
 
 
-@writes_project
+@alone
 def _all_steps(
     workspace: Workspace, recipe: str, overrides: tuple[str, ...], *, force: bool, reporter: Reporter
 ) -> Tuned:
@@ -80,7 +81,8 @@ def _all_steps(
     )
     reporter.say("2/6 labelling from agents' replies")
     labelled = label_queries(workspace, force=force, reporter=reporter)
-    if not any(not claim.is_human for claim in claim_store.read(workspace.claims_path)):
+    # Hand labels only measure: without labels of the rules nothing can be trained or chosen by.
+    if not labelled.claims:
         raise UserError(*why_no_label(labelled))
     reporter.say(
         f"    {labelled.claims} labels from {labelled.exchanges} exchanges (reply cosine ≥ "
@@ -92,7 +94,7 @@ def _all_steps(
     shares = ", ".join(f"{part} {count}" for part, count in splitted.queries.items())
     measured = ", ".join(f"{part} {count}" for part, count in splitted.measured.items())
     reporter.say(f"    queries: {shares}{_unless_new(splitted.skipped)}; measured with an entry: {measured}")
-    check_measurable(workspace)
+    refuse_unmeasurable(workspace)
     reporter.say("4/6 training")
     trained = train_model(workspace, recipe=recipe, overrides=overrides, force=force, reporter=reporter)
     reporter.say(f"    {trained.run.name}{_unless_new(trained.skipped)}")
@@ -108,6 +110,20 @@ def _all_steps(
     reporter.say("6/6 writing the report")
     report = write_report(workspace, run=trained.run.name)
     return Tuned(ingested, labelled, splitted, trained, evaluated, report.page)
+
+
+def _refuse_hopeless(
+    workspace: Workspace, has_files: bool, model: str, recipe: str, overrides: tuple[str, ...]
+) -> None:
+    """What a later step would stumble over, before anything is written: a recipe or a model that is not there."""
+    is_new = not workspace.config_path.exists()
+    if is_new and not has_files:
+        return
+    load_recipe(recipe or (TrainConfig().recipe if is_new else configured_recipe(workspace)), overrides)
+    if is_new:
+        from faqtune.model import resolve
+
+        resolve(model_place(workspace, model or ModelConfig().base))
 
 
 def _refuse_without_files(workspace: Workspace, others: object) -> None:

@@ -10,10 +10,10 @@ from faqtune.workspace import Workspace
 
 
 def run_convert(
-    project: Path, source: Path, target: Path, source_form: str, target_form: str, *, as_json: bool
+    project: Path, source: Path, target: Path, source_form: str, target_form: str, *, force: bool, as_json: bool
 ) -> None:
     place = Workspace(project)
-    result = convert(place.resolve(str(source)), place.resolve(str(target)), source_form, target_form)
+    result = convert(place.resolve(str(source)), place.resolve(str(target)), source_form, target_form, force=force)
     if as_json:
         emit_json(result)
     else:

@@ -24,12 +24,14 @@ def run_match(project: Path, texts: list[str], model: str, top: int, threshold: 
     with ConsoleReporter() as reporter:
         matcher = load_matcher(Workspace(project), model=model, threshold_cosine=threshold, top=top, reporter=reporter)
     for block in [texts] if texts else _asked():
-        for found in matcher.match(block):
-            if as_json:
-                # A program that waits for an answer to every line must get one to a blank line, too.
-                emit_json(found)
-            elif found.text:
-                _show(found)
+        matches = iter(matcher.match(block))
+        for text in block:
+            if text.strip():
+                found = next(matches)
+                emit_json(found) if as_json else _show(found)
+            elif as_json and not texts:
+                # A program waits for one answer a line.
+                emit_json(Match(text, False, matcher.threshold_cosine, []))
 
 
 def _asked() -> Iterator[list[str]]:
@@ -51,5 +53,6 @@ def _show(found: Match) -> None:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
+    # A customer's text must not move the cursor.
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= MOST_CHARACTERS else f"{line[: MOST_CHARACTERS - 1]}…"

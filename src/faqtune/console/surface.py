@@ -9,9 +9,6 @@ import re
 import shlex
 import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +29,15 @@ class Surface(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            with _sigterm_as_ctrl_c():
-                return super().invoke(ctx)
+            return super().invoke(ctx)
         except UserError as error:
             _fail(ctx, error, error.exit_code)
         except KeyboardInterrupt:
             _fail(ctx, _interrupted(ctx.invoked_subcommand), INTERRUPTED)
+        except MemoryError:
+            _fail(
+                ctx, UserError("there is not enough memory", "close other programs, or give smaller files"), BAD_INPUT
+            )
         except OSError as error:
             # The reader of our output has gone: typer ends quietly.
             if error.errno == errno.EPIPE:
@@ -65,24 +65,16 @@ def never_fail_on_characters() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-@contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """By itself Python dies of SIGTERM at once: no message, and half-written files stay."""
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield
-        return
+def stop_as_by_ctrl_c() -> None:
+    """Let SIGTERM (a shutdown, a job scheduler) end a command as cleanly as Ctrl-C does."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _interrupted(command: str | None) -> UserError:
     if command in NOTHING_TO_KEEP:
         return UserError("interrupted")
     return UserError(
-        "interrupted; every step that had finished is kept, and nothing is half written",
+        "interrupted; what had finished is kept, and nothing is half written",
         "run the same command again to go on",
     )
 

@@ -3,11 +3,13 @@
 An `EvaluationSet` (labelled queries, noise, catalogue) and an encoder give `Outcomes`; from
 outcomes come the figures of SPEC §4, bootstrapped by conversation, as a `Scorecard`; from the
 outcomes of two models on the same data a paired `Comparison`. `calibrate` sets the answer
-threshold on the calibration part, and `format_comparison` puts the figures into words.
+threshold on the calibration part, `general_ability` shows what tuning costs on everyday sentences,
+and `format_comparison` puts the figures into words.
 """
 
 from faqtune.evaluate.examples import EvaluationSet, Negative, Positive
 from faqtune.evaluate.figures import point_figures, right_by_entry
+from faqtune.evaluate.general import GeneralAbility, forgetting, general_ability
 from faqtune.evaluate.outcomes import Outcomes, evaluate
 from faqtune.evaluate.score import compare, measure, scorecard
 from faqtune.evaluate.table import Table, format_comparison, format_scorecard, markdown, plain_text
@@ -15,6 +17,7 @@ from faqtune.evaluate.thresholds import Thresholds, calibrate, threshold_for
 
 __all__ = [
     "EvaluationSet",
+    "GeneralAbility",
     "Negative",
     "Outcomes",
     "Positive",
@@ -23,8 +26,10 @@ __all__ = [
     "calibrate",
     "compare",
     "evaluate",
+    "forgetting",
     "format_comparison",
     "format_scorecard",
+    "general_ability",
     "markdown",
     "measure",
     "plain_text",

@@ -10,7 +10,7 @@ from faqtune.ingest.catalogue import read_catalogue
 from faqtune.ingest.convert import FAMILIES, ConvertReport, convert
 from faqtune.ingest.draft_config import write_config
 from faqtune.ingest.encodings import open_text
-from faqtune.ingest.gold import GoldLabel, read_gold
+from faqtune.ingest.gold import NOT_READ, GoldLabel, read_gold
 from faqtune.ingest.guess import Guess, inspect
 from faqtune.ingest.logs import read_conversations
 from faqtune.ingest.messages import JOINT
@@ -20,6 +20,7 @@ from faqtune.ingest.report import FileReport, IngestReport, Remark
 __all__ = [
     "FAMILIES",
     "JOINT",
+    "NOT_READ",
     "ConvertReport",
     "FileReport",
     "GoldLabel",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,25 +62,35 @@ class ConvertReport:
 
 
 def convert(source: Path, target: Path, from_form: str = "", to_form: str = "") -> ConvertReport:
-    """Read `source` and write `target` in another form (names: `faqtune.ingest.forms.FORMS`).
+    """Read `source`, a file or a folder of files of one form, and write `target` in another form.
 
-    Forms that are not given are told from the source's content and the target's name. Nothing is
-    written unless all of the source could be read. Raises UserError for forms that are unknown
-    or hold different things, and for bad input.
+    Names of forms: `faqtune.ingest.forms.FORMS`. Forms that are not given are told from the source's
+    content and the target's name. Nothing is written unless all of the source could be read. Raises
+    UserError for forms that are unknown or hold different things, for a name of the older workflow that
+    promises something else, and for bad input.
     """
-    origin = expand([source])[0]
-    from_form = from_form or form_of(origin)
-    family = _family(from_form, origin.name)
+    origins = expand([source])
+    from_form = from_form or _common_form(origins, source)
+    family = _family(from_form, source.name)
     to_form = to_form or _form_for(target, family)
     to_family = _family(to_form, target.name)
     if to_form not in _WRITERS or (family != to_family and (family, to_family) != ("conversations", "noise")):
         choice = ", ".join(form for form in FAMILIES[family] if form in _WRITERS)
         raise UserError(f"{from_form} cannot become {to_form}", f"choose the target form from {choice}")
-    report = ConvertReport(origin.name, target.name, from_form, to_form)
+    report = ConvertReport(source.name, target.name, from_form, to_form)
     lost: Counter[str] = Counter()
-    report.records = _WRITERS[to_form](target, _counted(_read(origin, from_form, to_form, lost), to_form, lost))
+    report.records = _WRITERS[to_form](target, _counted(_read(origins, from_form, to_form, lost), to_form, lost))
     report.lost = {what: number for what, number in lost.items() if number}
     return report
+
+
+def _common_form(origins: Sequence[Source], source: Path) -> str:
+    """The form of all files. Raises UserError if they have several."""
+    forms = {form_of(origin): origin.name for origin in reversed(origins)}
+    if len(forms) > 1:
+        seen = ", ".join(f"{name} ({form})" for form, name in forms.items())
+        raise UserError(f"{source.name} holds files of several forms: {seen}", "convert them one by one")
+    return next(iter(forms))
 
 
 def _family(form: str, file: str) -> str:
@@ -88,6 +99,18 @@ def _family(form: str, file: str) -> str:
         raise UserError(f"{file}: no form to convert ({form})", f"name one of {', '.join(sum(FAMILIES.values(), ()))}")
     return family
 
+
+LEGACY_NAMES = {
+    "parsed_data": "catalogue",
+    "catalogue": "catalogue",
+    "data": "conversations",
+    "output": "conversations",
+    "annonated_dataset": "pairs",
+    "answer2problem": "pairs",
+    "answer2problem1": "pairs",
+    "pairs": "pairs",
+}
+"""What a file of this name holds, to whoever finds it later."""
 
 _DEFAULT_FORMS = {
     ("catalogue", ".json"): "parsed_data",
@@ -105,6 +128,11 @@ _DEFAULT_FORMS = {
 def _form_for(target: Path, family: str) -> str:
     """The form that the target's name asks for, within a family unless it is a name of chatter."""
     name, suffix = target.stem.lower(), target.suffix.lower()
+    if suffix in (".json", ".jsonl") and LEGACY_NAMES.get(name, family) != family:
+        raise UserError(
+            f"{target.name}: a file of this name holds {LEGACY_NAMES[name]}, and this would be {family}",
+            "choose another name, or name the target form (--to)",
+        )
     if family == "conversations" and (CHATTER_NAME.search(name) or suffix == ".txt"):
         family = "noise"
     special = {"data": "data", "catalogue": "catalogue_json", "pairs": "pairs"}.get(name, "")
@@ -116,16 +144,26 @@ def _form_for(target: Path, family: str) -> str:
     return form
 
 
-def _read(origin: Source, from_form: str, to_form: str, lost: Counter[str]) -> Iterator[Record]:
+def _read(origins: Sequence[Source], from_form: str, to_form: str, lost: Counter[str]) -> Iterator[Record]:
+    paths = [origin.path for origin in origins]
     if to_form in FAMILIES["catalogue"]:
-        catalogue, report = read_catalogue([origin.path], CatalogueConfig())
-        lost.update({why: n for why, n in report.files[origin.name].skipped.items() if why != "empty row"})
+        catalogue, report = read_catalogue(paths, CatalogueConfig())
+        lost.update({why: n for why, n in _skipped(report).items() if why != "empty row"})
         return iter(catalogue)
     if to_form in FAMILIES["conversations"]:
-        return _conversations(origin, from_form)
+        return chain.from_iterable(_conversations(origin, from_form) for origin in origins)
     if to_form in FAMILIES["noise"]:
-        return _noise(origin, from_form, lost)
-    return _pairs(origin, from_form, to_form, lost)
+        sentences, report = read_noise(paths, NoiseConfig())
+        lost.update(_skipped(report))
+        for origin in origins if from_form not in ("noise", "sentences") else ():
+            lost["words of the agent"] += sum(bool(t.agent) for c in _conversations(origin, from_form) for t in c.turns)
+        return iter(sentences)
+    return chain.from_iterable(_pairs(origin, from_form, to_form, lost) for origin in origins)
+
+
+def _skipped(report: IngestReport) -> Counter[str]:
+    """Why, and how often, something was left out of any file."""
+    return sum((Counter(file.skipped) for file in report.files.values()), Counter())
 
 
 def _conversations(origin: Source, from_form: str) -> Iterator[Conversation]:
@@ -134,14 +172,6 @@ def _conversations(origin: Source, from_form: str) -> Iterator[Conversation]:
     for index, (session, turns) in enumerate(session_turns(origin, ConversationsConfig(), IngestReport(), clean)):
         numbered = f"{origin.name}#{index}"
         yield Conversation(session.id or numbered, turns, numbered)
-
-
-def _noise(origin: Source, from_form: str, lost: Counter[str]) -> Iterator[Noise]:
-    sentences, report = read_noise([origin.path], NoiseConfig())
-    lost.update(report.files[origin.name].skipped)
-    if from_form not in ("noise", "sentences"):
-        lost["words of the agent"] += sum(bool(t.agent) for c in _conversations(origin, from_form) for t in c.turns)
-    return iter(sentences)
 
 
 def _pairs(origin: Source, from_form: str, to_form: str, lost: Counter[str]) -> Iterator[Record]:

@@ -41,6 +41,7 @@ CHINESE = {
     "model.base": "基础模型：builtin、模型名或文件夹",
     "model.max_length_tokens": "超过此长度的文本会被截断",
     "model.prompt": "加在每句话前的文本；不设：用模型自带的",
+    "model.pooling": "如何由词元向量得到文本向量；空：按模型文件夹所述",
     "model.precision": "训练和标注所用的数值格式；auto：按设备所长。评测和匹配一律用 float32",
     "label": "自动标注",
     "label.reply_threshold": "回复与答案的最低余弦相似度；不设：由数据确定",

@@ -15,6 +15,8 @@ from faqtune.ingest.kinds import Source, expand, kind_of
 from faqtune.ingest.report import IngestReport
 from faqtune.records import Catalogue, Conversation, Entry, normalise
 
+NOT_READ = "its conversation is not among the logs"
+
 
 @dataclass(frozen=True, slots=True)
 class GoldLabel:
@@ -59,9 +61,10 @@ def read_gold(
         conversation = ids.get(row.conversation) or str(row.conversation)
         if row.conversation is None:
             conversation = f"{row.file}#{row.line}"
-        elif lone_file and row.conversation not in ids:
-            report.note(row.file, "its conversation was not read", str(row.conversation), row=row.line)
-            conversation = f"{lone_file}#{row.conversation}" if isinstance(row.conversation, int) else conversation
+        elif row.conversation not in ids:
+            report.note(row.file, NOT_READ, str(row.conversation), row=row.line)
+            if lone_file and isinstance(row.conversation, int):
+                conversation = f"{lone_file}#{row.conversation}"
         entry = entry_of(row)
         labels.append(GoldLabel(row.query, conversation, row.turn, entry, row.reason, row.context_turns))
         report.count(row.file, "labels")

@@ -13,11 +13,13 @@ from faqtune.config import CatalogueConfig, ConversationsConfig, NoiseConfig
 from faqtune.errors import UserError
 from faqtune.ingest.catalogue import read_catalogue
 from faqtune.ingest.forms import Form, form_of
+from faqtune.ingest.headers import SEARCH_ROWS, names_seen
 from faqtune.ingest.jsonstream import layout_of, stream_items
-from faqtune.ingest.kinds import Source, expand
+from faqtune.ingest.kinds import Source, expand, kind_of
 from faqtune.ingest.logs import session_turns
 from faqtune.ingest.noise import read_noise
 from faqtune.ingest.report import IngestReport
+from faqtune.ingest.sheets import open_sheets
 
 Kind = Literal["catalogue", "conversations", "noise", "gold", "unknown"]
 
@@ -148,9 +150,17 @@ def _look_at_gold(source: Source, form: Form) -> Guess:
 def _look_at_other(source: Source, form: Form) -> Guess:
     if form in ("triples", "pairs", "flagembedding"):
         return Guess(source.path, "unknown", form, remarks=("training pairs: `faqtune convert` reads them",))
+    problem = f"{source.name}: neither questions with answers nor conversations nor sentences are recognised in it"
+    kind = kind_of(source)
+    if kind == "json":
+        raise UserError(problem, "see docs/formats.md for the forms that faqtune reads")
+    headers = [
+        name for sheet, _ in open_sheets(source, kind) for name in names_seen(list(islice(sheet.rows, SEARCH_ROWS)))
+    ]
     raise UserError(
-        f"{source.name}: neither questions with answers nor conversations nor sentences are recognised in it",
-        "see docs/formats.md for the forms that faqtune reads",
+        f"{problem}; headers seen: {', '.join(headers[:20]) or 'none'}",
+        f"rename the headers to 问题 and 答案 (question and answer), or write into faqtune.toml: [catalogue] files = "
+        f'["{source.name}"], question_columns = ["…"], answer_column = "…"',
     )
 
 

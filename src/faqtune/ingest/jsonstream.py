@@ -20,6 +20,12 @@ MAX_LINE_CHARS = 1 << 26
 _LOOK_CHARS = 1 << 20
 """A first line longer than this is taken for a whole file in one line, not for an item of JSONL."""
 
+MAX_DEPTH = 100
+"""Lists and objects inside each other; no chat system nests deeper, and each level costs more than the one before."""
+
+LOOK_BYTES = 1024
+"""Read at once while the layout is found out: ijson makes all events of a piece before it hands out the first."""
+
 _BLANK = "\ufeff \t\r\n"
 _LINE_SUFFIXES = {".jsonl", ".ndjson"}
 
@@ -179,10 +185,20 @@ def _bytes(source: Source) -> Iterator[_Utf8]:
         yield _Utf8(file)
 
 
+def _shallow(events: Iterator[tuple[str, str, Any]]) -> Iterator[tuple[str, str, Any]]:
+    """The same events. Raises ValueError where they go too deep."""
+    depth = 0
+    for event in events:
+        depth += event[1].startswith("start_") - event[1].startswith("end_")
+        if depth > MAX_DEPTH:
+            raise ValueError(f"more than {MAX_DEPTH} lists and objects inside each other")
+        yield event
+
+
 @contextmanager
 def _events(source: Source) -> Iterator[Iterator[tuple[str, str, Any]]]:
     with _bytes(source) as file:
         try:
-            yield ijson.parse(file)
+            yield _shallow(ijson.parse(file, buf_size=LOOK_BYTES))
         except (ijson.JSONError, ValueError, OverflowError, RecursionError) as error:
             raise _broken(source, "at the beginning", error) from None

@@ -7,25 +7,30 @@ from faqtune.model.device import EXACT, Precision, autocast, pick_device, pick_p
 from faqtune.model.doctor import Check, diagnose
 from faqtune.model.freeze import ParameterCounts, count_parameters, freeze, unfreeze
 from faqtune.model.load import load
-from faqtune.model.save import save
+from faqtune.model.merge import Line, line_between, refuse_coefficient
+from faqtune.model.save import base_name, save
 from faqtune.model.source import ModelSource, resolve
 from faqtune.model.text_model import TextModel
 
 __all__ = [
     "EXACT",
     "Check",
+    "Line",
     "ModelCard",
     "ModelSource",
     "ParameterCounts",
     "Precision",
     "TextModel",
     "autocast",
+    "base_name",
     "count_parameters",
     "diagnose",
     "freeze",
+    "line_between",
     "load",
     "pick_device",
     "pick_precision",
+    "refuse_coefficient",
     "resolve",
     "save",
     "unfreeze",

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from faqtune import __version__
 from faqtune.scorecard import Figure
@@ -31,6 +32,11 @@ class ModelCard:
     figures_before: Mapping[str, Figure | float] = field(default_factory=dict)
     measured_on: str = ""
     languages: Sequence[str] = ()
+    made: Literal["tuned", "merged", "trimmed"] = "tuned"
+    origin: str = ""
+    """How it was made, in Markdown, where no training made it."""
+    base: str = ""
+    """What it was made from, where the name of the base's folder does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +62,29 @@ def read_licence(readme: Path) -> dict[str, str]:
         text = readme.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return {}
-    front = re.match(r"\ufeff?---\s*\n(.*?)\n---\s*(?:\n|$)", text, re.DOTALL)
-    lines = re.findall(r"^(\w+):[ \t]*(\S.*?)\s*$", front[1], re.MULTILINE) if front else []
-    return {key: value for key, value in lines if key in LICENCE_KEYS}
+    return {key: value for key, value in _front_lines(text) if key in LICENCE_KEYS}
+
+
+def read_base(readme: Path) -> str:
+    """The hub name that a model card gives as its base; empty where there is none."""
+    try:
+        text = readme.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return dict(_front_lines(text)).get("base_model", "").strip("\"'")
+
+
+def _front_lines(card: str) -> list[tuple[str, str]]:
+    """Keys and values of the front matter that stand on one line."""
+    front = re.match(r"\ufeff?---\s*\n(.*?)\n---\s*(?:\n|$)", card, re.DOTALL)
+    return re.findall(r"^(\w+):[ \t]*(\S.*?)\s*$", front[1], re.MULTILINE) if front else []
 
 
 def render(card: ModelCard, facts: ModelFacts) -> str:
     """The card as Markdown with YAML front matter."""
-    sections = [_front_matter(card, facts), _head(facts), _usage(facts)]
+    sections = [_front_matter(card, facts), _head(card, facts), _usage(facts)]
+    if card.origin:
+        sections.append(f"## How it was made\n\n{card.origin.strip()}\n")
     if card.figures:
         sections.append(_figures(card))
     if card.data:
@@ -87,12 +108,16 @@ def _front_matter(card: ModelCard, facts: ModelFacts) -> str:
     return "\n".join([*lines, "---", ""])
 
 
-def _head(facts: ModelFacts) -> str:
-    return f"""\
-# {facts.base}, tuned with faqtune
-
+PURPOSE = """\
 Finds the standard question that a customer's message asks for, and keeps away from those that
-none of them answers. Made from `{facts.base}` by faqtune {__version__}.
+none of them answers. """
+
+
+def _head(card: ModelCard, facts: ModelFacts) -> str:
+    return f"""\
+# {facts.base}, {card.made} with faqtune
+
+{"" if card.made == "trimmed" else PURPOSE}Made from `{facts.base}` by faqtune {__version__}.
 
 | | |
 |---|---|
@@ -122,7 +147,7 @@ def _figures(card: ModelCard) -> str:
     if not card.figures_before:
         rows = (f"| {_cell(name)} | {_number(figure)} |" for name, figure in card.figures.items())
         return head + "| figure | value |\n|---|---|\n" + "\n".join(rows) + "\n"
-    return head + "| figure | base | tuned |\n|---|---|---|\n" + "\n".join(_before_and_after(card)) + "\n"
+    return head + f"| figure | base | {card.made} |\n|---|---|---|\n" + "\n".join(_before_and_after(card)) + "\n"
 
 
 def _before_and_after(card: ModelCard) -> Iterator[str]:

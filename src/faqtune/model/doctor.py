@@ -14,6 +14,7 @@ from typing import Literal
 
 import torch
 from huggingface_hub.constants import HF_HUB_CACHE
+from safetensors import SafetensorError, safe_open
 
 from faqtune.errors import UserError
 from faqtune.model.builtin import BUILTIN, unpacked_place
@@ -130,7 +131,18 @@ def _model(model_name: str) -> Check:
         ask_hub(model_name)
         return Check("model", "ok", f"{model_name}: not on this machine yet, but the hub has it")
     layout = read_layout(source.folder, source.name)
+    _refuse_damaged(source)
     return Check("model", "ok", f"{source}, {layout.pooling} pooling, prompt {layout.prompt!r}")
+
+
+def _refuse_damaged(source: ModelSource) -> None:
+    """Look at the head of every weights file, which says how long the file must be. Raises UserError."""
+    for file in transformer_folder(source.folder).glob("*.safetensors"):
+        try:
+            with safe_open(file, framework="np"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{file}: {error}", "get the folder anew: the file is damaged or cut off") from None
 
 
 def _memory(model_name: str) -> Check:

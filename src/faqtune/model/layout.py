@@ -180,7 +180,7 @@ def _conventional_pooling(folder: Path, name: str) -> Pooling:
     if family is None:
         raise UserError(
             f"{name}: it does not say how the vectors of its tokens become one (there is no 1_Pooling/config.json)",
-            'look it up on the model\'s page and pass pooling="cls" or "mean", or get the whole folder',
+            "get the whole folder, or set model.pooling in faqtune.toml to cls or mean, as the model's page says",
         )
     return CONVENTIONS[family]
 

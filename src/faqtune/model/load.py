@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import nn
@@ -23,7 +24,7 @@ def load(
     max_length_tokens: int,
     prompt: str | None = None,
     device: str | torch.device | None = None,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | Literal["auto"] = torch.float32,
     pooling: Pooling | None = None,
     precision: WantedPrecision = "auto",
 ) -> TextModel:
@@ -31,7 +32,7 @@ def load(
 
     `max_length_tokens` is lowered to what the model can read. `prompt`, `pooling` and `precision`
     override what the model and the device say. `dtype` is that of the weights: float32 for
-    training, whatever the files hold. No code of the model is run, no pickle but plain tensors
+    training, whatever the files hold; "auto" what they hold. No code of the model is run, no pickle but plain tensors
     is read.
 
     Raises UserError if the model is not found, has a part we do not support, lacks weights, is
@@ -54,7 +55,7 @@ def load(
     return model.eval()
 
 
-def _load_backbone(source: ModelSource, dtype: torch.dtype) -> PreTrainedModel:
+def _load_backbone(source: ModelSource, dtype: torch.dtype | Literal["auto"]) -> PreTrainedModel:
     folder = transformer_folder(source.folder)
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from transformers import AutoConfig, AutoModel, PretrainedConfig, XLMRobertaConfig
 
+from faqtune.errors import UserError
+
 FLOAT_BYTES = 4
 TRAINING_COPIES = 4
 """Weights, gradients and the two averages of Adam, each in float32."""
@@ -63,8 +65,16 @@ class MemoryNeed:
 
 
 def need_of_folder(transformer: Path) -> MemoryNeed:
-    """Of the model whose `config.json` lies in `transformer`; its weights are not read."""
-    return need_of_config(AutoConfig.from_pretrained(transformer, local_files_only=True, trust_remote_code=False))
+    """Of the model whose `config.json` lies in `transformer`; its weights are not read.
+
+    Raises UserError if that cannot be read.
+    """
+    try:
+        config = AutoConfig.from_pretrained(transformer, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{transformer / 'config.json'}: {said}", "get the folder anew") from error
+    return need_of_config(config)
 
 
 def need_of_known(name: str) -> MemoryNeed | None:

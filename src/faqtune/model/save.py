@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from faqtune.errors import UserError
-from faqtune.model.card import BUILTIN_BASE, ModelCard, ModelFacts, read_licence, render
+from faqtune.model.card import BUILTIN_BASE, ModelCard, ModelFacts, read_base, read_licence, render
 from faqtune.model.folders import atomic_folder
 from faqtune.model.layout import transformer_folder, write_config, write_layout
 from faqtune.model.quiet import quiet_transformers
@@ -46,7 +47,18 @@ BASE_WEIGHTS = (".safetensors", ".bin", ".index.json", ".h5", ".msgpack", ".ot",
 """Ends of file names that hold the base's weights: stale beside the tuned ones."""
 
 
-def save(model: TextModel, folder: Path, card: ModelCard) -> None:
+WriteTokenizer = Callable[[Path, Path], None]
+"""Puts the tokenizer's files of a folder (the first) into another one (the second)."""
+
+
+def copy_tokenizer(source: Path, target: Path) -> None:
+    """The files as they are."""
+    for path in source.iterdir():
+        if path.name in TOKENIZER_FILES:
+            shutil.copyfile(path, target / path.name)
+
+
+def save(model: TextModel, folder: Path, card: ModelCard, *, write_tokenizer: WriteTokenizer = copy_tokenizer) -> None:
     """Write `model` to `folder`; what was there is replaced at the very end, and untouched if anything fails.
 
     The base's other files on its top level (`sparse_linear.pt` and `colbert_linear.pt` of BGE-M3
@@ -62,9 +74,7 @@ def save(model: TextModel, folder: Path, card: ModelCard) -> None:
     with atomic_folder(folder, replace=True) as part:
         with quiet_transformers():
             model.backbone.save_pretrained(part)
-        for path in transformer.iterdir():
-            if path.name in TOKENIZER_FILES:
-                shutil.copyfile(path, part / path.name)
+        write_tokenizer(transformer, part)
         carried = sorted(path.name for path in base.iterdir() if _is_extra(path))
         for name in carried:
             shutil.copyfile(base / name, part / name)
@@ -72,7 +82,7 @@ def save(model: TextModel, folder: Path, card: ModelCard) -> None:
             note = "from the base model, not trained again; they may not fit the tuned vectors"
             write_config(part / HEADS_NOTE, {"not_retrained": carried, "note": note})
         write_layout(part, model.layout, model.dimension)
-        (part / "README.md").write_text(render(card, _facts(model, carried)), encoding="utf-8")
+        (part / "README.md").write_text(render(card, _facts(model, card, carried)), encoding="utf-8")
 
 
 def _is_extra(path: Path) -> bool:
@@ -84,10 +94,10 @@ def _is_extra(path: Path) -> bool:
     )
 
 
-def _facts(model: TextModel, carried: list[str]) -> ModelFacts:
+def _facts(model: TextModel, card: ModelCard, carried: list[str]) -> ModelFacts:
     return ModelFacts(
-        base=_base_name(model.source),
-        base_on_hub={"builtin": BUILTIN_BASE, "folder": ""}.get(model.source.kind, model.source.name),
+        base=card.base or base_name(model.source),
+        base_on_hub=_base_on_hub(model.source, card),
         licence=read_licence(model.source.folder / "README.md"),
         dimension=model.dimension,
         pooling=model.pooling,
@@ -97,7 +107,14 @@ def _facts(model: TextModel, carried: list[str]) -> ModelFacts:
     )
 
 
-def _base_name(source: ModelSource) -> str:
+def _base_on_hub(source: ModelSource, card: ModelCard) -> str:
+    """What is merged or trimmed is not trained again: its base is that of the folder it came from."""
+    if source.kind == "folder":
+        return "" if card.made == "tuned" else read_base(source.folder / "README.md")
+    return BUILTIN_BASE if source.kind == "builtin" else source.name
+
+
+def base_name(source: ModelSource) -> str:
     """A folder goes by its last part: a card is given away, and paths are nobody's business."""
     if source.kind == "builtin":
         return BUILTIN_BASE

@@ -112,9 +112,12 @@ def can_learn(batch: Batch, losses: Losses) -> bool:
     positive, negative = batch.labels == 1, batch.labels == 0
     if (losses.ranking.weight or losses.online_contrastive.weight) and (positive.any(1) & negative.any(1)).any():
         return True
+    own, others = positive[:, batch.is_question].any(1), negative[:, batch.is_question].any(1)
+    if losses.near_rejection.weight and (own & others).any():
+        return True
     if not len(batch.noise) or not batch.is_question.any():
         return False
-    return bool(losses.noise_ceiling.weight or (losses.rejection.weight and positive[:, batch.is_question].any()))
+    return bool(losses.noise_ceiling.weight or (losses.rejection.weight and own.any()))
 
 
 def _add_dialogue(draft: _Draft, number: int) -> None:

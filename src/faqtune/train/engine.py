@@ -15,6 +15,7 @@ from faqtune.model import TextModel, autocast
 from faqtune.recipe import Losses
 from faqtune.train import losses
 from faqtune.train.batches import Batch
+from faqtune.train.gradients import sparse_embedding_gradients
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,26 +32,31 @@ def learn(model: TextModel, batch: Batch, settings: Losses, micro_batch_tokens: 
     Texts go through the encoder in parts of like length, at most `micro_batch_tokens` with padding.
     A batch of more than `graph_tokens` does not fit into memory at once, so its gradients are cached
     (arXiv 2101.06983): encode without a graph, take the loss's gradient with respect to the vectors,
-    and encode again part by part to carry it into the weights. The model must be in evaluation mode:
-    without dropout both ways give the same.
+    and encode again part by part to carry it into the weights. Texts that the loss does not move, of
+    which losses with a margin leave many, are not encoded again. The model must be in evaluation
+    mode: without dropout both ways give the same.
     """
     token_ids = model.tokenise(batch.texts)
     parts = micro_batches([len(ids) for ids in token_ids], micro_batch_tokens)
-    inputs = [[token_ids[place] for place in part] for part in parts]
+    inputs = _of_parts(token_ids, parts)
     back = torch.argsort(torch.tensor([place for part in parts for place in part])).to(model.device)
-    if sum(len(ids) * len(ids[-1]) for ids in inputs) <= graph_tokens:
-        vectors = _embed(model, inputs)
-        loss, step_loss = batch_loss(vectors[back], batch, settings)
+    with sparse_embedding_gradients(model):
+        if sum(len(ids) * len(ids[-1]) for ids in inputs) <= graph_tokens:
+            vectors = _embed(model, inputs)
+            loss, step_loss = batch_loss(vectors[back], batch, settings)
+            _backward(loss)
+            return step_loss
+        with torch.no_grad():
+            cached = _embed(model, inputs)[back].requires_grad_(True)
+        loss, step_loss = batch_loss(cached, batch, settings)
         _backward(loss)
-        return step_loss
-    with torch.no_grad():
-        cached = _embed(model, inputs)
-    cached.requires_grad_(True)
-    loss, step_loss = batch_loss(cached[back], batch, settings)
-    _backward(loss)
-    assert cached.grad is not None
-    for ids, gradient in zip(inputs, torch.split(cached.grad, [len(ids) for ids in inputs]), strict=True):
-        _backward(_embed(model, [ids]), gradient)
+        assert cached.grad is not None
+        # One text at least, so that every weight gets a gradient, be it 0: AdamW decays and remembers by it.
+        moved = cached.grad.any(dim=1).nonzero().flatten().tolist() or [0]
+        moved_ids = [token_ids[place] for place in moved]
+        for part in micro_batches([len(ids) for ids in moved_ids], micro_batch_tokens):
+            gradient = cached.grad[[moved[place] for place in part]]
+            _backward(_embed(model, _of_parts(moved_ids, [part])), gradient)
     return step_loss
 
 
@@ -62,6 +68,7 @@ def batch_loss(vectors: Tensor, batch: Batch, settings: Losses) -> tuple[Tensor,
     the batch is no part of it; without any part the sum is 0.
     """
     ranking, rejection, ceiling = settings.ranking, settings.rejection, settings.noise_ceiling
+    near = settings.near_rejection
     columns = vectors[_like(vectors, batch.columns)]
     scores = vectors[_like(vectors, batch.queries)] @ columns.T
     labels, weights = _like(vectors, batch.labels), _like(vectors, batch.weights)
@@ -71,15 +78,21 @@ def batch_loss(vectors: Tensor, batch: Batch, settings: Losses) -> tuple[Tensor,
         parts["ranking"] = losses.ranking(scores, labels, weights, _filled(ranking.temperature))
     if settings.online_contrastive.weight:
         parts["online_contrastive"] = losses.online_contrastive(scores, labels, settings.online_contrastive.margin)
+    own = scores.masked_fill((labels != 1) | ~is_question, -torch.inf).amax(dim=1)
+    has_own = own.isfinite()
     if len(batch.noise) and batch.is_question.any():
-        noise_scores = vectors[_like(vectors, batch.noise)] @ columns[is_question].T
+        noise_best = (vectors[_like(vectors, batch.noise)] @ columns[is_question].T).amax(dim=1)
         if ceiling.weight:
-            parts["noise_ceiling"] = losses.noise_ceiling(noise_scores, _filled(ceiling.ceiling_cosine))
-        own = scores.masked_fill((labels != 1) | ~is_question, -torch.inf).amax(dim=1)
-        has_own = own.isfinite()
+            parts["noise_ceiling"] = losses.noise_ceiling(noise_best, _filled(ceiling.ceiling_cosine))
         if rejection.weight and has_own.any():
             parts["rejection"] = losses.rejection(
-                own[has_own], noise_scores, weights[has_own], _filled(rejection.temperature)
+                own[has_own], noise_best, weights[has_own], _filled(rejection.temperature)
+            )
+    if near.weight and has_own.any():
+        others = scores[has_own].masked_fill((labels[has_own] != 0) | ~is_question, -torch.inf).amax(dim=1)
+        if others.isfinite().any():
+            parts["near_rejection"] = losses.rejection(
+                own[has_own], others[others.isfinite()], weights[has_own], _filled(near.temperature)
             )
     weighted = {name: value * getattr(settings, name).weight for name, value in parts.items()}
     total = sum(weighted.values(), start=vectors.sum() * 0)
@@ -98,6 +111,10 @@ def micro_batches(lengths: Sequence[int], budget_tokens: int) -> list[list[int]]
             parts.append([])
         parts[-1].append(place)
     return parts
+
+
+def _of_parts(token_ids: Sequence[Sequence[int]], parts: Sequence[Sequence[int]]) -> list[list[Sequence[int]]]:
+    return [[token_ids[place] for place in part] for part in parts]
 
 
 def _embed(model: TextModel, parts: Sequence[Sequence[Sequence[int]]]) -> Tensor:

@@ -50,23 +50,27 @@ def online_contrastive(scores: Tensor, labels: Tensor, margin: float) -> Tensor:
     return hard_positives.square().sum() + relu(margin - hard_negatives).square().sum()
 
 
-def noise_ceiling(noise_scores: Tensor, ceiling_cosine: float) -> Tensor:
+def noise_ceiling(noise_best: Tensor, ceiling_cosine: float) -> Tensor:
     """Mean square of what the best score of each noise sentence has above the ceiling.
 
-    `noise_scores` (n, c), n and c at least 1. Noise below the ceiling gives neither loss nor gradient.
+    `noise_best` (n,), n at least 1. Noise below the ceiling gives neither loss nor gradient.
     """
-    return relu(noise_scores.max(dim=1).values - ceiling_cosine).square().mean()
+    return relu(noise_best - ceiling_cosine).square().mean()
 
 
-def rejection(own_best: Tensor, noise_scores: Tensor, weights: Tensor, temperature: float) -> Tensor:
+def rejection(own_best: Tensor, noise_best: Tensor, weights: Tensor, temperature: float) -> Tensor:
     """How often noise scores higher than a query does, softened: softplus of the differences, averaged.
 
-    `own_best` (q,): best score of each query among its own positives; `noise_scores` (n, c);
-    `weights` (q,). Divided by log 2 it is an upper bound of 1 - AUROC, whatever the temperature.
-    It compares scores with each other, so it needs no absolute threshold and serves models whose
-    cosines all lie between 0.8 and 1. Pairwise logistic loss: RankNet, Burges et al. 2005.
+    `own_best` (q,): best score of each query among its own positives; `noise_best` (n,): best score of
+    each noise sentence; `weights` (q,). Divided by log 2 it is an upper bound of 1 - AUROC, whatever the
+    temperature. It compares scores with each other, so it needs no absolute threshold and serves models
+    whose cosines all lie between 0.8 and 1. Pairwise logistic loss: RankNet, Burges et al. 2005.
+
+    As `near_rejection` it gets for noise the queries themselves, each with its best score among *other*
+    entries: what it would score if its own entry did not exist. Ranking compares such a score with the
+    same query's own entry only; here it must stay below every query's, which is what a threshold asks.
     """
-    differences = noise_scores.max(dim=1).values[None, :] - own_best[:, None]
+    differences = noise_best[None, :] - own_best[:, None]
     return weighted_mean(softplus(differences / temperature).mean(dim=1), weights)
 
 

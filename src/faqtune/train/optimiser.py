@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from faqtune.recipe import Stage
 
+FUSED = frozenset({"cpu", "cuda"})
+"""Kinds of devices whose AdamW torch has in one piece."""
+
 
 def make_optimiser(model: nn.Module, stage: Stage) -> torch.optim.AdamW:
     """AdamW over everything that is not frozen.
@@ -19,7 +22,9 @@ def make_optimiser(model: nn.Module, stage: Stage) -> torch.optim.AdamW:
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": stage.weight_decay},
         {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=stage.learning_rate)
+    # One pass over the weights instead of ten, and no copies of them in between.
+    fused = all(parameter.device.type in FUSED for parameter in trained)
+    return torch.optim.AdamW(groups, lr=stage.learning_rate, fused=fused)
 
 
 def schedule(step: int, steps: int, warmup_share: float) -> float:
@@ -43,8 +48,10 @@ def update(optimiser: torch.optim.Optimizer, learning_rate: float, max_gradient_
     for group in optimiser.param_groups:
         group["lr"] = learning_rate
         parameters += group["params"]
-    norm = torch.nn.utils.clip_grad_norm_(parameters, max_gradient_norm)
+    norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
     if norm.isfinite():
+        if norm > max_gradient_norm:
+            torch.nn.utils.clip_grads_with_norm_(parameters, max_gradient_norm, norm)
         optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return float(norm)

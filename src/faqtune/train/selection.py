@@ -18,7 +18,7 @@ def note_if_best(figures: Mapping[str, float], selection: Selection, progress: P
     lost more than the tolerance of the guard. Raises UserError if the
     selection part gives one of the two no value.
     """
-    value, guard = _figure(figures, selection.metric), _figure(figures, selection.guard)
+    value, guard = figure(figures, selection.metric), figure(figures, selection.guard)
     if at_start:
         progress.guard_at_start = guard
     elif guard < progress.guard_at_start - selection.guard_tolerance or _no_better(value, guard, progress):
@@ -32,7 +32,8 @@ def _no_better(value: float, guard: float, progress: Progress) -> bool:
     return (value, guard) <= (progress.best_value, progress.best_guard)
 
 
-def _figure(figures: Mapping[str, float], name: str) -> float:
+def figure(figures: Mapping[str, float], name: str) -> float:
+    """A figure to choose by. Raises UserError if it has no value."""
     value = figures.get(name, math.nan)
     if not math.isfinite(value):
         there = ", ".join(sorted(figures)) or "nothing"

@@ -7,7 +7,8 @@ from contextlib import suppress
 import pytest
 
 from faqtune.errors import UserError
-from faqtune.workspace import Workspace, digest, is_current, mark_current, write_text
+from faqtune.steps import is_current, mark_current
+from faqtune.workspace import Workspace, digest, write_text
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
 """Claims: nothing that a person said is ever lost, whoever writes at the same time."""
 
 import os
+import pwd
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -183,3 +186,50 @@ def test_a_place_that_cannot_be_written_is_no_traceback(tmp_path):
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(UserError, match="file"):
         claims.append(tmp_path / "file" / "claims.db", [RULE])
+
+
+@pytest.fixture
+def read_only_claims():
+    """A database in a folder that nobody may write to, not even root: it becomes somebody else meanwhile."""
+    folder = Path(tempfile.mkdtemp(prefix="faqtune-test-"))
+    claims.append(folder / "claims.db", [RULE, HUMAN])
+    folder.chmod(0o555)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    yield folder / "claims.db"
+    if is_root:
+        os.seteuid(0)
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+def test_claims_are_read_where_nothing_can_be_written(read_only_claims):
+    """SQLite would make a file beside the database."""
+    assert claims.read(read_only_claims) == [RULE, HUMAN]
+    with pytest.raises(UserError):
+        claims.append(read_only_claims, [RULE])
+    assert list(read_only_claims.parent.iterdir()) == [read_only_claims]
+
+
+def test_reading_leaves_nothing_beside_the_file(path):
+    claims.append(path, [RULE])
+    claims.read(path)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_another_process_has_just_written_is_read_too(path):
+    claims.append(path, [RULE])
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("SELECT * FROM claims").fetchall()
+        claims.append(path, [HUMAN])
+        assert path.with_name("claims.db-wal").stat().st_size > 0
+        assert claims.read(path) == [RULE, HUMAN]
+
+
+def test_a_file_that_was_cut_off_says_what_to_do(path):
+    claims.append(path, [RULE] * 500)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match="malformed") as caught:
+        claims.read(path)
+    assert caught.value.next_step.startswith("move it away and run `faqtune label`; if people have labelled, keep it")

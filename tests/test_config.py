@@ -1,8 +1,10 @@
 """`faqtune.toml`: what is refused, and what the user is told to write instead."""
 
+import tomllib
+
 import pytest
 
-from faqtune.config import Config, load_config, validated
+from faqtune.config import Config, load_config, validated, with_value
 from faqtune.errors import UserError
 from faqtune.recipe import Recipe
 
@@ -43,8 +45,8 @@ def test_a_sibling_is_nearer_than_a_key_of_another_table():
 def test_an_unknown_key_in_a_list_of_tables():
     stage = {"data": {"labels": 1}, "losses": {"ranking": {"wieght": 1}}}
     error = refusal({"stages": [stage]}, Recipe)
-    assert "`stages.0.losses.ranking.wieght`" in error.problem
-    assert "`stages.losses.ranking.weight`" in error.next_step
+    assert "`stage.1.losses.ranking.wieght`" in error.problem
+    assert "`stage.1.losses.ranking.weight`" in error.next_step
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_an_unknown_key_in_a_list_of_tables():
         ({"split": {"seed": "seven"}}, "split.seed", "'seven'"),
         ({"split": {"test": 1.5}}, "split.test", "1.5"),
         ({"catalogue": {"files": "base2.xlsx"}}, "catalogue.files", "'base2.xlsx'"),
-        ({"catalogue": {"files": ["base2.xlsx", 2]}}, "catalogue.files.1", "2"),
+        ({"catalogue": {"files": ["base2.xlsx", 2]}}, "catalogue.files.2", "2"),
         ({"noise": ["chatter.json"]}, "noise", "a table is wanted"),
         ({"label": {"reply_threshold": float("nan")}}, "label.reply_threshold", "nan"),
         ({"label": {"reply_threshold": 79}}, "label.reply_threshold", "79"),
@@ -99,3 +101,24 @@ def test_a_folder_in_its_place_is_no_traceback(tmp_path):
     (tmp_path / "faqtune.toml").mkdir()
     with pytest.raises(UserError, match=r"faqtune\.toml"):
         load_config(tmp_path / "faqtune.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", '[model]\nbase = "a/b"'),
+        ("[model]\n# title\n# base = \"x\"\nprompt = ''\n[split]\n", '# title\nbase = "a/b"\nprompt'),
+        ("[split]\n[model]  # mine\nprecision = 'auto'", '[model]  # mine\nbase = "a/b"\nprecision'),
+    ],
+)
+def test_a_value_is_added_and_everything_else_stays(text, line):
+    made = with_value(text, "model", "base", "a/b")
+    assert line in made
+    assert tomllib.loads(made)["model"]["base"] == "a/b"
+
+
+@pytest.mark.parametrize("text", ["model = {prompt = 'x'}", "model.prompt = 'x'", 'x = """\n[model]\n"""'])
+def test_a_layout_without_a_place_for_a_value_is_refused(text):
+    with pytest.raises(UserError, match=r"no place for model\.base") as caught:
+        with_value(text, "model", "base", "a/b")
+    assert 'write base = "a/b" under [model]' in caught.value.next_step

@@ -56,11 +56,11 @@ def test_a_users_file_is_named_after_itself_and_may_have_a_bom(tmp_path: Path, t
 @pytest.mark.parametrize(
     ("line", "key", "nearest"),
     [
-        ("lerning_rate = 1", "stages.0.lerning_rate", "learning_rate"),
-        ("batch_querys = 8", "stages.0.batch_querys", "batch_queries"),
-        ("losses.ranking.temprature = 1", "stages.0.losses.ranking.temprature", "temperature"),
-        ("losses.rankin.weight = 1", "stages.0.losses.rankin", "ranking"),
-        ("freeze.lower_layer = 1", "stages.0.freeze.lower_layer", "lower_layers"),
+        ("lerning_rate = 1", "stage.1.lerning_rate", "learning_rate"),
+        ("batch_querys = 8", "stage.1.batch_querys", "batch_queries"),
+        ("losses.ranking.temprature = 1", "stage.1.losses.ranking.temprature", "temperature"),
+        ("losses.rankin.weight = 1", "stage.1.losses.rankin", "ranking"),
+        ("freeze.lower_layer = 1", "stage.1.freeze.lower_layer", "lower_layers"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_valid_one(tmp_path: Path, line: str, key: str, nearest: str):
@@ -89,7 +89,7 @@ def test_a_value_that_makes_no_sense_is_refused_with_its_key(tmp_path: Path, lin
     text = f"[[stages]]\ndata = {{ labels = 1 }}\nlosses.ranking.weight = 1\n{line}\n"
     if key == "data":
         text = text.replace("data = { labels = 1 }\n", "")
-    with pytest.raises(UserError, match=rf"`stages\.0\.{key}`"):
+    with pytest.raises(UserError, match=rf"`stage\.1\.{key}`"):
         load_recipe(written(tmp_path / "r.toml", text))
 
 
@@ -158,10 +158,10 @@ def test_set_reaches_every_part_of_a_recipe(two_stages: str):
         ("stage.1=1", "a stage is no value", "stage.1.learning_rate"),
         ("seed.deeper=1", "", ""),
         ("stage.1.name.deeper=1", "", ""),
-        ("stage.1.epoch=1", "unknown key `stages.0.epoch`", "epochs"),
-        ("stage.1.epochs=few", "`stages.0.epochs`", "mend the value"),
+        ("stage.1.epoch=1", "unknown key `stage.1.epoch`", "epochs"),
+        ("stage.1.epochs=few", "`stage.1.epochs`", "mend the value"),
         ("sed=1", "unknown key `sed`", "seed"),
-        ("stage.2.losses=1", "`stages.1.losses`", "mend the value"),
+        ("stage.2.losses=1", "`stage.2.losses`", "mend the value"),
     ],
 )
 def test_a_wrong_set_is_refused(two_stages: str, override: str, message: str, next_step: str):

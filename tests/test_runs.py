@@ -100,3 +100,10 @@ def test_where_only_damaged_runs_are_left_no_other_model_takes_their_place(works
         finished_runs(workspace)
     with pytest.raises(UserError, match=r"run\.json is damaged"):
         find_run(workspace)
+
+    warned = []
+    whole = finished(workspace, "whole")
+    assert finished_runs(workspace, warned.append) == [whole]
+    assert [f"{damaged.name}/run.json is damaged" in said and f"{whole.name} is taken" in said for said in warned] == [
+        True
+    ]

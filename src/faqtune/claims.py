@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from faqtune.errors import UserError
 from faqtune.records import HUMAN, Claim
@@ -23,6 +24,9 @@ MIGRATIONS = (
 
 WAIT_SECONDS = 30.0
 """For another process that is writing."""
+
+ALL_CLAIMS = 'SELECT query, entry, by, confidence, why, "when", reason FROM claims ORDER BY number'
+CANNOT_WRITE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_FULL")
 
 
 def append(path: Path, claims: Iterable[Claim]) -> int:
@@ -58,11 +62,36 @@ def read(path: Path) -> list[Claim]:
     """All claims, oldest first; none if nobody has labelled yet."""
     if not path.exists():
         return []
-    with _open(path) as connection:
-        rows = connection.execute(
-            'SELECT query, entry, by, confidence, why, "when", reason FROM claims ORDER BY number'
-        ).fetchall()
+    try:
+        with _open(path) as connection:
+            rows = connection.execute(ALL_CLAIMS).fetchall()
+    except UserError as error:
+        rows = _rows_as_they_lie(path, error)
     return [Claim(*row) for row in rows]
+
+
+def _rows_as_they_lie(path: Path, failure: UserError) -> list[tuple[Any, ...]]:
+    """All rows where nothing can be written. Raises `failure` where that is not what is wrong.
+
+    Even to read a database in WAL mode SQLite makes a file beside it. Where it cannot (a read-only folder, a
+    full disk) and nobody is writing, the file is all there is: read as one that never changes.
+    """
+    name = getattr(failure.__cause__, "sqlite_errorname", "")
+    if not name.startswith(CANNOT_WRITE) or _is_written(path):
+        raise failure
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+            if _version(connection) != len(MIGRATIONS):
+                raise failure
+            return connection.execute(ALL_CLAIMS).fetchall()
+    except sqlite3.DatabaseError as error:
+        raise _user_error(path, error) from error
+
+
+def _is_written(path: Path) -> bool:
+    """Whether claims lie beside the file that are not in it yet."""
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 def _rows(claims: Iterable[Claim]) -> list[tuple[object, ...]]:

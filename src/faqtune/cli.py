@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from faqtune.console.surface import Surface, never_fail_on_characters, remember_project, stop_as_by_ctrl_c
+from faqtune.console.surface import (
+    Surface,
+    never_fail_on_characters,
+    remember_json,
+    remember_project,
+    stop_as_by_ctrl_c,
+)
 
 app = typer.Typer(
     name="faqtune",
@@ -25,7 +31,14 @@ Project = Annotated[
     Path,
     typer.Option("--project", "-p", help="The project folder.", file_okay=False, callback=remember_project),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; everything else goes to stderr.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="One JSON object on stdout, of an error too (error, next); everything else goes to stderr.",
+        callback=remember_json,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothing has changed.")]
 NoiseFiles = Annotated[list[Path] | None, typer.Option("--noise", help="Everyday chatter; may be given several times.")]
 GoldFiles = Annotated[list[Path] | None, typer.Option("--gold", help="Hand labels (JSONL), used for testing only.")]
@@ -160,7 +173,12 @@ def match(
     top: Annotated[int, typer.Option(help="Entries to show.", min=1)] = 5,
     threshold: Annotated[float | None, typer.Option(help="Cosine to answer from; unset: the calibrated one.")] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="One JSON object per text on stdout; everything else goes to stderr.")
+        bool,
+        typer.Option(
+            "--json",
+            help="One JSON object per text on stdout, of a blank line and an error (error, next) too.",
+            callback=remember_json,
+        ),
     ] = False,
 ) -> None:
     """Find the entries nearest to a text. Says whether it would be answered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -130,13 +131,45 @@ def load_config(path: Path) -> Config:
     return validated(Config, data, path.name)
 
 
+def with_value(text: str, section: str, key: str, value: str) -> str:
+    """The text of a `faqtune.toml` with one more value in it, everything else as the user has it.
+
+    It takes the place of the comment that shows the default, else the top of its table. Raises UserError
+    where the text is laid out in a way that has no such place.
+    """
+    # A JSON string is a TOML string, but for one control character.
+    line = f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
+    lines = text.splitlines()
+    heads = [number for number, head in enumerate(lines) if head.strip().startswith("[")]
+    start = next((head for head in heads if re.match(rf"\s*\[{section}\]", lines[head])), None)
+    if start is None:
+        lines += ["", f"[{section}]", line]
+    else:
+        end = next((head for head in heads if head > start), len(lines))
+        shown = [at for at in range(start + 1, end) if re.match(rf"#\s*{key}\s*=", lines[at])]
+        lines[slice(shown[0], shown[0] + 1) if shown else slice(start + 1, start + 1)] = [line]
+    made = "\n".join(lines) + "\n"
+    wanted = tomllib.loads(text)
+    wanted.setdefault(section, {})[key] = value
+    if not _says(made, wanted):
+        raise UserError(f"{CONFIG_NAME} has no place for {section}.{key}", f"write {line} under [{section}] there")
+    return made
+
+
+def _says(text: str, wanted: dict[str, Any]) -> bool:
+    try:
+        return tomllib.loads(text) == wanted
+    except tomllib.TOMLDecodeError:
+        return False
+
+
 def validated(model: type[Model], data: dict[str, Any], place: str) -> Model:
     """`data` as a `model`. Raises UserError that names `place`, the key, and the nearest valid key."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = _written(first["loc"])
     if first["type"] == "extra_forbidden":
         near = _nearest(key, _keys(model))
         raise UserError(
@@ -148,14 +181,21 @@ def validated(model: type[Model], data: dict[str, Any], place: str) -> Model:
     raise UserError(f"{place}: `{key}` is {first['input']!r:.40}: {wanted}", "mend the value")
 
 
+def _written(place: tuple[int | str, ...]) -> str:
+    """A place as people write it: counted from 1, `stage.1.epochs` as for --set."""
+    key = ".".join(str(part + 1 if isinstance(part, int) else part) for part in place)
+    return re.sub(r"^stages\.(?=\d)", "stage.", key)
+
+
 def _nearest(unknown: str, keys: list[str]) -> str:
     """The key of the same table that is spelt most alike, else one of another table, else ""."""
-    table, _, name = re.sub(r"\.\d+(?=\.)", "", unknown).rpartition(".")
+    here, _, name = unknown.rpartition(".")
+    table = re.sub(r"\.\d+(?=\.|$)", "", re.sub(r"^stage\.(?=\d)", "stages.", here))
     siblings = [key for key in keys if key.rpartition(".")[0] == table]
     for known in (siblings, keys):
         by_name = {key.rpartition(".")[2]: key for key in reversed(known)}
         if near := difflib.get_close_matches(name, by_name, n=1):
-            return by_name[near[0]]
+            return f"{here}.{near[0]}" if here and known is siblings else by_name[near[0]]
     return ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -79,16 +79,20 @@ def all_runs(workspace: Workspace) -> Iterator[Run]:
     yield from sorted(runs, key=lambda run: (run.saved, run.name))
 
 
-def finished_runs(workspace: Workspace) -> list[Run]:
+def finished_runs(workspace: Workspace, warn: Callable[[str], None] = lambda text: None) -> list[Run]:
     """Every finished run, the newest last.
 
-    Where there is none but one that cannot be read, raises UserError: the base model must not answer
-    in its place in silence.
+    One that cannot be read may be newer than all others: it is warned of. Where there is no other, raises
+    UserError: the base model must not answer in its place in silence.
     """
     done = [run for run in all_runs(workspace) if run.status == DONE]
-    if not done:
-        for path in sorted(workspace.runs_path.glob(f"*/{RUN_NAME}")):
+    for path in sorted(workspace.runs_path.glob(f"*/{RUN_NAME}")):
+        try:
             _read(path.parent)
+        except UserError as error:
+            if not done:
+                raise
+            warn(f"note: {error.problem}; this run is passed over, {done[-1].name} is taken")
     return done
 
 

@@ -6,18 +6,16 @@ written as its escape, `\\ud83d`, and read back as it was; two halves side by si
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 
+from faqtune.atomic import atomic_text as atomic_text
 from faqtune.config import CONFIG_NAME, Config, load_config
 from faqtune.errors import UserError
 from faqtune.records import SCHEMA, Catalogue, Conversation, Entry, Noise, Pair, Query, Split, Turn
@@ -110,43 +108,6 @@ def _maker(kind: Callable[..., T], listed: str) -> Callable[[dict[str, Any]], T]
 
 def _conversation(row: dict[str, Any]) -> Conversation:
     return Conversation(**{**row, "turns": tuple(Turn(**turn) for turn in row["turns"])})
-
-
-@contextmanager
-def atomic_text(path: Path) -> Iterator[TextIO]:
-    """Open a neighbour of `path` for writing; on success fsync and rename it over `path`.
-
-    On any error the neighbour is removed and what was at `path` before is untouched.
-    Raises UserError when the disk is full or the place cannot be written.
-    """
-    neighbour = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    in_block = False
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with neighbour.open("x", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-            in_block = True
-            yield file
-            in_block = False
-            file.flush()
-            os.fsync(file.fileno())
-        neighbour.replace(path)
-    except OSError as error:
-        # A failed write names no file: an error that does is about something that the block reads.
-        if in_block and error.filename is not None:
-            raise
-        raise write_error(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            neighbour.unlink(missing_ok=True)
-
-
-def write_error(path: Path, error: OSError) -> UserError:
-    """What a failed write means for the user."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UserError(
-            f"{path}: the disk is full; nothing was changed", "free some room and run the same command again"
-        )
-    return UserError(f"{path}: {error.strerror or error}", "check the folder and its permissions")
 
 
 def write_text(path: Path, text: str) -> None:

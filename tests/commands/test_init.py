@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import faqtune
 from faqtune import UserError, Workspace, init_project
 from faqtune.config import load_config
 
@@ -51,7 +52,7 @@ def test_hand_labels_that_are_something_else_are_refused(files: Path, tmp_path: 
 
 
 def test_paths_inside_the_project_are_named_from_it(files: Path) -> None:
-    (files / "recipe.toml").touch()
+    shutil.copy(Path(faqtune.__file__).parent / "recipes" / "quick.toml", files / "recipe.toml")
     (files / "models" / "mine").mkdir(parents=True)
     workspace = Workspace(files)
 
@@ -134,3 +135,28 @@ def test_a_name_that_is_no_text_is_refused(files: Path) -> None:
     """A file name in another encoding than the system's reaches us as half surrogate pairs."""
     with pytest.raises(UserError, match="is not UTF-8"):
         init_project(Workspace(files), (files / "FAQ.xlsx",), model="mod\udcc4l")
+
+
+def test_a_model_takes_the_place_of_the_default_that_nobody_chose(files: Path) -> None:
+    """As after a first try that did not find the default model."""
+    workspace = Workspace(files)
+    _init(workspace, files)
+    before = workspace.config_path.read_text(encoding="utf-8").splitlines()
+
+    assert _init(workspace, files, model="builtin", keep=True)
+    assert workspace.config().model.base == "builtin"
+    after = workspace.config_path.read_text(encoding="utf-8").splitlines()
+    assert len(after) == len(before)
+    assert [new for old, new in zip(before, after, strict=True) if old != new] == ['base = "builtin"']
+
+    assert not _init(workspace, files, model="builtin", keep=True)
+    with pytest.raises(UserError, match="has another model"):
+        _init(workspace, files, model="other/model", keep=True)
+
+
+def test_a_recipe_that_is_none_is_not_written_down(files: Path) -> None:
+    workspace = Workspace(files)
+
+    with pytest.raises(UserError, match="there is no recipe `defualt`"):
+        _init(workspace, files, recipe="defualt")
+    assert not workspace.config_path.exists()

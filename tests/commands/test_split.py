@@ -9,6 +9,7 @@ import pytest
 
 from faqtune import Workspace, claims, make_split
 from faqtune.commands import split as command
+from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.label import BY
 from faqtune.records import CALIBRATION, SELECTION, TEST
 
@@ -80,3 +81,14 @@ def test_queries_of_conversations_that_have_gone_are_in_no_part(tuned_shop: Work
 
     assert sum(made.conversations.values()) == 95
     assert sum(made.queries.values()) == len(tuned_shop.queries()) - 1
+
+
+def test_what_a_part_is_measured_on_is_counted_apart(tuned_shop: Workspace) -> None:
+    """Labels of held-out entries and unsure ones are labelled queries, but no queries with an entry to measure."""
+    made = make_split(tuned_shop)
+
+    project = load_project(tuned_shop)
+    assert made.measured == {
+        part: len(evaluation_set(project, part).positives) for part in (SELECTION, CALIBRATION, TEST)
+    }
+    assert 0 < made.measured[TEST] < made.queries[TEST]

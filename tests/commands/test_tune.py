@@ -89,10 +89,12 @@ def test_a_wrong_model_or_recipe_is_refused_before_anything_is_written(
 def test_where_nothing_is_labelled_that_is_the_reason_given(
     tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nothing = replace(label_queries(tuned_shop), claims=0, human=0)
+    """Hand labels only measure."""
+    nothing = replace(label_queries(tuned_shop), claims=0)
+    assert nothing.human > 0
     monkeypatch.setattr(command, "label_queries", lambda *_, **__: nothing)
 
-    with pytest.raises(UserError, match="nothing is labelled: of 96 replies"):
+    with pytest.raises(UserError, match="no label out of 96 exchanges"):
         tune(tuned_shop)
 
 

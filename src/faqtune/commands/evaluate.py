@@ -86,7 +86,7 @@ def refuse_unmeasurable(workspace: Workspace, part: str = TEST) -> None:
 
 def _usual_models(workspace: Workspace, reporter: Reporter) -> tuple[str, ...]:
     """The newest finished run against its base model; before there is one, the project's base model alone."""
-    if done := finished_runs(workspace):
+    if done := finished_runs(workspace, reporter.say):
         return done[-1].base, done[-1].name
     reporter.say("note: no training has finished yet; this is the base model alone")
     return (workspace.config().model.base,)

@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from faqtune.config import Config, validated
+from faqtune.alone import alone
+from faqtune.config import Config, validated, with_value
 from faqtune.errors import UserError
 from faqtune.ingest import Guess, inspect, write_config
+from faqtune.recipe import load_recipe
 from faqtune.workspace import Workspace, write_text
 
 
@@ -37,10 +39,12 @@ def init_project(
 ) -> Initialised:
     """Write a commented `faqtune.toml` with everything understood of the files.
 
-    With `keep` an existing one that names these files (and `model`, if given) is left as the user has it.
-    Raises UserError for files that cannot be read, without a catalogue among them, and for an
-    existing configuration unless `force` or `keep`.
+    With `keep` an existing one that names these files is left as the user has it; `model` is written into
+    it if it has none so far. Raises UserError for files that cannot be read, without a catalogue among
+    them, for a recipe that is none, and for an existing configuration unless `force` or `keep`.
     """
+    if recipe:
+        load_recipe(recipe)
     if not files:
         raise UserError("no files were given", "run `faqtune init FAQ.xlsx LOGS… --noise CHATTER…`")
     path = workspace.config_path
@@ -52,7 +56,8 @@ def init_project(
     if path.exists() and not force:
         difference = _difference(workspace, wanted, model, gold_catalogue) if keep else "is there already"
         if not difference:
-            return Initialised(path, False, guesses, list(_preview(guesses)))
+            written = bool(model) and _chose_model(workspace, wanted.model.base)
+            return Initialised(path, written, guesses, list(_preview(guesses)))
         raise UserError(
             f"{path} {difference}",
             "change it there, or write it anew with `faqtune init --force FILES…`, or choose another --project folder",
@@ -108,11 +113,22 @@ def _difference(workspace: Workspace, wanted: Config, model: str, gold_catalogue
         asked = _resolved(workspace, getattr(wanted, kind).files)
         if asked and asked != _resolved(workspace, getattr(there, kind).files):
             return f"names other files under [{kind}] than the command line"
-    if model and wanted.model.base != there.model.base:
+    # A default that nobody chose is no decision: it gives way (see `_chose_model`).
+    if model and wanted.model.base != there.model.base and "base" in there.model.model_fields_set:
         return f"has another model ({there.model.base}) than the command line ({wanted.model.base})"
     if gold_catalogue and _resolved(workspace, [wanted.gold.catalogue]) != _resolved(workspace, [there.gold.catalogue]):
         return "has another gold.catalogue than the command line"
     return ""
+
+
+@alone
+def _chose_model(workspace: Workspace, base: str) -> bool:
+    """Write the model into the existing configuration, unless it is there. Returns whether it was written."""
+    if workspace.config().model.base == base:
+        return False
+    path = workspace.config_path
+    write_text(path, with_value(path.read_text(encoding="utf-8-sig"), "model", "base", base))
+    return True
 
 
 def _resolved(workspace: Workspace, names: Sequence[str]) -> set[Path]:

@@ -81,6 +81,15 @@ def label_queries(
     return result
 
 
+def why_no_label(labelled: Labelled) -> tuple[str, str]:
+    """What it means that the rules labelled nothing, and what to do."""
+    return (
+        f"no label out of {labelled.exchanges} exchanges: at no reply cosine do enough of them agree with what was "
+        "asked",
+        "check that the logs are about the catalogue, or set label.reply_threshold in faqtune.toml",
+    )
+
+
 def refuse_unfinished(workspace: Workspace) -> None:
     """Raises UserError where labels are missing, or broke off half way: what stands on them would be empty or torn."""
     if not workspace.claims_path.exists() or not was_finished(workspace, BY_PEOPLE):

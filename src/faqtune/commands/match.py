@@ -88,12 +88,13 @@ def load_matcher(
     catalogue = workspace.catalogue()
     if not catalogue.questions:
         raise UserError("the catalogue is empty", "check catalogue.files in faqtune.toml, then run `faqtune ingest`")
-    done = {run.name: run for run in finished_runs(workspace)}
+    reporter = reporter or Silent()
+    done = {run.name: run for run in finished_runs(workspace, reporter.say)}
     name = resolved_name(workspace, model or (TUNED if done else workspace.config().model.base))
     run = done.get(name)
     if threshold_cosine is None and run is not None and run.thresholds_path.exists():
         threshold_cosine = read_json(run.thresholds_path, "faqtune train")["threshold_cosine"]
-    encoder = load_model(workspace, name, reporter or Silent(), exact=True)
+    encoder = load_model(workspace, name, reporter, exact=True)
     return Matcher(encoder, catalogue, encoder.encode(catalogue.questions), threshold_cosine, top)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from faqtune.encoder import Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter
-from faqtune.runs import DONE, all_runs, find_run
+from faqtune.runs import DONE, RUN_NAME, all_runs, find_run
 from faqtune.workspace import Workspace, digest
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ def resolved_name(workspace: Workspace, name: str) -> str:
 def model_place(workspace: Workspace, name: str) -> str:
     """What `faqtune.model.load` finds a model by: the folder of a run or of the project, else the name as it is.
 
-    Raises UserError for a run that has not finished.
+    Raises UserError for a run that has not finished or is damaged.
     """
     name = resolved_name(workspace, name)
-    run = next((run for run in all_runs(workspace) if run.name == name), None)
-    if run is not None:
+    if Path(name).name == name and (workspace.runs_path / name / RUN_NAME).exists():
+        run = find_run(workspace, name)
         if run.status != DONE:
             made_by = "merge" if "merged" in run.facts else "train"
             raise UserError(f"the run {name} has not finished", f"run `faqtune {made_by}`, or name another model")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from faqtune.alone import alone
 from faqtune.commands.assemble import load_project, measured_queries
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
 from faqtune.errors import UserError
@@ -28,6 +29,7 @@ class Reported:
     picture: Path
 
 
+@alone
 def write_report(workspace: Workspace, *, run: str = "") -> Reported:
     """Write `report.html` and `before_after.svg` into a run (default: the newest finished one).
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from faqtune import claims as claim_store
 from faqtune.alone import alone
-from faqtune.commands.assemble import is_measurable
+from faqtune.commands.assemble import MEASURING, evaluation_set, is_measurable, load_project
 from faqtune.commands.label import refuse_unfinished
 from faqtune.config import SplitConfig
 from faqtune.label import Decision, decide, pairs_of
@@ -24,7 +24,11 @@ ENOUGH_UNSUPPORTED = 30
 
 @dataclass(frozen=True, slots=True)
 class Splitted:
-    """Counts per part: conversations, labelled queries, noise sentences; and the held-out entries."""
+    """Counts per part: conversations, labelled queries, noise sentences; and the held-out entries.
+
+    `measured`: the queries with an entry that a part is measured on, of the parts that measure. They are
+    fewer: labels that are not sure enough, and those of the part's held-out entries, are not among them.
+    """
 
     skipped: bool
     conversations: dict[str, int]
@@ -32,6 +36,7 @@ class Splitted:
     noise: dict[str, int]
     held_out: dict[str, str]
     pairs: int
+    measured: dict[str, int]
 
 
 @alone
@@ -98,10 +103,11 @@ def _assigned(
 
 
 def _counted(workspace: Workspace, *, skipped: bool) -> Splitted:
-    made = workspace.split()
+    project = load_project(workspace)
+    made = project.split
     conversations = Counter(made.conversations.values())
-    queries = Counter(made.conversations.get(query.conversation) for query in workspace.queries())
-    noise = Counter(made.noise[sentence.source] for sentence in workspace.noise())
+    queries = Counter(made.conversations.get(query.conversation) for query in project.queries)
+    noise = Counter(made.noise[sentence.source] for sentence in project.noise)
     return Splitted(
         skipped,
         {part: conversations[part] for part in PARTS},
@@ -109,4 +115,5 @@ def _counted(workspace: Workspace, *, skipped: bool) -> Splitted:
         {part: noise[part] for part in PARTS},
         made.held_out,
         len(workspace.pairs()),
+        {part: len(evaluation_set(project, part).positives) for part in MEASURING},
     )

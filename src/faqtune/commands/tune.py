@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from faqtune.alone import alone
+from faqtune.atomic import atomic_file
 from faqtune.commands.evaluate import evaluate_models, refuse_unmeasurable
 from faqtune.commands.ingest import Ingested, ingest_files
 from faqtune.commands.init import init_project
-from faqtune.commands.label import Labelled, label_queries
+from faqtune.commands.label import Labelled, label_queries, why_no_label
 from faqtune.commands.models import model_place
 from faqtune.commands.report import write_report
 from faqtune.commands.scorecards import Evaluated
@@ -21,7 +22,7 @@ from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import load_recipe
 from faqtune.scorecard import STRATA
-from faqtune.workspace import Workspace, write_error
+from faqtune.workspace import Workspace
 
 SAMPLE_FILES = ("base2.xlsx", "data.json", "modified_daily_datasets.json", "gold.jsonl")
 
@@ -65,6 +66,13 @@ def tune(
         )  # fmt: skip
     else:
         _refuse_without_files(workspace, noise or gold or gold_catalogue or model)
+    return _all_steps(workspace, recipe, overrides, force=force, reporter=reporter)
+
+
+@alone
+def _all_steps(
+    workspace: Workspace, recipe: str, overrides: tuple[str, ...], *, force: bool, reporter: Reporter
+) -> Tuned:
     reporter.say("1/6 reading the files")
     ingested = ingest_files(workspace, force=force, reporter=reporter)
     reporter.say(
@@ -73,21 +81,19 @@ def tune(
     )
     reporter.say("2/6 labelling from agents' replies")
     labelled = label_queries(workspace, force=force, reporter=reporter)
+    # Hand labels only measure: without labels of the rules nothing can be trained or chosen by.
+    if not labelled.claims:
+        raise UserError(*why_no_label(labelled))
     reporter.say(
         f"    {labelled.claims} labels from {labelled.exchanges} exchanges (reply cosine ≥ "
         f"{labelled.threshold_cosine:.3f}), estimated precision {labelled.mean_confidence:.0%}"
         f"{_unless_new(labelled.skipped)}"
     )
-    if not labelled.claims + labelled.human:
-        raise UserError(
-            f"nothing is labelled: of {labelled.exchanges} replies in the logs none resembles an answer of the "
-            "catalogue so that the question fits as well",
-            "check that logs and catalogue are about the same things, and what `faqtune label` shows",
-        )
     reporter.say("3/6 splitting")
     splitted = make_split(workspace, force=force)
     shares = ", ".join(f"{part} {count}" for part, count in splitted.queries.items())
-    reporter.say(f"    queries: {shares}{_unless_new(splitted.skipped)}")
+    measured = ", ".join(f"{part} {count}" for part, count in splitted.measured.items())
+    reporter.say(f"    queries: {shares}{_unless_new(splitted.skipped)}; measured with an entry: {measured}")
     refuse_unmeasurable(workspace)
     reporter.say("4/6 training")
     trained = train_model(workspace, recipe=recipe, overrides=overrides, force=force, reporter=reporter)
@@ -162,11 +168,6 @@ def _copied(workspace: Workspace, name: str) -> Path:
     if target.exists():
         return target
     content = resources.files("faqtune").joinpath("sample", name).read_bytes()
-    neighbour = target.with_name(f".{name}.{secrets.token_hex(4)}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        neighbour.write_bytes(content)
-        neighbour.replace(target)
-    except OSError as error:
-        raise write_error(target, error) from error
+    with atomic_file(target) as file:
+        file.write(content)
     return target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faqtune.commands.label import Labelled, label_queries
+from faqtune.commands.label import Labelled, label_queries, why_no_label
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step, table
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.workspace import Workspace
@@ -38,11 +38,7 @@ def _show(result: Labelled) -> None:
         )
         _show_coverage(result)
     else:
-        emit(
-            f"No label out of {result.exchanges} exchanges: at no reply cosine do enough of them agree with what was "
-            "asked.",
-            "Check that the logs are about the catalogue, or set label.reply_threshold in faqtune.toml.",
-        )
+        emit(*(f"{text[0].upper()}{text[1:]}." for text in why_no_label(result)))
     if result.human:
         compared = result.precision
         share = f", {compared.right / compared.compared:.0%}" if compared.compared else ""

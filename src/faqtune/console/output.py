@@ -14,6 +14,8 @@ from typing import Any
 from pydantic import BaseModel
 from rich.cells import cell_len
 
+from faqtune.console.printable import printable
+
 UNCHANGED = "Nothing has changed; use --force to do it again."
 
 
@@ -27,7 +29,7 @@ def emit_json(result: Any) -> None:
 
 def emit(*lines: str) -> None:
     """Lines for people, at once."""
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
     sys.stdout.flush()
 
 

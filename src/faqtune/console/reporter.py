@@ -8,6 +8,8 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from faqtune.console.printable import printable
+
 SECONDS_BETWEEN_LINES = 10.0
 """In a pipe; work that takes less than this says nothing of its progress."""
 
@@ -29,6 +31,7 @@ class ConsoleReporter:
         self._close()
 
     def say(self, text: str) -> None:
+        text = printable(text)
         if self._live:
             self._console.print(text)
         else:

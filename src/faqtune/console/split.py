@@ -8,6 +8,8 @@ from faqtune.commands.split import Splitted, make_split
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step, table
 from faqtune.workspace import Workspace
 
+COLUMNS = ("part", "conversations", "labelled queries", "measured with an entry", "noise sentences")
+
 
 def run_split(project: Path, *, force: bool, as_json: bool) -> None:
     result = make_split(Workspace(project), force=force)
@@ -19,7 +21,10 @@ def run_split(project: Path, *, force: bool, as_json: bool) -> None:
 
 
 def _show(result: Splitted) -> None:
-    rows = [(part, count, result.queries[part], result.noise[part]) for part, count in result.conversations.items()]
+    rows = [
+        (part, count, result.queries[part], result.measured.get(part, ""), result.noise[part])
+        for part, count in result.conversations.items()
+    ]
     emit(*[UNCHANGED] * result.skipped)
-    emit(*table(("part", "conversations", "labelled queries", "noise sentences"), rows))
+    emit(*table(COLUMNS, rows))
     emit(f"{len(result.held_out)} entries are held out as near noise; {result.pairs} pairs")

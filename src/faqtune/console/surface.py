@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import re
 import shlex
 import signal
@@ -14,13 +15,13 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from faqtune.console.printable import printable
 from faqtune.errors import UserError
 
 BAD_INPUT, INTERRUPTED = UserError.exit_code, 130
-
-_COMMAND = re.compile(r"`faqtune \w+(?!.*--project)")
-_project: list[Path] = []
-"""The project of the command that runs, if it is not the folder that one is in."""
+PROJECT, JSON = "faqtune.project", "faqtune.json"
+NOTHING_TO_KEEP = ("match", "doctor")
+"""Commands that only read."""
 
 
 class Surface(TyperGroup):
@@ -30,30 +31,31 @@ class Surface(TyperGroup):
         try:
             return super().invoke(ctx)
         except UserError as error:
-            _say(error)
-            raise typer.Exit(error.exit_code) from None
+            _fail(ctx, error, error.exit_code)
         except KeyboardInterrupt:
-            _say(
-                UserError(
-                    "interrupted; what had finished is kept, and nothing is half written",
-                    "run the same command again to go on",
-                )
-            )
-            raise typer.Exit(INTERRUPTED) from None
+            _fail(ctx, _interrupted(ctx.invoked_subcommand), INTERRUPTED)
         except MemoryError:
-            _say(UserError("there is not enough memory", "close other programs, or give smaller files"))
-            raise typer.Exit(BAD_INPUT) from None
+            _fail(
+                ctx, UserError("there is not enough memory", "close other programs, or give smaller files"), BAD_INPUT
+            )
         except OSError as error:
             # The reader of our output has gone: typer ends quietly.
             if error.errno == errno.EPIPE:
                 raise
-            _say(UserError(f"{error.filename or 'the system'}: {error.strerror or error}", "check what it is"))
-            raise typer.Exit(BAD_INPUT) from None
+            problem = f"{error.filename or 'the system'}: {error.strerror or error}"
+            _fail(ctx, UserError(problem, "check what it is"), BAD_INPUT)
 
 
-def stop_as_by_ctrl_c() -> None:
-    """Let SIGTERM (a shutdown, a job scheduler) end a command as cleanly as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+def remember_project(ctx: typer.Context, project: Path) -> Path:
+    """For the option of every command: the commands that errors advise are about the same project."""
+    ctx.meta[PROJECT] = project
+    return project
+
+
+def remember_json(ctx: typer.Context, wanted: bool) -> bool:
+    """For the option of every command: whoever reads JSON from stdout is told of errors there."""
+    ctx.meta[JSON] = wanted
+    return wanted
 
 
 def never_fail_on_characters() -> None:
@@ -63,13 +65,45 @@ def never_fail_on_characters() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def remember_project(project: Path) -> Path:
-    """Callback of --project: errors name commands that can be pasted."""
-    _project[:] = [] if project == Path() else [project]
-    return project
+def stop_as_by_ctrl_c() -> None:
+    """Let SIGTERM (a shutdown, a job scheduler) end a command as cleanly as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def _say(error: UserError) -> None:
-    where = "".join(f" --project {shlex.quote(str(project))}" for project in _project)
-    next_step = _COMMAND.sub(lambda found: found[0] + where, error.next_step)
-    sys.stderr.write(f"faqtune: {UserError(error.problem, next_step)}\n")
+def _interrupted(command: str | None) -> UserError:
+    if command in NOTHING_TO_KEEP:
+        return UserError("interrupted")
+    return UserError(
+        "interrupted; what had finished is kept, and nothing is half written",
+        "run the same command again to go on",
+    )
+
+
+def _fail(ctx: Any, error: UserError, code: int) -> None:
+    """Say what went wrong, and end with a code."""
+    error = UserError(error.problem, with_project(error.next_step, ctx.meta.get(PROJECT, Path())))
+    sys.stderr.write(f"faqtune: {printable(str(error))}\n")
+    sys.stderr.flush()
+    if ctx.meta.get(JSON):
+        text = json.dumps({"error": error.problem, "next": error.next_step}, ensure_ascii=False)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
+        sys.stdout.buffer.flush()
+    raise typer.Exit(code) from None
+
+
+def with_project(advice: str, project: Path) -> str:
+    """Advice whose commands can be pasted: with the project that the failed command was about.
+
+    >>> with_project("run `faqtune ingest` first", Path("my shop"))
+    "run `faqtune ingest --project 'my shop'` first"
+    """
+    if project == Path():
+        return advice
+    option = f" --project {shlex.quote(str(project))}"
+    # `faqtune convert` is about no project.
+    return re.sub(
+        r"`faqtune (?!convert)(\w+)([^`]*)`",
+        lambda found: found[0] if "--project" in found[2] else f"`faqtune {found[1]}{option}{found[2]}`",
+        advice,
+    )

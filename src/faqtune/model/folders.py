@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from faqtune.workspace import write_error
+from faqtune.atomic import held_folder, new_neighbour, remove_leftovers, write_error
 
 
 @contextmanager
@@ -22,21 +22,24 @@ def atomic_folder(target: Path, *, replace: bool) -> Iterator[Path]:
     With `replace` an older `target` is swapped out and then removed; without, one that another
     process has finished in the meantime stays, and ours is dropped. On any error what was at
     `target` is untouched and the neighbour is removed. Should the process die between the two
-    renames of a swap, the older folder lies beside it as `.<name>.<random>.old`.
+    renames of a swap, the older folder lies beside it as `.<name>.<random>.old` until the next one is there.
+    What killed processes left is removed.
 
     Raises UserError when the disk is full or the place cannot be written.
     """
     part: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        remove_leftovers(target)
+        part = new_neighbour(target)
         part.mkdir()
-        yield part
-        _finish(part)
-        if replace:
-            _swap(part, target)
-        else:
-            _settle(part, target)
+        with held_folder(part):
+            yield part
+            _finish(part)
+            if replace:
+                _swap(part, target)
+            else:
+                _settle(part, target)
         _sync_entry(target.parent)
     except SafetensorError as error:
         raise write_error(target, _as_os_error(error)) from error
@@ -58,7 +61,9 @@ def _swap(part: Path, target: Path) -> None:
     except OSError:
         old.rename(target)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    # Of an earlier swap, too, that was cut off before this line.
+    for gone in target.parent.glob(f".{glob.escape(target.name)}.????????.old"):
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _settle(part: Path, target: Path) -> None:

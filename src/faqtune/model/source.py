@@ -13,10 +13,10 @@ from huggingface_hub import HfApi, ModelInfo, snapshot_download
 from huggingface_hub.constants import HF_HUB_CACHE
 from huggingface_hub.errors import GatedRepoError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 
+from faqtune.atomic import write_error
 from faqtune.errors import UserError
 from faqtune.model.builtin import BUILTIN, builtin_folder
 from faqtune.model.layout import transformer_folder
-from faqtune.workspace import write_error
 
 HUB_TIMEOUT_SECONDS = 10.0
 

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from faqtune.workspace import write_error, write_text
+from faqtune.atomic import write_error
+from faqtune.workspace import write_text
 
 
 class RunLog:

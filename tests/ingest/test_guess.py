@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -147,4 +149,13 @@ def test_a_table_that_is_not_understood_shows_its_headers_and_the_lines_to_write
     (tmp_path / "odd.csv").write_text("客户怎么说,我们怎么说,备用\n几天到,三天到,x\n能退吗,能退,y\n", encoding="utf-8")
     (guess,) = inspect([tmp_path / "odd.csv"])
     assert "headers seen: 客户怎么说, 我们怎么说, 备用" in guess.problem
-    assert 'files = ["odd.csv"], question_columns = ["…"]' in guess.problem
+    lines = re.findall(r"`(.+?)`", guess.problem)
+    written = "\n".join(lines).replace("…", "客户怎么说", 1).replace("…", "我们怎么说")
+    (tmp_path / "faqtune.toml").write_text(written, encoding="utf-8")
+    config = load_config(tmp_path / "faqtune.toml").catalogue
+    assert [entry.answer for entry in read_catalogue([Path(config.files[0])], config)[0]] == ["三天到", "能退"]
+
+
+def test_json_that_is_not_understood_shows_its_keys(put):
+    (guess,) = inspect([put("odd.json", '[{"foo": 1, "bar": [2]}]')])
+    assert "odd.json: neither questions" in guess.problem and "keys seen: foo, bar" in guess.problem

@@ -159,3 +159,13 @@ def test_a_table_that_is_not_understood_shows_its_headers_and_the_lines_to_write
 def test_json_that_is_not_understood_shows_its_keys(put):
     (guess,) = inspect([put("odd.json", '[{"foo": 1, "bar": [2]}]')])
     assert "odd.json: neither questions" in guess.problem and "keys seen: foo, bar" in guess.problem
+
+
+def test_a_row_that_will_stop_the_next_step_is_named(put):
+    """It used to be shown as left out, as if all were well."""
+    (guess,) = inspect([put("faq.csv", "问题,答案\n几天到,三天\n包邮吗,\n能退吗,能\n")])
+    assert not guess.problem and guess.counts["entries"] == 2
+    assert guess.remarks[0] == (
+        "ingest will stop at faq.csv, row 3: no answer. Next: fill it in, or set skip_empty = true in faqtune.toml."
+    )
+    assert not inspect([put("whole.csv", "问题,答案\n几天到,三天\n能退吗,能\n")])[0].remarks

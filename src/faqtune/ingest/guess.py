@@ -115,9 +115,15 @@ def _guess(source: Source, *, is_noise: bool) -> Guess:
 
 
 def _look_at_catalogue(source: Source, form: Form) -> Guess:
-    catalogue, report = read_catalogue([source.path], CatalogueConfig(skip_empty=True))
+    gap = ""
+    try:
+        catalogue, report = read_catalogue([source.path], CatalogueConfig())
+    except UserError as error:
+        gap = f"ingest will stop at {error}"
+        catalogue, report = read_catalogue([source.path], CatalogueConfig(skip_empty=True))
     lines = [f"{' / '.join(entry.questions)} → {entry.answer}" for entry in catalogue.entries[:PREVIEW]]
-    return _from_report(source, "catalogue", form, report, lines)
+    guess = _from_report(source, "catalogue", form, report, lines)
+    return replace(guess, remarks=(gap, *guess.remarks)) if gap else guess
 
 
 def _look_at_conversations(source: Source, form: Form) -> Guess:

@@ -165,11 +165,13 @@ def _is_schema(item: Any) -> bool:
 
 def _broken(source: Source, where: str, error: Exception) -> UserError:
     said = str(error.args[0].decode("utf-8", "replace") if error.args and isinstance(error.args[0], bytes) else error)
-    cut_off = "premature EOF" in said or isinstance(error, ijson.IncompleteJSONError)
-    problem = (
-        "the file is cut off" if cut_off else f"broken JSON: {said.strip().splitlines()[0] if said else repr(error)}"
-    )
-    return UserError(f"{source.name}{f', {where}' if where else ''}: {problem}", "copy or export the file again")
+    place = f"{source.name}{f', {where}' if where else ''}"
+    if "premature EOF" in said:
+        return UserError(f"{place}: the file is cut off", "copy or export the file again")
+    what, *near = [line.strip() for line in said.splitlines()] or [repr(error)]
+    # yajl shows the text around the fault, then an arrow to it.
+    shown = f", near {near[0]!r}" if len(near) > 1 and near[0] else ""
+    return UserError(f"{place}: broken JSON: {what.rstrip('.')}{shown}", "mend it there, or export the file again")
 
 
 class _Utf8:

@@ -169,3 +169,12 @@ def test_a_row_that_will_stop_the_next_step_is_named(put):
         "ingest will stop at faq.csv, row 3: no answer. Next: fill it in, or set skip_empty = true in faqtune.toml."
     )
     assert not inspect([put("whole.csv", "问题,答案\n几天到,三天\n能退吗,能\n")])[0].remarks
+
+
+def test_a_long_line_of_chatter_is_read_as_the_limits_say(put):
+    """It used to be called a quote that is never closed."""
+    path = put("daily.txt", "你" * 1_000_000 + "\n好的\n")
+    (guess,) = inspect([path])
+    assert (guess.kind, guess.problem, guess.counts) == ("noise", "", {"sentences": 2})
+    (table,) = inspect([put("faq.txt", '问题,答案\n"几天到,三天\n' + "能退吗,能\n" * 10_000)])
+    assert "never closed" in table.problem

@@ -93,6 +93,7 @@ def _take(descriptor: int, root: Path) -> None:
 
 def _sweep(root: Path) -> None:
     """Remove what a kill has left half written; nobody else is writing now."""
-    for left in root.glob(".*.part"):
+    # Eight digits of our own: a hidden .part file of the user's stays.
+    for left in root.glob(".*.????????.part"):
         if left.is_file():
             left.unlink(missing_ok=True)

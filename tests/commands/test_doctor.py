@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+import faqtune.model
 from faqtune import Workspace, diagnose_machine
 
 
@@ -35,3 +38,13 @@ def test_a_broken_configuration_is_a_failed_check(tmp_path: Path) -> None:
     assert status == "fail"
     assert "baze" in finding
     assert not diagnose_machine(workspace).healthy
+
+
+def test_the_pooling_of_the_settings_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "faqtune.toml").write_text('[model]\nbase = "builtin"\npooling = "cls"\n', encoding="utf-8")
+    seen: list[object] = []
+    monkeypatch.setattr(faqtune.model, "diagnose", lambda *given: seen.extend(given) or [])
+
+    diagnose_machine(Workspace(tmp_path))
+
+    assert seen == ["builtin", tmp_path, "cls"]

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import faqtune
-from faqtune import UserError, Workspace, init_project
+from faqtune import UserError, Workspace, ingest_files, init_project
 from faqtune.config import load_config
 
 
@@ -160,3 +160,20 @@ def test_a_recipe_that_is_none_is_not_written_down(files: Path) -> None:
     with pytest.raises(UserError, match="there is no recipe `defualt`"):
         _init(workspace, files, recipe="defualt")
     assert not workspace.config_path.exists()
+
+
+def test_logs_that_need_a_setting_come_in_before_there_are_settings(files: Path) -> None:
+    """The advice was to set a key in a file that did not exist, and that init did not write."""
+    workspace = Workspace(files)
+    (files / "odd.csv").write_text("会话ID,发送者,内容\n1,甲,几天到\n1,乙,三天\n", encoding="utf-8")
+
+    with pytest.raises(UserError, match="who wrote what cannot be told") as caught:
+        init_project(workspace, (files / "FAQ.xlsx", files / "odd.csv"))
+    assert f'leave this file out here, then add `files = ["{files / "odd.csv"}"]`' in str(caught.value)
+
+    init_project(workspace, (files / "FAQ.xlsx",), model="builtin")
+    text = workspace.config_path.read_text(encoding="utf-8")
+    added = f'[conversations]\nfiles = ["{files / "odd.csv"}"]\ncustomer_roles = ["甲"]\nagent_roles = ["乙"]'
+    workspace.config_path.write_text(text.replace("[conversations]", added, 1), encoding="utf-8")
+    ingest_files(workspace)
+    assert [turn.customer for talk in workspace.conversations() for turn in talk.turns] == ["几天到"]

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from faqtune import UserError, Workspace, evaluate_models, label_queries, match_texts, train_model
-from faqtune.commands.models import model_digest, model_place, resolved_name
+from faqtune.commands.models import load_model, load_unchanged, model_digest, model_place, resolved_name
 from faqtune.model import TextModel
+from faqtune.progress import Silent
 from faqtune.runs import RUNNING, find_run
 
 
@@ -85,3 +86,19 @@ def test_figures_thresholds_and_matches_are_made_in_float32_whatever_training_ta
     train_model(tuned_shop, force=True)
     assert taken[-1] == "float32"
     assert "bfloat16" in taken
+
+
+def test_the_settings_say_how_a_folder_pools_that_does_not_say_it(tiny_model_folder: Path, tmp_path: Path) -> None:
+    """The refusal names the setting; with it the folder is loaded."""
+    folder = Path(shutil.copytree(tiny_model_folder, tmp_path / "mine"))
+    (folder / "1_Pooling" / "config.json").unlink()
+    workspace = Workspace(tmp_path)
+    workspace.config_path.write_text('[model]\nbase = "mine"\n', encoding="utf-8")
+
+    with pytest.raises(UserError, match=r"does not say") as caught:
+        load_model(workspace, "mine", Silent())
+    assert "set model.pooling in faqtune.toml" in caught.value.next_step
+
+    workspace.config_path.write_text('[model]\nbase = "mine"\npooling = "mean"\n', encoding="utf-8")
+    assert load_model(workspace, "mine", Silent()).layout.pooling == "mean"
+    assert load_unchanged(workspace, "mine", Silent()).layout.pooling == "mean"

@@ -164,7 +164,7 @@ def test_an_interval_without_width_is_not_left_unexplained():
 
 def test_notes_name_excluded_labels_and_silence():
     found = notes(card(excluded={"several": 12}, threshold_cosine=0.91), "zh")
-    assert found == ["没有客户问题达到阈值 0.910：全部不作答。", "已标注但未计入：several (12)。"]
+    assert found == ["没有客户问题达到阈值 0.910：全部不作答。", "已标注但未计入：涉及多个条目 (12)。"]
 
 
 def test_a_note_on_one_model_only_names_it():

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from faqtune.errors import UserError
-from faqtune.ingest import NOT_READ, GoldLabel, read_gold
+from faqtune.ingest import NO_SUCH_TURN, NOT_READ, GoldLabel, read_gold
 from faqtune.records import Catalogue, Conversation, Entry, Turn
 
 OURS = Catalogue(
@@ -88,3 +88,13 @@ def test_numbers_need_a_single_log_file(put):
 def test_rows_of_another_shape_are_named(put, row, told):
     with pytest.raises(UserError, match=told):
         labels(put, row)
+
+
+def test_a_turn_that_the_conversation_does_not_have_is_noted(put):
+    rows = [{"query": "q", "conversation": c, "turn": t, "entry": None} for c, t in (("S7", 0), ("S7", 1), (2, 7))]
+    found, report = labels(put, *rows, conversations=LOGS)
+    assert [label.turn for label in found] == [0, 1, 7]
+    assert [(note.row, note.why, note.detail) for note in report.notes] == [
+        (2, NO_SUCH_TURN, "1 of 1, from 0"),
+        (3, NO_SUCH_TURN, "7 of 1, from 0"),
+    ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -147,4 +149,32 @@ def test_a_table_that_is_not_understood_shows_its_headers_and_the_lines_to_write
     (tmp_path / "odd.csv").write_text("客户怎么说,我们怎么说,备用\n几天到,三天到,x\n能退吗,能退,y\n", encoding="utf-8")
     (guess,) = inspect([tmp_path / "odd.csv"])
     assert "headers seen: 客户怎么说, 我们怎么说, 备用" in guess.problem
-    assert 'files = ["odd.csv"], question_columns = ["…"]' in guess.problem
+    lines = re.findall(r"`(.+?)`", guess.problem)
+    written = "\n".join(lines).replace("…", "客户怎么说", 1).replace("…", "我们怎么说")
+    (tmp_path / "faqtune.toml").write_text(written, encoding="utf-8")
+    config = load_config(tmp_path / "faqtune.toml").catalogue
+    assert [entry.answer for entry in read_catalogue([Path(config.files[0])], config)[0]] == ["三天到", "能退"]
+
+
+def test_json_that_is_not_understood_shows_its_keys(put):
+    (guess,) = inspect([put("odd.json", '[{"foo": 1, "bar": [2]}]')])
+    assert "odd.json: neither questions" in guess.problem and "keys seen: foo, bar" in guess.problem
+
+
+def test_a_row_that_will_stop_the_next_step_is_named(put):
+    """It used to be shown as left out, as if all were well."""
+    (guess,) = inspect([put("faq.csv", "问题,答案\n几天到,三天\n包邮吗,\n能退吗,能\n")])
+    assert not guess.problem and guess.counts["entries"] == 2
+    assert guess.remarks[0] == (
+        "ingest will stop at faq.csv, row 3: no answer. Next: fill it in, or set skip_empty = true in faqtune.toml."
+    )
+    assert not inspect([put("whole.csv", "问题,答案\n几天到,三天\n能退吗,能\n")])[0].remarks
+
+
+def test_a_long_line_of_chatter_is_read_as_the_limits_say(put):
+    """It used to be called a quote that is never closed."""
+    path = put("daily.txt", "你" * 1_000_000 + "\n好的\n")
+    (guess,) = inspect([path])
+    assert (guess.kind, guess.problem, guess.counts) == ("noise", "", {"sentences": 2})
+    (table,) = inspect([put("faq.txt", '问题,答案\n"几天到,三天\n' + "能退吗,能\n" * 10_000)])
+    assert "never closed" in table.problem

@@ -263,3 +263,22 @@ def test_conversations_are_records(put):
 def test_half_a_surrogate_pair_does_not_stop_the_reader(put):
     row = {"session_id": "1", "messages": [{"role": "user", "content": "ok \ud83d"}, {"role": "bot", "content": None}]}
     assert turns(put("a.jsonl", json.dumps(row))) == {"1": [("ok \ufffd", "")]}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[{"role": "user", "content": NaN}]', "invalid char.*near '.*NaN"),
+        ('[{"role": "user", "content": "a\0b"}]', "invalid character inside string"),
+        ("null", "holds a single value \\('null'\\) instead of a list"),
+        ('"abc"', "holds a single value"),
+        ("-3", "holds a single value"),
+        ("NaN", "is not JSON"),
+    ],
+)
+def test_broken_json_is_called_what_it_is(put, text, told):
+    """Each of these used to be called cut off, no JSON at all, or no text."""
+    path = put("a.json", text)
+    with pytest.raises(UserError, match=told) as caught:
+        list(read_conversations([path], ConversationsConfig())[0])
+    assert "a.json" in str(caught.value) and "cut off" not in str(caught.value)

@@ -59,3 +59,13 @@ def test_files_without_a_sentence_are_an_error_and_no_files_are_none(put):
     assert read() == []
     with pytest.raises(UserError, match=r"a\.txt: no sentence"):
         read(put("a.txt", "\n \n[图片]\n"))
+
+
+@pytest.mark.parametrize(
+    "item", [{"role": "user", "foo": "x"}, {"foo": "x"}, {"session_id": 1, "role": "R1", "content": "x"}]
+)
+def test_chatter_that_is_not_understood_is_not_advised_to_set_what_is_for_logs(put, item):
+    path = put("odd.json", json.dumps([item, item | {"role": "R2"}]))
+    with pytest.raises(UserError, match=r"odd\.json") as caught:
+        read(path)
+    assert "rows with a `text`" in caught.value.next_step and "[conversations]" not in str(caught.value)

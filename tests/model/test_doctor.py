@@ -84,9 +84,17 @@ def test_a_damaged_configuration_is_the_models_fault_and_not_ours(tiny_model_fol
     folder = Path(shutil.copytree(tiny_model_folder, tmp_path / "model"))
     (folder / "config.json").write_text('{"model_type":', encoding="utf-8")
     checks = by_name(diagnose(str(folder), tmp_path))
-    assert checks["memory"].status == "fail"
-    assert "config.json" in checks["memory"].finding
+    assert [check.name for check in checks.values() if check.status == "fail"] == ["model"]
+    assert "config.json" in checks["model"].finding
     assert not any("report this" in check.advice for check in checks.values())
+
+
+def test_a_folder_that_does_not_say_how_it_pools_is_well_if_the_user_says_it(tiny_model_folder: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(tiny_model_folder, tmp_path / "model"))
+    (folder / "1_Pooling" / "config.json").unlink()
+    check = by_name(diagnose(str(folder), tmp_path))["model"]
+    assert check.status == "fail" and "set model.pooling in faqtune.toml" in check.advice
+    assert "mean pooling" in by_name(diagnose(str(folder), tmp_path, "mean"))["model"].finding
 
 
 def test_an_old_version_is_named(monkeypatch: pytest.MonkeyPatch, tiny_model_folder: Path, tmp_path: Path):

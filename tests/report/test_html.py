@@ -15,6 +15,7 @@ import pytest
 
 from faqtune.evaluate import format_comparison
 from faqtune.report import EntryLabels, Example, Examples, LabelSummary, RunFacts, RunReport, report_html
+from faqtune.report.provenance import facts
 from faqtune.scorecard import Comparison, Figure
 
 PAYLOADS = (
@@ -175,6 +176,22 @@ def test_where_the_run_came_from_is_on_the_page(report: RunReport) -> None:
     for value in ("9f2c" * 16, report.comparison.after.digest, "2.7.0", "2150", "stage 2, step 100", "max_steps = 400"):
         assert value in shown, value
     assert report.comparison.after.created in shown
+
+
+def test_the_chinese_page_says_in_chinese_what_the_program_names(comparison: Comparison) -> None:
+    card = comparison.after.model_copy(update={"part": "test (hand labels)", "excluded": {"several": 20}})
+    run = RunFacts(
+        status="done",
+        counts={"labels": 428, "catalogue": 409, "dialogues": 1126, "noise": 454},
+        digests={"catalogue": "c1", "conversations": "c2", "noise": "n", "split": "s", "training inputs": "t"},
+    )
+    report = RunReport(comparison.model_copy(update={"after": card}), run=run)
+    tables = [dict(rows) for _, rows in facts(report, "zh")]
+    named = [name for rows in tables for name in rows if name.isascii()]
+    assert named == []
+    assert tables[0]["状态"] == "已完成" and tables[0]["数据部分"] == "测试集（人工标注）"
+    assert {*map(str, run.counts.values())} == {*tables[1].values()}
+    assert "涉及多个条目 (20)" in "".join(read(report_html(report)).text)
 
 
 def test_a_count_of_zero_is_told_and_what_is_not_known_is_left_out(comparison: Comparison) -> None:

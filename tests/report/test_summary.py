@@ -104,6 +104,13 @@ def test_figures_on_data_that_chose_the_model_are_warned_of(comparison: Comparis
     assert "selection" in summary(RunReport(chosen), "en").warnings[0]
 
 
+def test_a_part_is_warned_of_whoever_labelled_it(comparison: Comparison) -> None:
+    named = {"update": {"part": "calibration (weak labels)"}}
+    chosen = comparison.model_copy(update={"after": comparison.after.model_copy(**named)})
+    assert "calibration (weak labels)" in summary(RunReport(chosen), "en").warnings[0]
+    assert "校准集（机器标注）" in summary(RunReport(chosen), "zh").warnings[0]
+
+
 @pytest.mark.parametrize(
     ("run", "said"),
     [

@@ -29,14 +29,15 @@ def diagnose_machine(workspace: Workspace, model: str = "") -> Diagnosis:
     """
     from faqtune.model import Check, diagnose
 
-    name = model or ModelConfig().base
+    name, pooling = model or ModelConfig().base, None
     try:
         if workspace.config_path.exists():
-            name = model_place(workspace, model or workspace.config().model.base)
+            settings = workspace.config().model
+            name, pooling = model_place(workspace, model or settings.base), settings.pooling or None
             project = Check("project", "ok", str(workspace.config_path))
         else:
             project = Check("project", "warn", f"there is no {workspace.config_path}", "run `faqtune init FILES…`")
     except UserError as error:
         project = Check("project", "fail", error.problem, error.next_step)
-    checks = [project, *diagnose(name, workspace.root)]
+    checks = [project, *diagnose(name, workspace.root, pooling)]
     return Diagnosis(checks, all(check.status != "fail" for check in checks))

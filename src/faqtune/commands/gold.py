@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from faqtune import claims as claim_store
 from faqtune.config import CatalogueConfig
-from faqtune.ingest import NOT_READ, GoldLabel, read_catalogue, read_gold
+from faqtune.ingest import NO_SUCH_TURN, NOT_READ, GoldLabel, IngestReport, read_catalogue, read_gold
 from faqtune.label import query_id
 from faqtune.progress import Reporter
 from faqtune.records import HUMAN, Catalogue, Claim, Query
 from faqtune.workspace import Workspace
 
 BY_GOLD = f"{HUMAN}gold"
+
+NAMED_LINES = 5
+UNMATCHED = {
+    NOT_READ: "a conversation that is not among the logs",
+    NO_SUCH_TURN: "a turn that their conversation does not have",
+}
 
 
 def gold_labels(
@@ -25,8 +31,8 @@ def gold_labels(
 ) -> list[GoldLabel]:
     """The labels of the files, their entries as ids of `catalogue`.
 
-    Labels that name a conversation which is not among the logs are kept, and said: a mistyped name would
-    leave the real conversation to training.
+    Labels that name a conversation which is not among the logs, or a turn that it does not have, are kept,
+    and said: a mistyped name would leave the real conversation to training.
 
     `id_catalogue` is the file that the labels' ids come from; unset: the one that faqtune.toml names,
     if any. Raises UserError as `read_gold` does.
@@ -38,10 +44,20 @@ def gold_labels(
         id_catalogue = workspace.resolve(config.gold.catalogue)
     ids = read_catalogue([id_catalogue], _reading(workspace, id_catalogue))[0] if id_catalogue else None
     labels, report = read_gold(files, catalogue, workspace.conversations(), ids)
-    for name, file in report.files.items():
-        if reporter and (unknown := file.noted.get(NOT_READ, 0)):
-            reporter.say(f"note: {unknown} hand labels of {name} name a conversation that is not among the logs")
+    if reporter:
+        for line in _unmatched(report):
+            reporter.say(line)
     return labels
+
+
+def _unmatched(report: IngestReport) -> Iterator[str]:
+    """A line for each file and reason: how many labels have no place in the logs, and where the first stand."""
+    for name, file in report.files.items():
+        for why, what in UNMATCHED.items():
+            if count := file.noted.get(why, 0):
+                lines = [str(note.row) for note in report.notes if (note.file, note.why) == (name, why)][:NAMED_LINES]
+                more = ", …" if count > len(lines) else ""
+                yield f"note: {count} hand labels of {name} name {what}: line {', '.join(lines)}{more}"
 
 
 def _reading(workspace: Workspace, id_catalogue: Path) -> CatalogueConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ def init_project(
     if not files:
         raise UserError("no files were given", "run `faqtune init FAQ.xlsx LOGS… --noise CHATTER…`")
     path = workspace.config_path
-    guesses = _guesses(files, noise, gold)
+    guesses = _guesses(workspace, files, noise, gold)
     text = write_config(guesses, workspace.root, _chosen(workspace, model, gold_catalogue, recipe))
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise UserError("a name among the files or columns is not UTF-8", "rename it")
@@ -66,7 +67,7 @@ def init_project(
     return Initialised(path, True, guesses, list(_preview(guesses)))
 
 
-def _guesses(files: Sequence[Path], noise: Sequence[Path], gold: Sequence[Path]) -> list[Guess]:
+def _guesses(workspace: Workspace, files: Sequence[Path], noise: Sequence[Path], gold: Sequence[Path]) -> list[Guess]:
     """What each file is. Raises UserError for one that cannot be used, and if none is a catalogue."""
     guesses = inspect(files, noise)
     known = {guess.path.resolve() for guess in guesses}
@@ -74,7 +75,7 @@ def _guesses(files: Sequence[Path], noise: Sequence[Path], gold: Sequence[Path])
     guesses += [guess for guess in by_people if guess.path.resolve() not in known]
     for guess in guesses:
         if guess.problem:
-            raise UserError(guess.problem)
+            raise UserError(guess.problem + _beginning(workspace, guess))
     for guess in by_people:
         if guess.kind != "gold":
             raise UserError(
@@ -84,6 +85,14 @@ def _guesses(files: Sequence[Path], noise: Sequence[Path], gold: Sequence[Path])
     if not any(guess.kind == "catalogue" for guess in guesses):
         raise UserError("none of the files is a catalogue of questions and answers", "give the FAQ spreadsheet as well")
     return guesses
+
+
+def _beginning(workspace: Workspace, guess: Guess) -> str:
+    """How to begin the faqtune.toml in which a problem with logs is mended, if there is none yet."""
+    if "[conversations]" not in guess.problem or workspace.config_path.exists():
+        return ""
+    path = json.dumps(str(guess.path.resolve()), ensure_ascii=False)
+    return f" There is none yet: leave this file out here, then add `files = [{path}]` and these keys to it"
 
 
 def _chosen(workspace: Workspace, model: str, gold_catalogue: Path | None, recipe: str) -> dict[tuple[str, str], str]:

@@ -66,7 +66,7 @@ def load_model(workspace: Workspace, name: str, reporter: Reporter, *, exact: bo
 
 
 def load_unchanged(workspace: Workspace, name: str, reporter: Reporter, *, stored: bool = False) -> TextModel:
-    """A model on the CPU with its own prompt and length, whatever a project says: to be written anew.
+    """A model on the CPU with its own prompt and length, whatever a project says of these: to be written anew.
 
     In float32, or in the numbers of its files where `stored`. Raises UserError as `load_model` does.
     """
@@ -76,7 +76,14 @@ def load_unchanged(workspace: Workspace, name: str, reporter: Reporter, *, store
 
     place = model_place(workspace, name)
     reporter.say(f"loading the model {place}")
-    return load(place, max_length_tokens=LONGEST_TOKENS, device="cpu", dtype="auto" if stored else torch.float32)
+    pooling = workspace.config().model.pooling if workspace.config_path.exists() else ""
+    return load(
+        place,
+        max_length_tokens=LONGEST_TOKENS,
+        pooling=pooling or None,
+        device="cpu",
+        dtype="auto" if stored else torch.float32,
+    )
 
 
 def refuse_existing(out: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from faqtune.evaluate.figures import OSCR_PERCENT, supports_oscr
-from faqtune.evaluate.wording import Language, figure_name, note_text, separator, stratum_name
+from faqtune.evaluate.wording import REASONS, Language, figure_name, note_text, separator, stratum_name
 from faqtune.scorecard import STRATA, Scorecard
 
 LEAST_GROUPS = 20
@@ -87,5 +87,7 @@ def _silent(card: Scorecard, _language: Language) -> Iterator[Note]:
 
 def _excluded(card: Scorecard, language: Language) -> Iterator[Note]:
     if card.excluded:
-        listed = separator(language).join(f"{reason} ({n})" for reason, n in card.excluded.items())
+        listed = separator(language).join(
+            f"{REASONS[language].get(reason, reason)} ({n})" for reason, n in card.excluded.items()
+        )
         yield "excluded", {"reasons": listed}

@@ -63,6 +63,17 @@ SCOPES: dict[Language, dict[str, str]] = {
     },
 }
 
+REASONS: dict[Language, dict[str, str]] = {
+    "en": {"several": "several entries"},
+    "zh": {
+        "several": "涉及多个条目",
+        "unclear": "意思不明",
+        "no reason": "未写原因",
+        "entry no longer in the catalogue": "条目已不在问答库中",
+    },
+}
+"""Why a labelled query is not measured."""
+
 NOTES: dict[Language, dict[str, str]] = {
     "en": {
         "no_noise": "No noise was measured: nothing is said about rejection. Add chatter under [noise].",

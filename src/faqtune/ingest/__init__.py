@@ -10,7 +10,7 @@ from faqtune.ingest.catalogue import read_catalogue
 from faqtune.ingest.convert import FAMILIES, ConvertReport, convert
 from faqtune.ingest.draft_config import write_config
 from faqtune.ingest.encodings import open_text
-from faqtune.ingest.gold import NOT_READ, GoldLabel, read_gold
+from faqtune.ingest.gold import NO_SUCH_TURN, NOT_READ, GoldLabel, read_gold
 from faqtune.ingest.guess import Guess, inspect
 from faqtune.ingest.logs import read_conversations
 from faqtune.ingest.messages import JOINT
@@ -21,6 +21,7 @@ __all__ = [
     "FAMILIES",
     "JOINT",
     "NOT_READ",
+    "NO_SUCH_TURN",
     "ConvertReport",
     "FileReport",
     "GoldLabel",

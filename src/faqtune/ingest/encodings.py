@@ -134,7 +134,8 @@ def _utf16_without_mark(head: bytes) -> str:
 def _from_bytes(samples: list[bytes]) -> str:
     """utf-8, gb18030, big5, cp1252, or nothing if it is not text."""
     joined = b"\n".join(samples)
-    if len(re.findall(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", joined)) > len(joined) // 200:
+    # One stray NUL makes no binary file of a short text; whoever reads on names its place.
+    if len(re.findall(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]", joined)) > max(1, len(joined) // 200):
         return ""
     if _fault_share(samples, "utf-8") < _DAMAGED_SHARE:
         return "utf-8"

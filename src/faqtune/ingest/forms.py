@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from faqtune.config import CatalogueConfig, ConversationsConfig
 from faqtune.ingest.cells import Cell, cell_text
+from faqtune.ingest.encodings import open_text
 from faqtune.ingest.headers import SEARCH_ROWS, find_header, fold
 from faqtune.ingest.jsonstream import layout_of, whole_object
 from faqtune.ingest.kinds import Kind, Source, kind_of
@@ -16,7 +17,7 @@ from faqtune.ingest.messages import find_keys, session_of
 from faqtune.ingest.names import SENTENCE
 from faqtune.ingest.noise import sentence_columns
 from faqtune.ingest.sessions import header_of
-from faqtune.ingest.sheets import open_sheets
+from faqtune.ingest.sheets import MAX_CELL_CHARS, open_sheets
 
 Form = Literal[
     "sheet",
@@ -100,6 +101,8 @@ def _session_form(source: Source, item: Any) -> Form:
 
 def _table_form(source: Source, kind: Kind) -> Form:
     """Spreadsheets and text: a table of messages, one of questions and answers, or only sentences."""
+    if source.path.suffix.lower() == ".txt" and _has_long_line(source, kind):
+        return "sentences"
     found: list[Form] = []
     for sheet, _ in open_sheets(source, kind):
         top = list(islice(sheet.rows, 2 * SEARCH_ROWS))
@@ -112,6 +115,15 @@ def _table_form(source: Source, kind: Kind) -> Form:
         elif source.path.suffix.lower() == ".txt" or _is_one_column(top):
             found.append("sentences")
     return next((form for form in ("sheet", "data", "sentences") if form in found), "unknown")
+
+
+def _has_long_line(source: Source, kind: Kind) -> bool:
+    """Whether a text begins with lines that no table holds; a quote that is never closed makes no long line."""
+    if kind != "text":
+        return False
+    file, _ = open_text(source.path)
+    with file:
+        return any(len(file.readline(MAX_CELL_CHARS + 1)) > MAX_CELL_CHARS for _ in range(2 * SEARCH_ROWS))
 
 
 def _is_one_column(top: Sequence[Sequence[Cell]]) -> bool:

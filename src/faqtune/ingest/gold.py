@@ -16,6 +16,7 @@ from faqtune.ingest.report import IngestReport
 from faqtune.records import Catalogue, Conversation, Entry, normalise
 
 NOT_READ = "its conversation is not among the logs"
+NO_SUCH_TURN = "its conversation has no such turn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def read_gold(
     report = IngestReport()
     rows = [row for source in expand(paths) for row in _rows(source, report)]
     entry_of = _entry_finder(catalogue, id_catalogue)
-    ids, lone_file = _conversation_ids({row.conversation for row in rows}, conversations)
+    ids, lengths, lone_file = _conversation_ids({row.conversation for row in rows}, conversations)
     labels: list[GoldLabel] = []
     for row in rows:
         conversation = ids.get(row.conversation) or str(row.conversation)
@@ -65,6 +66,8 @@ def read_gold(
             report.note(row.file, NOT_READ, str(row.conversation), row=row.line)
             if lone_file and isinstance(row.conversation, int):
                 conversation = f"{lone_file}#{row.conversation}"
+        elif row.turn >= lengths[conversation]:
+            report.note(row.file, NO_SUCH_TURN, f"{row.turn} of {lengths[conversation]}, from 0", row=row.line)
         entry = entry_of(row)
         labels.append(GoldLabel(row.query, conversation, row.turn, entry, row.reason, row.context_turns))
         report.count(row.file, "labels")
@@ -168,19 +171,23 @@ def _shared(row: _Row, wanted: Entry, by_question: dict[str, list[Entry]]) -> st
 
 def _conversation_ids(
     wanted: set[str | int | None], conversations: Iterable[Conversation]
-) -> tuple[dict[str | int | None, str], str]:
-    """Ids of the wanted conversations, and the name of the log file if it is the only one ("" otherwise)."""
+) -> tuple[dict[str | int | None, str], dict[str, int], str]:
+    """Ids of the wanted conversations, the number of turns of each, and the log file's name if there is only one."""
     ids: dict[str | int | None, str] = {}
+    lengths: dict[str, int] = {}
     files: set[str] = set()
     for conversation in conversations:
         file, _, index = conversation.source.rpartition("#")
         files.add(file)
         names = (conversation.id, conversation.source, int(index) if index.isdecimal() else None)
-        ids.update((name, conversation.id) for name in names if name is not None and name in wanted)
+        found = [name for name in names if name is not None and name in wanted]
+        ids.update(dict.fromkeys(found, conversation.id))
+        if found:
+            lengths[conversation.id] = len(conversation.turns)
     numbers = [name for name in wanted if isinstance(name, int)]
     if numbers and len(files) > 1:
         raise UserError(
             f"hand labels number their conversations (such as {numbers[0]}), but there are {len(files)} log files",
             f'write the file too: "{min(files)}#{numbers[0]}"',
         )
-    return ids, files.pop() if len(files) == 1 else ""
+    return ids, lengths, files.pop() if len(files) == 1 else ""

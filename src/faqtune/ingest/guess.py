@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from faqtune.config import CatalogueConfig, ConversationsConfig, NoiseConfig
 from faqtune.errors import UserError
 from faqtune.ingest.catalogue import read_catalogue
 from faqtune.ingest.forms import Form, form_of
-from faqtune.ingest.headers import SEARCH_ROWS, names_seen
+from faqtune.ingest.headers import MOST_NAMES, SEARCH_ROWS, keys_seen, names_seen
 from faqtune.ingest.jsonstream import layout_of, stream_items
 from faqtune.ingest.kinds import Source, expand, kind_of
 from faqtune.ingest.logs import session_turns
@@ -114,9 +115,15 @@ def _guess(source: Source, *, is_noise: bool) -> Guess:
 
 
 def _look_at_catalogue(source: Source, form: Form) -> Guess:
-    catalogue, report = read_catalogue([source.path], CatalogueConfig(skip_empty=True))
+    gap = ""
+    try:
+        catalogue, report = read_catalogue([source.path], CatalogueConfig())
+    except UserError as error:
+        gap = f"ingest will stop at {error}"
+        catalogue, report = read_catalogue([source.path], CatalogueConfig(skip_empty=True))
     lines = [f"{' / '.join(entry.questions)} → {entry.answer}" for entry in catalogue.entries[:PREVIEW]]
-    return _from_report(source, "catalogue", form, report, lines)
+    guess = _from_report(source, "catalogue", form, report, lines)
+    return replace(guess, remarks=(gap, *guess.remarks)) if gap else guess
 
 
 def _look_at_conversations(source: Source, form: Form) -> Guess:
@@ -153,14 +160,21 @@ def _look_at_other(source: Source, form: Form) -> Guess:
     problem = f"{source.name}: neither questions with answers nor conversations nor sentences are recognised in it"
     kind = kind_of(source)
     if kind == "json":
-        raise UserError(problem, "see docs/formats.md for the forms that faqtune reads")
-    headers = [
-        name for sheet, _ in open_sheets(source, kind) for name in names_seen(list(islice(sheet.rows, SEARCH_ROWS)))
+        seen = keys_seen(layout_of(source).first)
+        raise UserError(
+            f"{problem}; keys seen: {', '.join(seen) or 'none'}", "see docs/formats.md for the forms that faqtune reads"
+        )
+    seen = [
+        f"{name} (sheet {sheet.name})" if sheet.name else name
+        for sheet, _ in open_sheets(source, kind)
+        for name in names_seen(list(islice(sheet.rows, SEARCH_ROWS)))
     ]
+    # There is no faqtune.toml yet; these four lines are enough of one to begin with.
+    path = json.dumps(str(source.path), ensure_ascii=False)
     raise UserError(
-        f"{problem}; headers seen: {', '.join(headers[:20]) or 'none'}",
-        f"rename the headers to 问题 and 答案 (question and answer), or write into faqtune.toml: [catalogue] files = "
-        f'["{source.name}"], question_columns = ["…"], answer_column = "…"',
+        f"{problem}; headers seen: {', '.join(seen[:MOST_NAMES]) or 'none'}",
+        "rename the headers to 问题 and 答案 (question and answer), or write a faqtune.toml with the lines "
+        f'`[catalogue]`, `files = [{path}]`, `question_columns = ["…"]` and `answer_column = "…"`',
     )
 
 

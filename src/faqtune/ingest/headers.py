@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from faqtune.config import CatalogueConfig
 from faqtune.ingest.archive import Range
@@ -14,6 +15,8 @@ from faqtune.ingest.cells import Cell, cell_text
 from faqtune.records import normalise
 
 SEARCH_ROWS = 30
+MOST_NAMES = 20
+"""Names that an error message lists."""
 _LONGEST_HEADER_CHARS = 30
 
 _QUESTION = (
@@ -88,6 +91,11 @@ def names_seen(rows: Sequence[Sequence[Cell]], header_row: int = 0) -> list[str]
         rows = rows[header_row - 1 : header_row]
     named = [[name for name in map(cell_text, row) if 0 < len(name) <= _LONGEST_HEADER_CHARS] for row in rows]
     return max(named, key=len, default=[])
+
+
+def keys_seen(item: Any) -> list[str]:
+    """The same for an item of a JSON file."""
+    return [str(key)[:_LONGEST_HEADER_CHARS] for key in item][:MOST_NAMES] if isinstance(item, dict) else []
 
 
 def _as_header(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Literal, TextIO
 
 import ijson
@@ -163,19 +165,45 @@ def _is_schema(item: Any) -> bool:
 
 def _broken(source: Source, where: str, error: Exception) -> UserError:
     said = str(error.args[0].decode("utf-8", "replace") if error.args and isinstance(error.args[0], bytes) else error)
-    cut_off = "premature EOF" in said or isinstance(error, ijson.IncompleteJSONError)
-    problem = "the file is cut off" if cut_off else f"broken JSON: {said.strip().splitlines()[0] if said else error!r}"
-    return UserError(f"{source.name}{f', {where}' if where else ''}: {problem}", "copy or export the file again")
+    place = f"{source.name}{f', {where}' if where else ''}"
+    if "premature EOF" in said:
+        return UserError(f"{place}: the file is cut off", "copy or export the file again")
+    what, *near = [line.strip() for line in said.splitlines()] or [repr(error)]
+    # yajl shows the text around the fault, then an arrow to it.
+    shown = f", near {near[0]!r}" if len(near) > 1 and near[0] else ""
+    return UserError(f"{place}: broken JSON: {what.rstrip('.')}{shown}", "mend it there, or export the file again")
 
 
 class _Utf8:
-    """The bytes that ijson wants, of a text file in any encoding."""
+    """The bytes that ijson wants, of a text file in any encoding. Raises ValueError where they nest too deep."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
+        self._depth = 0
+        self._before = b""
 
     def read(self, size: int = -1) -> bytes:
-        return self._file.read(size).encode()
+        piece = self._file.read(size).encode()
+        self._go_down(self._before + piece)
+        return piece
+
+    def _go_down(self, piece: bytes) -> None:
+        """Follow the depth: ijson would find out only after it has filled the memory.
+
+        Quotes next to each other end one string and begin another, so that taking both away changes nothing.
+        """
+        unescaped = piece.replace(b"\\\\", b"").replace(b'\\"', b"")
+        marks = unescaped.translate(None, _NO_MARKS).replace(b'""', b"")
+        self._before = b'"' * (marks.count(b'"') % 2) + b"\\" * unescaped.endswith(b"\\")
+        depths = [*accumulate(map(_STEPS.__getitem__, _STRING.sub(b"", marks)), initial=self._depth)]
+        if max(depths) > MAX_DEPTH:
+            raise ValueError(f"more than {MAX_DEPTH} lists and objects inside each other")
+        self._depth = depths[-1]
+
+
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_MARKS = bytes(set(range(256)) - {ord('"'), *_STEPS})
+_STRING = re.compile(rb'"[^"]*"?')
 
 
 @contextmanager
@@ -185,20 +213,10 @@ def _bytes(source: Source) -> Iterator[_Utf8]:
         yield _Utf8(file)
 
 
-def _shallow(events: Iterator[tuple[str, str, Any]]) -> Iterator[tuple[str, str, Any]]:
-    """The same events. Raises ValueError where they go too deep."""
-    depth = 0
-    for event in events:
-        depth += event[1].startswith("start_") - event[1].startswith("end_")
-        if depth > MAX_DEPTH:
-            raise ValueError(f"more than {MAX_DEPTH} lists and objects inside each other")
-        yield event
-
-
 @contextmanager
 def _events(source: Source) -> Iterator[Iterator[tuple[str, str, Any]]]:
     with _bytes(source) as file:
         try:
-            yield _shallow(ijson.parse(file, buf_size=LOOK_BYTES))
+            yield ijson.parse(file, buf_size=LOOK_BYTES)
         except (ijson.JSONError, ValueError, OverflowError, RecursionError) as error:
             raise _broken(source, "at the beginning", error) from None

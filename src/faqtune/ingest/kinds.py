@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,10 @@ _DOCUMENTS = {
     "ppt/": "a PowerPoint file",
     "Index/": "a Numbers file",
 }
+
+
+_SCALAR = re.compile(r'"|-?\d|(null|true|false)\s*$')
+"""JSON that is neither a list nor an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,8 @@ def _kind_of_text(source: Source) -> Kind:
     # A sentence may begin with a bracket ([图片]在吗), so that a bracket alone does not make JSON of a text.
     if start[:1] == "{" or (start[:1] == "[" and (is_called_json or start[1:].lstrip()[:1] in set('{["]'))):
         return "json"
+    if is_called_json and _SCALAR.match(start):
+        raise UserError(f"{source.name} holds a single value ({start[:20]!r}) instead of a list", "export it again")
     if is_called_json:
         raise UserError(f"{source.name} is not JSON: it begins with {start[:20]!r}", "export it again, or name it .txt")
     return "text"

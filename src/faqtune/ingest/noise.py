@@ -24,6 +24,8 @@ from faqtune.records import Noise, normalise
 
 MAX_LINE_CHARS = 1 << 20
 
+_FORMS = "write one sentence a line, or rows with a `text`: see docs/formats.md"
+
 
 class _Found(NamedTuple):
     """A sentence as it stands in a file; `row` from 1."""
@@ -60,7 +62,7 @@ def read_noise(paths: Sequence[Path], config: NoiseConfig) -> tuple[list[Noise],
                 report.count(source.name, "sentences")
     if paths and not noise:
         names = ", ".join(path.name for path in paths)
-        raise UserError(f"{names}: no sentence", "check that these are the right files")
+        raise UserError(f"{names}: no sentence", f"check that these are the right files; {_FORMS}")
     return list(noise.values()), report
 
 
@@ -82,10 +84,14 @@ def _json_sentences(source: Source, report: IngestReport) -> Iterator[_Found]:
             texts = [plain_text(value) for value in values.values()]
             yield _Found(texts[found[0]] if found else "", _at(texts, found[1]) if found else "", row)
         return
-    for index, (_, turns) in enumerate(session_turns(source, ConversationsConfig(), report)):
-        for turn in turns:
-            if turn.customer:
-                yield _Found(turn.customer, f"{source.name}#{index}", index + 1)
+    try:
+        for index, (_, turns) in enumerate(session_turns(source, ConversationsConfig(), report)):
+            for turn in turns:
+                if turn.customer:
+                    yield _Found(turn.customer, f"{source.name}#{index}", index + 1)
+    except UserError as error:
+        # What [conversations] says is about the logs, and is not asked for chatter.
+        raise UserError(error.problem, _FORMS if "[conversations]" in error.next_step else error.next_step) from None
 
 
 def _is_plain(first: Any) -> bool:

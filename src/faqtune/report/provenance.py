@@ -9,6 +9,7 @@ from typing import Any
 from faqtune.evaluate.wording import Language
 from faqtune.report.data import RunFacts, RunReport
 from faqtune.report.limits import clipped
+from faqtune.report.names import FILES, NAMES, STATES, part_name
 from faqtune.report.words import PAGE
 
 Rows = list[tuple[str, str]]
@@ -17,10 +18,12 @@ Rows = list[tuple[str, str]]
 def facts(report: RunReport, language: Language) -> list[tuple[str, Rows]]:
     """Tables (caption, rows of name and value); what is not known is left out."""
     words, run = PAGE[language], report.run
-    digests = {**run.digests, words["measured_data"]: report.comparison.after.digest}
+    counts = {NAMES[language].get(name, name): count for name, count in run.counts.items()}
+    files = {FILES[language].get(name, name): value for name, value in run.digests.items()}
+    digests = {**files, words["measured_data"]: report.comparison.after.digest}
     tables: dict[str, Mapping[str, object]] = {
         words["facts"]: _run_facts(report, language),
-        words["counts"]: run.counts,
+        words["counts"]: counts,
         words["versions"]: run.versions,
         words["digests"]: digests,
     }
@@ -60,13 +63,13 @@ def _run_facts(report: RunReport, language: Language) -> dict[str, str]:
     before, after = report.comparison.before, report.comparison.after
     return {
         words["name"]: run.name,
-        words["status"]: run.status,
+        words["status"]: STATES[language].get(run.status, run.status),
         words["device"]: run.device,
         words["duration"]: "" if run.seconds is None else f"{run.seconds:,.0f}",
         words["best"]: _best(run, language),
         words["model_before"]: before.model,
         words["model_after"]: after.model,
-        words["part"]: after.part,
+        words["part"]: part_name(after.part, language),
         words["created"]: after.created,
     }
 

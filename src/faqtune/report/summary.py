@@ -11,6 +11,7 @@ from faqtune.evaluate.wording import Language, separator, stratum_name
 from faqtune.records import CALIBRATION, SELECTION, TRAIN
 from faqtune.report.charts import hundred
 from faqtune.report.data import LabelSummary, RunFacts, RunReport
+from faqtune.report.names import STATES, part_name
 from faqtune.report.verdict import Change, change, headline
 from faqtune.report.words import HEADLINE, MEASURED
 from faqtune.scorecard import STRATA, Scorecard
@@ -129,10 +130,10 @@ def _label_words(labels: LabelSummary | None, language: Language) -> str:
 
 def _run_warnings(run: RunFacts, card: Scorecard, language: Language) -> list[str]:
     words, warnings = MEASURED[language], []
-    if card.part in PARTS_IN_USE:
-        warnings.append(words["not_test"].format(part=card.part))
+    if card.part.partition(" (")[0] in PARTS_IN_USE:
+        warnings.append(words["not_test"].format(part=part_name(card.part, language)))
     if run.best_stage == 0:
         warnings.append(words["base_kept"])
     if run.status and run.status != "done":
-        warnings.append(words["interrupted"].format(status=run.status))
+        warnings.append(words["interrupted"].format(status=STATES[language].get(run.status, run.status)))
     return warnings

@@ -4,7 +4,7 @@ A catalogue of 500 entries with one standard question each. Every query comes wi
 negatives and one noise sentence: 102 labelled pairs. Only lengths and the number of distinct texts
 matter for the time of an encoder, but how far positives are apart decides how many pairs are hard. A
 query is therefore half of its standard question and half of another sentence, with typing errors: the
-built-in model ranks about as many of them first as of a real shop's customers.
+built-in model ranks 66 % of them first, and 56 % of a real shop's customers' queries.
 """
 
 from __future__ import annotations

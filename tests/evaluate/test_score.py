@@ -305,3 +305,13 @@ def test_a_scorecard_survives_json(large):
     card = scorecard(planted(large, seed=1, threshold_cosine=0.7), resamples=RESAMPLES)
     assert type(card).model_validate_json(card.model_dump_json()) == card
     assert set(card.curves) >= {"roc", "oscr", "roc/chatter", "oscr/garbage"}
+
+
+def test_a_collapsed_model_whose_scores_differ_in_the_last_bits_is_measured(shop, tuned):
+    found = evaluate(tuned, shop)
+    almost = np.float32(1) - np.arange(10, dtype=np.float32) * np.spacing(np.float32(0.5))
+
+    card = scorecard(dataclasses.replace(found, scores=almost, noise_scores=almost), resamples=20)
+
+    for side in ("queries", "noise"):
+        assert sum(card.curves[f"density/{side}"].y) == pytest.approx(1)

@@ -116,7 +116,8 @@ def curves(outcomes: Outcomes) -> dict[str, Curve]:
 
 def _densities(outcomes: Outcomes) -> dict[str, Curve]:
     """Histograms of the best cosine, shares per bin over the same bins for queries and noise: x is a bin's middle."""
-    edges = np.histogram_bin_edges(np.r_[outcomes.scores, outcomes.noise_scores], bins=DENSITY_BINS)
+    # In double precision: scores of a collapsed model differ in the last bits, too few for the edges in single.
+    edges = np.histogram_bin_edges(np.r_[outcomes.scores, outcomes.noise_scores].astype(np.float64), bins=DENSITY_BINS)
     middles = [float(x) for x in (edges[:-1] + edges[1:]) / 2]
     drawn = {}
     for name, scores in (("queries", outcomes.scores), ("noise", outcomes.noise_scores)):

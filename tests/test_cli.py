@@ -19,7 +19,7 @@ from faqtune import Workspace
 from faqtune.cli import app
 
 Run = Callable[..., tuple[int, str, str]]
-OF_A_PROJECT = ("ingest", "label", "split", "train", "merge", "evaluate", "report", "match", "trim", "tune")
+OF_A_PROJECT = ("ingest", "label", "split", "train", "merge", "evaluate", "compare", "report", "match", "trim", "tune")
 NEEDED = {"match": ("能退吗",), "trim": ("builtin", "--out", "smaller")}
 """Arguments that a command does not go without."""
 COMMANDS = ("init", *OF_A_PROJECT, "demo", "convert", "doctor")
@@ -88,6 +88,7 @@ def test_every_name_that_is_offered_is_there() -> None:
         ("match", "x", "--top", "three"),
         ("match", "x", "--threshold", "hoch"),
         ("evaluate", "--resamples", "5"),
+        ("compare", "a", "b", "c"),
         ("merge", "--forgetting", "-1"),
         ("trim", "builtin"),
         ("convert", "only-one"),
@@ -129,7 +130,7 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(cli: Run, monkeypatch: pytest
     def press(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for command in ("ingest", "label", "split", "train", "merge", "evaluate", "report", "tune"):
+    for command in ("ingest", "label", "split", "train", "merge", "evaluate", "compare", "report", "tune"):
         monkeypatch.setattr(importlib.import_module(f"faqtune.console.{command}"), f"run_{command}", press)
         code, out, err = cli(command)
         assert (code, out) == (130, "")

@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from faqtune.commands.compare import compare_models
     from faqtune.commands.convert import convert
     from faqtune.commands.doctor import diagnose_machine
     from faqtune.commands.evaluate import evaluate_models
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "UserError": ("faqtune.errors", "UserError"),
     "Workspace": ("faqtune.workspace", "Workspace"),
+    "compare_models": ("faqtune.commands.compare", "compare_models"),
     "convert": ("faqtune.commands.convert", "convert"),
     "diagnose_machine": ("faqtune.commands.doctor", "diagnose_machine"),
     "evaluate_models": ("faqtune.commands.evaluate", "evaluate_models"),
@@ -60,9 +62,9 @@ _HOMES = {
 """Where each name lives. None is the name of a room: `faqtune.train` stays the package."""
 
 __all__ = [
-    "UserError", "Workspace", "__version__", "convert", "diagnose_machine", "evaluate_models", "general_ability",
-    "ingest_files", "init_project", "label_queries", "load_model", "make_split", "match_texts", "merge_models",
-    "merge_run", "train_model", "trim_model", "tune", "tune_sample", "write_report",
+    "UserError", "Workspace", "__version__", "compare_models", "convert", "diagnose_machine", "evaluate_models",
+    "general_ability", "ingest_files", "init_project", "label_queries", "load_model", "make_split", "match_texts",
+    "merge_models", "merge_run", "train_model", "trim_model", "tune", "tune_sample", "write_report",
 ]  # fmt: skip
 
 

@@ -154,6 +154,24 @@ def evaluate(
 
 
 @app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="tuned, a run, builtin, a folder or a hub name; unset: the base of B.")] = "",
+    b: Annotated[str, typer.Argument(help="The same; unset: the newest run.")] = "",
+    project: Project = Path(),
+    data: Annotated[
+        bool, typer.Option("--data", help="Also what each layer does, on the selection part; takes long.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for compare.json and compare.svg; unset: B's run.")] = None,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples, for --data.", min=100, max=100_000)] = 2000,
+    json: Json = False,
+) -> None:
+    """Compare two models layer by layer: which weights moved, how far, and whether what was frozen stood still."""
+    from faqtune.console.compare import run_compare
+
+    run_compare(project, a, b, data, out, resamples, as_json=json)
+
+
+@app.command()
 def report(
     project: Project = Path(),
     run: Annotated[str, typer.Option(help="Name of a run; unset: the newest finished one.")] = "",

@@ -115,7 +115,12 @@ class TextModel(nn.Module):
         `input_ids` int64 (n, l), padded on the right; `attention_mask` int64 (n, l), 1 where a
         token is. Pooling and length run in float32 whatever the backbone's precision.
         """
-        tokens = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return self._pooled(
+            self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state, attention_mask
+        )
+
+    def _pooled(self, tokens: Tensor, attention_mask: Tensor) -> Tensor:
+        """Unit vectors of texts, float32 (n, d), from vectors of their tokens, (n, l, d)."""
         if self.pooling == "cls":
             return functional.normalize(tokens[:, 0].float(), dim=-1)
         weights = attention_mask.unsqueeze(-1).float()
@@ -125,6 +130,14 @@ class TextModel(nn.Module):
     def embed_ids(self, ids: Sequence[Ids]) -> Tensor:
         """Unit vectors of tokenised texts, float32 (n, d), differentiable; one batch, padded here."""
         return self(*self._padded(ids))  # type: ignore[no-any-return]
+
+    def embed_ids_by_layer(self, ids: Sequence[Ids]) -> Tensor:
+        """Float32 (1 + layers, n, d): first of the embeddings, then of each layer, the unit vectors that the model
+        would give if it ended there; one batch. Without a graph: nothing is trained on them."""
+        input_ids, attention_mask = self._padded(ids)
+        with torch.inference_mode(), self._evaluating(), autocast(self.device, self.precision):
+            found = self.backbone(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
+            return torch.stack([self._pooled(tokens, attention_mask) for tokens in found.hidden_states])
 
     def _padded(self, ids: Sequence[Ids]) -> tuple[Tensor, Tensor]:
         length = max(map(len, ids))

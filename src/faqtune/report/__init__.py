@@ -2,10 +2,11 @@
 
 Everything here is drawn from data that was measured elsewhere; nothing is computed. `report_html`
 is the page for the service manager and the engineer, `loss_curve_svg` the picture kept with every
-run, `before_after_svg` the one for a README.
+run, `before_after_svg` the one for a README, `heat_map_svg` that of a comparison layer by layer.
 """
 
 from faqtune.report.data import EntryLabels, Example, Examples, LabelSummary, RunFacts, RunReport
+from faqtune.report.heat_map import heat_map_svg
 from faqtune.report.html import report_html
 from faqtune.report.loss_curve import loss_curve_svg
 from faqtune.report.picture import before_after_svg
@@ -18,6 +19,7 @@ __all__ = [
     "RunFacts",
     "RunReport",
     "before_after_svg",
+    "heat_map_svg",
     "loss_curve_svg",
     "report_html",
 ]

@@ -77,12 +77,3 @@ def test_steps_inside_a_step_find_their_own_lock(shop: Workspace) -> None:
 def test_a_project_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert step(Workspace(tmp_path / "none")) == 42
     assert not (tmp_path / "none").exists()
-
-
-def test_what_a_kill_left_half_written_is_swept_up(shop: Workspace) -> None:
-    left, own = shop.root / ".conversations.jsonl.0a1b2c3d.part", shop.root / "part"
-    left.write_text("half", encoding="utf-8")
-    own.write_text("mine", encoding="utf-8")
-    step(shop)
-    assert not left.exists()
-    assert own.exists()

@@ -52,7 +52,6 @@ def _lock(root: Path) -> Iterator[None]:
         return
     try:
         _take(descriptor, root)
-        _sweep(root)
         token = _held.set(held | {root})
         try:
             yield
@@ -89,11 +88,3 @@ def _take(descriptor: int, root: Path) -> None:
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     except OSError:
         return  # A full disk: the lock holds without the number as well.
-
-
-def _sweep(root: Path) -> None:
-    """Remove what a kill has left half written; nobody else is writing now."""
-    # Eight digits of our own: a hidden .part file of the user's stays.
-    for left in root.glob(".*.????????.part"):
-        if left.is_file():
-            left.unlink(missing_ok=True)

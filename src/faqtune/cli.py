@@ -7,13 +7,20 @@ from typing import Annotated
 
 import typer
 
-from faqtune.console.surface import (
-    Surface,
-    never_fail_on_characters,
-    remember_json,
-    remember_project,
-    stop_as_by_ctrl_c,
+from faqtune.console.options import (
+    BaseModel,
+    Force,
+    GoldCatalogue,
+    GoldFiles,
+    Json,
+    ModelName,
+    ModelOfProject,
+    NoiseFiles,
+    Overrides,
+    Project,
+    Recipe,
 )
+from faqtune.console.surface import Surface, never_fail_on_characters, remember_json, stop_as_by_ctrl_c
 
 app = typer.Typer(
     name="faqtune",
@@ -26,39 +33,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Project = Annotated[
-    Path,
-    typer.Option("--project", "-p", help="The project folder.", file_okay=False, callback=remember_project),
-]
-Json = Annotated[
-    bool,
-    typer.Option(
-        "--json",
-        help="One JSON object on stdout, of an error too (error, next); everything else goes to stderr.",
-        callback=remember_json,
-    ),
-]
-Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothing has changed.")]
-NoiseFiles = Annotated[list[Path] | None, typer.Option("--noise", help="Everyday chatter; may be given several times.")]
-GoldFiles = Annotated[list[Path] | None, typer.Option("--gold", help="Hand labels (JSONL), used for testing only.")]
-GoldCatalogue = Annotated[
-    Path | None, typer.Option(help="Catalogue file that the hand labels' entry ids come from, if it is another one.")
-]
-Recipe = Annotated[str, typer.Option("--recipe", help="Name of a preset or path of a TOML file.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="E.g. stage.1.learning_rate=1e-5; repeatable.")]
-BaseModel = Annotated[str, typer.Option("--model", help="builtin, a folder or a hub name; unset: BAAI/bge-m3.")]
-ModelName = Annotated[
-    str,
-    typer.Option(
-        "--model", help="tuned, a run, builtin, a folder or a hub name; unset: the newest run, else the project's base."
-    ),
-]
-
-
-ModelOfProject = Annotated[
-    str, typer.Option("--model", help="tuned, a run, builtin, a folder or a hub name; unset: the project's base.")
-]
 
 
 @app.command()

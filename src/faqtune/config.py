@@ -131,14 +131,22 @@ def load_config(path: Path) -> Config:
     return validated(Config, data, path.name)
 
 
+def toml_value(value: Any) -> str:
+    """A text, number, truth value or list of them as TOML. A JSON string is a TOML string, but for one character.
+
+    >>> toml_value(["发货", "a\x7f"])
+    '["发货", "a\\\\u007f"]'
+    """
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def with_value(text: str, section: str, key: str, value: str) -> str:
     """The text of a `faqtune.toml` with one more value in it, everything else as the user has it.
 
     It takes the place of the comment that shows the default, else the top of its table. Raises UserError
     where the text is laid out in a way that has no such place.
     """
-    # A JSON string is a TOML string, but for one control character.
-    line = f"{key} = {json.dumps(value, ensure_ascii=False)}".replace("\x7f", "\\u007f")
+    line = f"{key} = {toml_value(value)}"
     lines = text.splitlines()
     heads = [number for number, head in enumerate(lines) if head.strip().startswith("[")]
     start = next((head for head in heads if re.match(rf"\s*\[{section}\]", lines[head])), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -70,12 +69,14 @@ def new_run(workspace: Workspace, recipe: str, base: str, inputs: str) -> Run:
     return run
 
 
-def all_runs(workspace: Workspace) -> Iterator[Run]:
-    """Every readable run, in the order in which they were last saved."""
+def all_runs(workspace: Workspace, damaged: Callable[[UserError], object] = lambda error: None) -> Iterator[Run]:
+    """Every readable run, in the order in which they were last saved; `damaged` is told of every other."""
     runs = []
-    for path in workspace.runs_path.glob(f"*/{RUN_NAME}"):
-        with contextlib.suppress(UserError):
+    for path in sorted(workspace.runs_path.glob(f"*/{RUN_NAME}")):
+        try:
             runs.append(_read(path.parent))
+        except UserError as error:
+            damaged(error)
     yield from sorted(runs, key=lambda run: (run.saved, run.name))
 
 
@@ -85,14 +86,12 @@ def finished_runs(workspace: Workspace, warn: Callable[[str], None] = lambda tex
     One that cannot be read may be newer than all others: it is warned of. Where there is no other, raises
     UserError: the base model must not answer in its place in silence.
     """
-    done = [run for run in all_runs(workspace) if run.status == DONE]
-    for path in sorted(workspace.runs_path.glob(f"*/{RUN_NAME}")):
-        try:
-            _read(path.parent)
-        except UserError as error:
-            if not done:
-                raise
-            warn(f"note: {error.problem}; this run is passed over, {done[-1].name} is taken")
+    damaged: list[UserError] = []
+    done = [run for run in all_runs(workspace, damaged.append) if run.status == DONE]
+    if damaged and not done:
+        raise damaged[0]
+    for error in damaged:
+        warn(f"note: {error.problem}; this run is passed over, {done[-1].name} is taken")
     return done
 
 

@@ -1,6 +1,7 @@
 """The split: grouped, seeded, and the same tomorrow."""
 
 import random
+import sys
 from collections import Counter
 
 import pytest
@@ -100,23 +101,28 @@ def test_conversations_of_a_held_out_entry_follow_it():
     assert all(followed)
 
 
-def test_a_part_whose_held_out_entries_are_hardly_asked_for_gets_some_more():
-    """With 40 entries of one query each, a share of 1 % is none; twice the share is the most that is taken."""
-    labelled = {f"e{number}": [f"c{number}"] for number in range(400)}
+SCARCE = {f"e{number}": [f"c{number}"] for number in range(400)}
+PLENTY = {f"e{number}": [f"c{number}-{i}" for i in range(30)] for number in range(200)}
+
+
+def test_a_part_whose_held_out_entries_are_hardly_asked_for_gets_some_more(monkeypatch):
+    """Entries of one query each, a share of 2 % of 400: by hash 2 to 16, with more at most twice the share."""
     for seed in range(20):
-        held_out = assign([], [], labelled, SplitConfig(seed=seed, held_out_entries=0.08)).held_out
-        counts = Counter(held_out.values())
-        # 2 % of 400 for each of the two, by hash 2 to 16 of them; twice the share is 16.
-        assert min(counts[SELECTION], counts[CALIBRATION]) >= 8
-        assert max(counts[SELECTION], counts[CALIBRATION]) <= 20
+        settings = SplitConfig(seed=seed, held_out_entries=0.08)
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.modules["faqtune.split.assign"], "ENOUGH_NEAR_NOISE", 0)
+            by_hash = Counter(assign([], [], SCARCE, settings).held_out.values())
+        topped_up = Counter(assign([], [], SCARCE, settings).held_out.values())
+        for part in (SELECTION, CALIBRATION):
+            assert topped_up[part] == max(16, by_hash[part])
+            assert by_hash[part] < 20
 
 
-def test_enough_near_noise_is_not_topped_up():
-    labelled = {f"e{number}": [f"c{number}-{i}" for i in range(30)] for number in range(200)}
-    plain = assign([], [], labelled, SplitConfig()).held_out
-    for entry, part in plain.items():
-        alone = assign([], [], {**labelled, "new": ["c-new"] * 25}, SplitConfig()).held_out
-        assert alone[entry] == part
+def test_enough_near_noise_is_not_topped_up(monkeypatch):
+    plain = assign([], [], PLENTY, SplitConfig()).held_out
+    assert {SELECTION, CALIBRATION, TEST} == set(plain.values())
+    monkeypatch.setattr(sys.modules["faqtune.split.assign"], "ENOUGH_NEAR_NOISE", 0)
+    assert assign([], [], PLENTY, SplitConfig()).held_out == plain
 
 
 def test_parts_that_have_near_noise_of_their_own_need_no_held_out_entry():

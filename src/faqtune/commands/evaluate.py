@@ -32,6 +32,7 @@ from faqtune.steps import is_current, mark_current
 from faqtune.workspace import Workspace, digest
 
 LEAST_QUERIES = 20
+OF_THE_SPLIT = ", add logs, or change the shares under [split]"
 MOST_EXAMPLES = 40
 
 
@@ -61,7 +62,7 @@ def evaluate_models(
     project = load_project(workspace)
     names = tuple(resolved_name(workspace, name) for name in models) or _usual_models(workspace, reporter)
     data = _gold_set(workspace, project, gold, gold_catalogue, reporter) if gold else evaluation_set(project, part)
-    _refuse_too_little(data, part, gold)
+    refuse_too_few(len(data.positives), data.part, "" if gold else OF_THE_SPLIT)
     if part != TEST and not gold:
         reporter.say(f"note: figures of the {part} part flatter, since models are trained, chosen or set on it")
     calibration = evaluation_set(project, CALIBRATION)
@@ -77,11 +78,6 @@ def evaluate_models(
     made = _saved(paths, results, resamples)
     mark_current(workspace, step, inputs, paths)
     return made
-
-
-def refuse_unmeasurable(workspace: Workspace, part: str = TEST) -> None:
-    """Raises UserError where a part has too little to measure: to be asked before a training, not after it."""
-    _refuse_too_little(evaluation_set(load_project(workspace), part), part, None)
 
 
 def _usual_models(workspace: Workspace, reporter: Reporter) -> tuple[str, ...]:
@@ -102,13 +98,12 @@ def _slug(gold: Path | None, part: str) -> str:
     return re.sub(r"[^\w-]+", "-", f"gold-{gold.stem}") if gold else part
 
 
-def _refuse_too_little(data: EvaluationSet, part: str, gold: Path | None) -> None:
-    if len(data.positives) < LEAST_QUERIES:
+def refuse_too_few(queries: int, of: str, advice: str = OF_THE_SPLIT) -> None:
+    """Raises UserError where there is too little to measure: better asked before a training than after it."""
+    if queries < LEAST_QUERIES:
         raise UserError(
-            f"{data.part}: only {len(data.positives)} queries with an entry, too few for an honest figure",
-            f"label at least {LEAST_QUERIES} by hand"
-            if gold
-            else f"label at least {LEAST_QUERIES} by hand, add logs, or change the shares under [split] ({part})",
+            f"{of}: only {queries} queries with an entry, too few for an honest figure",
+            f"label at least {LEAST_QUERIES} by hand{advice}",
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from faqtune.alone import alone
 from faqtune.commands.assemble import Project, evaluation_set, load_project, selection_set
 from faqtune.commands.finish import MEASURED_ON, finish_run, shown
 from faqtune.commands.merge import merge_words
@@ -30,6 +31,7 @@ FORGETTING_BUDGET = 0.01
 MERGE_NAME = "merge.json"
 
 
+@alone
 def merge_run(
     workspace: Workspace,
     *,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from faqtune.alone import alone
 from faqtune.atomic import atomic_file
-from faqtune.commands.evaluate import evaluate_models, refuse_unmeasurable
+from faqtune.commands.evaluate import evaluate_models, refuse_too_few
 from faqtune.commands.ingest import Ingested, ingest_files
 from faqtune.commands.init import init_project
 from faqtune.commands.label import Labelled, label_queries, why_no_label
@@ -21,6 +21,7 @@ from faqtune.config import ModelConfig, TrainConfig
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import load_recipe
+from faqtune.records import TEST
 from faqtune.scorecard import STRATA
 from faqtune.workspace import Workspace
 
@@ -94,7 +95,7 @@ def _all_steps(
     shares = ", ".join(f"{part} {count}" for part, count in splitted.queries.items())
     measured = ", ".join(f"{part} {count}" for part, count in splitted.measured.items())
     reporter.say(f"    queries: {shares}{_unless_new(splitted.skipped)}; measured with an entry: {measured}")
-    refuse_unmeasurable(workspace)
+    refuse_too_few(splitted.measured[TEST], "the test part")
     reporter.say("4/6 training")
     trained = train_model(workspace, recipe=recipe, overrides=overrides, force=force, reporter=reporter)
     reporter.say(f"    {trained.run.name}{_unless_new(trained.skipped)}")

@@ -53,6 +53,5 @@ def _show(found: Match) -> None:
 
 
 def _short(text: str) -> str:
-    # A customer's text must not move the cursor.
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = " ".join(text.split())
     return line if len(line) <= MOST_CHARACTERS else f"{line[: MOST_CHARACTERS - 1]}…"

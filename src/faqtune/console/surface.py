@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import re
 import shlex
 import signal
@@ -85,10 +84,10 @@ def _fail(ctx: Any, error: UserError, code: int) -> None:
     sys.stderr.write(f"faqtune: {printable(str(error))}\n")
     sys.stderr.flush()
     if ctx.meta.get(JSON):
-        text = json.dumps({"error": error.problem, "next": error.next_step}, ensure_ascii=False)
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
-        sys.stdout.buffer.flush()
+        # Only now: with what it imports, --help would take twice as long.
+        from faqtune.console.output import emit_json
+
+        emit_json({"error": error.problem, "next": error.next_step})
     raise typer.Exit(code) from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -10,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from faqtune.config import Config
+from faqtune.config import Config, toml_value
 from faqtune.ingest.guess import Guess, Kind
 
 CHINESE = {
@@ -146,7 +145,4 @@ def _name(path: Path, project: Path) -> str:
 
 
 def _toml(value: Any) -> str:
-    if value is None:
-        return "(unset / 不设)"
-    # A JSON string is a TOML string, but for one control character.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return "(unset / 不设)" if value is None else toml_value(value)

@@ -100,6 +100,12 @@ class SplitConfig(Section):
     )
     calibration: float = Field(default=0.15, ge=0.0, lt=1.0, title="Share for setting thresholds")
     test: float = Field(default=0.2, ge=0.0, lt=1.0, title="Share for the scorecard")
+    human_labels_for_training: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        title="Share of the hand-labelled conversations that train; the others are the test",
+    )
     held_out_entries: float = Field(default=0.1, ge=0.0, lt=1.0, title="Share of entries taken out as near noise")
 
 

@@ -79,7 +79,22 @@ def test_adding_conversations_moves_none_that_was_there():
     assert before.held_out.items() <= after.held_out.items()
 
 
-def test_conversations_with_hand_labels_are_always_in_test():
+def test_training_gets_its_share_of_the_hand_labels_and_no_held_out_entry_with_it():
+    by_hand = [name for entry in ENTRIES[:100] for name in LABELLED[entry]]
+    settings = SplitConfig(held_out_entries=0.3, human_labels_for_training=0.4)
+    made = assign(CONVERSATIONS, SOURCES, LABELLED, settings, by_hand)
+    parts = Counter(made.conversations[name] for name in dict.fromkeys(by_hand))
+    assert 0.2 < parts[TRAIN] / sum(parts.values()) < 0.5
+    for entry, part in made.held_out.items():
+        assert all(made.conversations[name] != TRAIN for name in LABELLED[entry]), part
+    # A larger share only adds to training.
+    more = assign(
+        CONVERSATIONS, SOURCES, LABELLED, settings.model_copy(update={"human_labels_for_training": 0.6}), by_hand
+    )
+    assert all(more.conversations[n] == TRAIN for n in by_hand if made.conversations[n] == TRAIN)
+
+
+def test_conversations_with_hand_labels_are_in_test_unless_training_gets_a_share():
     by_hand = CONVERSATIONS[::7] + [name for entry in ENTRIES[:100] for name in LABELLED[entry]]
     made = assign(CONVERSATIONS, SOURCES, LABELLED, SplitConfig(held_out_entries=0.5), by_hand)
     assert {made.conversations[name] for name in by_hand} == {TEST}

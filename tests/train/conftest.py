@@ -69,6 +69,7 @@ HELD_OUT_NOISE = ("天气不错去走走", "讲个笑话", "how old are you", "�
 RECIPE: dict[str, Any] = {
     "name": "toy",
     "seed": 3,
+    "checkpoint_every_steps": 2,
     "stages": [
         {
             "name": "warm",
@@ -80,7 +81,7 @@ RECIPE: dict[str, Any] = {
             "max_steps": 6,
             "epochs": 100,
             "evaluate_every_steps": 2,
-            "remine_every_steps": 3,
+            "mining": {"every_steps": 3},
         }
     ],
 }
@@ -181,6 +182,9 @@ class Record:
 
     def mined(self, number: int, step: int, figures: dict[str, float]) -> None:
         self.told.append(("mined", number, step))
+
+    def noted(self, text: str) -> None:
+        self.told.append(("noted", text))
 
 
 @dataclass

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faqtune.encoder import Encoder
-from faqtune.recipe import Losses, Recipe, Stage
+from faqtune.recipe import Losses, Mining, Recipe, Stage
 from faqtune.records import Catalogue, Entry, normalise
 from faqtune.train.batches import Batch, batch_at, can_learn
 from faqtune.train.data import Example, TrainingData
@@ -43,13 +43,13 @@ STAGE = Stage.model_validate(
         "losses": {"ranking": {"weight": 1}},
         "batch_queries": 9,
         "batch_noise": 3,
-        "negatives_per_query": 2,
+        "mining": {"negatives_per_query": 2},
     }
 )
 
 
 def batches(data: TrainingData, encoder: Encoder, margin: float = 0.9) -> Iterator[tuple[int, Mined, Batch]]:
-    mined, _ = mine(encoder, data, STAGE.negatives_per_query, margin)
+    mined, _ = mine(encoder, data, Mining(negatives_per_query=STAGE.mining.negatives_per_query, relative_margin=margin))
     for step in range(3):
         yield step, mined, batch_at(data, STAGE, mined, 5, 1, step)
 
@@ -57,11 +57,7 @@ def batches(data: TrainingData, encoder: Encoder, margin: float = 0.9) -> Iterat
 def origins(data: TrainingData, step: int) -> list[tuple[str, int]]:
     """Source and number of each query of a batch; questions of the catalogue count on after the labels."""
     drawn = queries_of_step(STAGE, data, 5, 1, step)
-    return [
-        (source, int(n) + (len(data.labels) if source == "catalogue" else 0))
-        for source, numbers in drawn.items()
-        for n in numbers
-    ]
+    return [(source, int(n)) for source, numbers in drawn.items() for n in numbers]
 
 
 def naive_label(data: TrainingData, mined: Mined, source: str, number: int, column: str, is_question: bool) -> float:
@@ -170,7 +166,7 @@ def test_equal_replies_are_positives_of_both(recipe_of: Callable[..., Recipe], c
     )  # fmt: skip
     data = replace(shop, dialogues=dialogues)
     stage = recipe_of(data={"dialogues": 1}, batch_queries=5).stages[0]
-    mined, _ = mine(characters, data, 1, 0.95)
+    mined, _ = mine(characters, data, Mining(negatives_per_query=1, relative_margin=0.95))
     batch = batch_at(data, stage, mined, 0, 1, 0)
 
     def replies(asked: str, label: float) -> set[str]:
@@ -184,7 +180,7 @@ def test_equal_replies_are_positives_of_both(recipe_of: Callable[..., Recipe], c
 
 def test_a_step_is_a_pure_function(shop: TrainingData, characters: Encoder, recipe_of: Callable[..., Recipe]):
     stage = recipe_of().stages[0]
-    mined, _ = mine(characters, shop, 1, 0.95)
+    mined, _ = mine(characters, shop, Mining(negatives_per_query=1, relative_margin=0.95))
 
     def same(left: Batch, right: Batch) -> bool:
         return left.texts == right.texts and all(
@@ -210,7 +206,7 @@ def test_the_same_question_under_two_entries_is_right_for_both(characters: Encod
         )
     )
     data = TrainingData(catalogue)
-    mined, _ = mine(characters, data, 1, 0.95)
+    mined, _ = mine(characters, data, Mining(negatives_per_query=1, relative_margin=0.95))
     for step in range(3):
         batch = batch_at(data, STAGE, mined, 0, 1, step)
         texts = [batch.texts[c] for c in batch.columns]
@@ -226,8 +222,8 @@ def test_the_same_question_under_two_entries_is_right_for_both(characters: Encod
 def test_noise_stands_beside_its_nearest_question(
     shop: TrainingData, characters: Encoder, recipe_of: Callable[..., Recipe]
 ):
-    stage = recipe_of(data={"labels": 1}, batch_queries=2, batch_noise=6, negatives_per_query=0).stages[0]
-    mined, _ = mine(characters, shop, 0, 0.95)
+    stage = recipe_of(data={"labels": 1}, batch_queries=2, batch_noise=6, mining={"negatives_per_query": 0}).stages[0]
+    mined, _ = mine(characters, shop, Mining(negatives_per_query=0, relative_margin=0.95))
     batch = batch_at(shop, stage, mined, 0, 1, 0)
     columns = {batch.texts[c] for c in batch.columns}
     assert len(batch.noise) == 6
@@ -239,7 +235,7 @@ def test_noise_stands_beside_its_nearest_question(
 def test_weights_are_the_confidence_of_the_labels(
     shop: TrainingData, characters: Encoder, recipe_of: Callable[..., Recipe]
 ):
-    mined, _ = mine(characters, shop, 1, 0.95)
+    mined, _ = mine(characters, shop, Mining(negatives_per_query=1, relative_margin=0.95))
     batch = batch_at(shop, recipe_of().stages[0], mined, 0, 1, 0)
     assert batch.weights.tolist() == [pytest.approx(0.9)] * 3 + [1.0] * 6
 

@@ -26,14 +26,16 @@ def mined(entries: int = 11) -> Mined:
     chance = np.random.default_rng(0)
     return Mined(
         chance.integers(-1, 5, (7, 2)).astype(np.int32),
+        chance.integers(-1, 5, (7, 1)).astype(np.int32),
         chance.random((7, entries)) > 0.5,
         np.arange(3, dtype=np.int32),
         np.array([2, 0], dtype=np.int32),
+        0.25,
     )
 
 
 def checkpoint_at(step: int, stage: int = 1, training: str = "this") -> Checkpoint:
-    progress = Progress(training, stage=stage, step=step, best_step=step, best_value=0.5)
+    progress = Progress(training, stage=stage, step=step, best_stage=stage, best_step=step, best_value=0.5)
     return Checkpoint(progress, {"w": torch.full((2, 3), float(step))}, {"0.exp_avg": torch.ones(2)}, mined())
 
 
@@ -59,7 +61,7 @@ def test_a_checkpoint_comes_back_as_it_went(tmp_path: Path, entries: int):
 
 def test_nothing_mined_comes_back_as_nothing(tmp_path: Path):
     nothing = np.zeros((0, 0), dtype=np.int32)
-    empty = Mined(nothing, np.zeros((0, 4), dtype=np.bool_), nothing[0:0, 0:0].reshape(-1), nothing.reshape(-1))
+    empty = Mined(nothing, nothing, np.zeros((0, 4), dtype=np.bool_), nothing.reshape(-1), nothing.reshape(-1), 0.0)
     went = checkpoint_at(1)
     save_checkpoint(tmp_path, Checkpoint(went.progress, went.weights, went.optimiser, empty))
     came = latest_checkpoint(tmp_path, "this")
@@ -71,6 +73,18 @@ def test_the_last_two_are_kept_with_the_best_they_speak_of(tmp_path: Path):
         save_best(tmp_path, stage, step, {"w": torch.ones(1)})
         save_checkpoint(tmp_path, checkpoint_at(step, stage))
     assert names(tmp_path) == ["02-0000020", "02-0000040", "best-02-0000020", "best-02-0000040"]
+
+
+def test_the_best_that_an_older_kept_checkpoint_speaks_of_outlives_many_newer_ones(tmp_path: Path):
+    save_best(tmp_path, 1, 20, {"w": torch.ones(1)})
+    save_checkpoint(tmp_path, checkpoint_at(20))
+    for step in (30, 40, 50):
+        save_best(tmp_path, 1, step, {"w": torch.ones(1)})
+    save_checkpoint(tmp_path, checkpoint_at(50))
+    assert names(tmp_path) == ["01-0000020", "01-0000050", "best-01-0000020", "best-01-0000050"]
+    (tmp_path / "01-0000050" / "progress.json").write_text("{", encoding="utf-8")
+    save_checkpoint(tmp_path, checkpoint_at(60))
+    assert "best-01-0000020" in names(tmp_path)
 
 
 def test_an_empty_folder_has_no_checkpoint(tmp_path: Path):

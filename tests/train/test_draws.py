@@ -10,7 +10,7 @@ import pytest
 from faqtune.recipe import Recipe, Stage
 from faqtune.records import Catalogue
 from faqtune.train.data import TrainingData
-from faqtune.train.draws import noise_of_step, queries_of_step, queries_per_step, steps_of
+from faqtune.train.draws import evaluate_every, noise_of_step, queries_of_step, queries_per_step, steps_of, usable
 from faqtune.train.mining import Mined
 
 
@@ -20,7 +20,8 @@ def stage_of(recipe_of: Callable[..., Recipe], **settings: object) -> Stage:
 
 def mined_with(noise_order: list[int]) -> Mined:
     nothing = np.zeros((0, 0), dtype=np.int32)
-    return Mined(nothing, nothing.astype(bool), np.zeros(len(noise_order), np.int32), np.array(noise_order, np.int32))
+    best = np.zeros(len(noise_order), np.int32)
+    return Mined(nothing, nothing, nothing.astype(bool), best, np.array(noise_order, np.int32), 0.3)
 
 
 @pytest.mark.parametrize("batch_queries", [2, 5, 9, 30])
@@ -77,11 +78,13 @@ def test_sources_are_drawn_apart_from_each_other(shop: TrainingData, recipe_of: 
     assert drawn["labels"].tolist() != drawn["catalogue"].tolist()
 
 
-def test_half_of_the_noise_is_near_and_none_comes_twice():
+def test_half_of_the_noise_is_near_and_none_comes_twice(recipe_of: Callable[..., Recipe]):
     order = np.random.default_rng(0).permutation(200).tolist()
     seen: Counter[int] = Counter()
     for seed in range(300):
-        drawn = noise_of_step(mined_with(order), 10, np.random.default_rng(seed)).tolist()
+        drawn = noise_of_step(
+            mined_with(order), stage_of(recipe_of, batch_noise=10), np.random.default_rng(seed)
+        ).tolist()
         assert len(set(drawn)) == 10
         assert len(set(drawn) & set(order[:20])) >= 5
         seen.update(drawn)
@@ -89,6 +92,48 @@ def test_half_of_the_noise_is_near_and_none_comes_twice():
 
 
 @pytest.mark.parametrize(("there", "asked", "drawn"), [(0, 5, 0), (3, 5, 3), (5, 0, 0), (1, 1, 1)])
-def test_no_more_noise_than_there_is(there: int, asked: int, drawn: int):
-    numbers = noise_of_step(mined_with(list(range(there))), asked, np.random.default_rng(0))
+def test_no_more_noise_than_there_is(recipe_of: Callable[..., Recipe], there: int, asked: int, drawn: int):
+    stage = stage_of(recipe_of, batch_noise=asked)
+    numbers = noise_of_step(mined_with(list(range(there))), stage, np.random.default_rng(0))
     assert numbers.dtype == np.int64 and len(set(numbers.tolist())) == drawn
+
+
+def test_near_noise_waits_for_its_trigger(recipe_of: Callable[..., Recipe]):
+    order = list(range(100))
+    mining = {"near_noise": 1.0, "nearest_noise": 12, "above_noise_similarity": 0.5}
+    stage = stage_of(recipe_of, batch_noise=10, mining=mining)
+    below = noise_of_step(mined_with(order), stage, np.random.default_rng(0))
+    above = noise_of_step(replace(mined_with(order), noise_similarity=0.6), stage, np.random.default_rng(0))
+    assert max(above) < 12 <= max(below)
+
+
+def test_kinds_of_labels_are_drawn_apart(shop: TrainingData, recipe_of: Callable[..., Recipe]):
+    labels = tuple(replace(label, trusted=number % 3 == 0) for number, label in enumerate(shop.labels))
+    data = replace(shop, labels=labels)
+    stage = stage_of(recipe_of, data={"human_labels": 1, "weak_labels": 3}, batch_queries=8, epochs=1, max_steps=100)
+    assert queries_per_step(stage, data) == {"human_labels": 2, "weak_labels": 6}
+    for step in range(4):
+        drawn = queries_of_step(stage, data, 0, 1, step)
+        assert all(labels[number].trusted for number in drawn["human_labels"])
+        assert not any(labels[number].trusted for number in drawn["weak_labels"])
+    # 7 of people at 2 a step take longer than 14 of machines at 6: an epoch has seen them all.
+    assert steps_of(stage, data) == 4
+
+
+def test_measuring_is_five_times_an_epoch_but_not_every_few_steps(shop: TrainingData, recipe_of: Callable[..., Recipe]):
+    often = stage_of(recipe_of, data={"labels": 1}, batch_queries=2, evaluate_every_steps=None)
+    assert evaluate_every(often, shop) == 10
+    many = replace(shop, labels=shop.labels * 20)  # 420 at 2 a step: 210 steps
+    assert evaluate_every(often, many) == 42
+    assert evaluate_every(often, replace(shop, labels=shop.labels * 1000)) == 1000
+    assert evaluate_every(often.model_copy(update={"evaluate_every_steps": 3}), many) == 3
+
+
+def test_labels_are_thinned_to_the_pairs_that_a_stage_may_have(shop: TrainingData, recipe_of: Callable[..., Recipe]):
+    data = {"labels": 1, "most_pairs": 50}
+    stage = stage_of(recipe_of, data=data, mining={"negatives_per_query": 8})
+    kept = usable(stage, shop, seed=0)
+    assert len(kept.labels) == 5  # 50 pairs of 10 each
+    assert list(kept.labels) == [label for label in shop.labels if label in kept.labels]
+    assert usable(stage, shop, seed=0).labels == kept.labels
+    assert usable(stage, shop, seed=1).labels != kept.labels

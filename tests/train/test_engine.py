@@ -9,7 +9,7 @@ from torch import Tensor
 
 from faqtune.encoder import Encoder
 from faqtune.model import Precision, TextModel
-from faqtune.recipe import Losses, Recipe
+from faqtune.recipe import Losses, Mining, Recipe
 from faqtune.train import engine, losses
 from faqtune.train.batches import Batch, batch_at
 from faqtune.train.data import TrainingData
@@ -22,7 +22,9 @@ EVERY_LOSS = Losses.model_validate(
         "online_contrastive": {"weight": 0.3, "margin": 0.5},
         "noise_ceiling": {"weight": 2.0, "ceiling_cosine": 0.2},
         "rejection": {"weight": 0.5, "temperature": 0.1},
-        "near_rejection": {"weight": 0.25, "temperature": 0.2},
+        "near_rejection": {"weight": 0.25, "temperature": 0.2, "near_cosine": 0.95},
+        "positive_floor": {"weight": 0.7, "floor_cosine": 0.99},
+        "stay_near": {"weight": 0.4},
     }
 )
 
@@ -30,7 +32,9 @@ EVERY_LOSS = Losses.model_validate(
 @pytest.fixture
 def batch(shop: TrainingData, characters: Encoder, recipe_of: Callable[..., Recipe]) -> Batch:
     stage = recipe_of(batch_queries=12, batch_noise=5).stages[0]
-    return batch_at(shop, stage, mine(characters, shop, 1, 0.95)[0], 0, 1, 0)
+    return batch_at(
+        shop, stage, mine(characters, shop, Mining(negatives_per_query=1, relative_margin=0.95))[0], 0, 1, 0
+    )
 
 
 def gradients(model: TextModel, batch: Batch, micro_batch_tokens: int, graph_tokens: int) -> dict[str, Tensor]:
@@ -134,13 +138,15 @@ def test_bfloat16_reaches_the_encoder_but_not_the_losses(
 
 def test_the_total_is_the_weighted_sum_of_the_losses(batch: Batch):
     vectors = torch.nn.functional.normalize(torch.randn(len(batch.texts), 8), dim=1)
-    total, loss = batch_loss(vectors, batch, EVERY_LOSS)
+    before = torch.nn.functional.normalize(torch.randn(len(batch.noise), 8), dim=1)
+    total, loss = batch_loss(vectors, batch, EVERY_LOSS, before)
     queries, columns = vectors[batch.queries], vectors[batch.columns]
     scores, labels, weights = queries @ columns.T, torch.tensor(batch.labels), torch.tensor(batch.weights)
     questions = [c for c, is_question in zip(batch.columns, batch.is_question, strict=True) if is_question]
     noise_best = torch.tensor([max(float(vectors[n] @ vectors[c]) for c in questions) for n in batch.noise])
     best, others, weight = [], [], []
     for row in range(len(scores)):
+        mine = np.flatnonzero(batch.labels[row] == 1)
         own = [
             float(scores[row, c]) for c in range(scores.shape[1]) if batch.labels[row, c] == 1 and batch.is_question[c]
         ]
@@ -149,8 +155,8 @@ def test_the_total_is_the_weighted_sum_of_the_losses(batch: Batch):
             weight.append(float(weights[row]))
             wrong = [
                 float(s)
-                for s, q, y in zip(scores[row], batch.is_question, batch.labels[row], strict=True)
-                if q and y == 0
+                for s, q, y, column in zip(scores[row], batch.is_question, batch.labels[row], columns, strict=True)
+                if q and y == 0 and not any(float(column @ columns[c]) >= 0.95 for c in mine)
             ]
             others += [max(wrong)] if wrong else []
     expected = {
@@ -159,11 +165,40 @@ def test_the_total_is_the_weighted_sum_of_the_losses(batch: Batch):
         "noise_ceiling": 2 * losses.noise_ceiling(noise_best, 0.2),
         "rejection": 0.5 * losses.rejection(torch.tensor(best), noise_best, torch.tensor(weight), 0.1),
         "near_rejection": 0.25 * losses.rejection(torch.tensor(best), torch.tensor(others), torch.tensor(weight), 0.2),
+        "positive_floor": 0.7 * losses.positive_floor(torch.tensor(best), torch.tensor(weight), 0.99),
+        "stay_near": 0.4 * losses.stay_near(vectors[batch.noise], before),
     }
     assert 0 < len(best) < len(scores)  # dialogues, and entries with a single question, have no own question
     assert loss.parts == pytest.approx({name: float(value) for name, value in expected.items()}, rel=1e-5)
     assert loss.total == pytest.approx(sum(loss.parts.values()), rel=1e-5)
     assert float(total) == pytest.approx(loss.total)
+
+
+def test_nested_dimensions_hold_every_prefix_to_the_same_losses(batch: Batch):
+    vectors = torch.nn.functional.normalize(torch.randn(len(batch.texts), 8), dim=1)
+    before = torch.nn.functional.normalize(torch.randn(len(batch.noise), 8), dim=1)
+    total, loss = batch_loss(vectors, batch, EVERY_LOSS, before, nested=[4, 2, 8, 100])
+    alone = []
+    for length in (8, 4, 2):
+        prefix = torch.nn.functional.normalize(vectors[:, :length], dim=1)
+        base = torch.nn.functional.normalize(before[:, :length], dim=1)
+        alone.append(float(batch_loss(prefix, batch, EVERY_LOSS, base)[0]))
+    assert float(total) == pytest.approx(sum(alone) / 3, rel=1e-5)
+    assert loss.total == pytest.approx(sum(loss.parts.values()), rel=1e-5)
+
+
+def test_noise_is_a_negative_of_every_query_where_the_contrastive_loss_asks_for_it(batch: Batch):
+    vectors = torch.nn.functional.normalize(torch.randn(len(batch.texts), 8), dim=1)
+    with_noise, without = (
+        Losses.model_validate({"online_contrastive": {"weight": 1, "margin": 0.9, "noise": noise}})
+        for noise in (True, False)
+    )
+    queries = vectors[batch.queries]
+    scores = torch.cat([queries @ vectors[batch.columns].T, queries @ vectors[batch.noise].T], dim=1)
+    labels = torch.tensor(np.pad(batch.labels, ((0, 0), (0, len(batch.noise)))))
+    expected = losses.online_contrastive(scores, labels, 0.9)
+    assert float(batch_loss(vectors, batch, with_noise)[0]) == pytest.approx(float(expected))
+    assert float(batch_loss(vectors, batch, without)[0]) != pytest.approx(float(expected))
 
 
 def test_a_batch_with_nothing_to_compare_gives_zero_and_a_gradient_of_zero(tiny_model: TextModel):
@@ -175,6 +210,15 @@ def test_a_batch_with_nothing_to_compare_gives_zero_and_a_gradient_of_zero(tiny_
     loss = learn(tiny_model, batch, EVERY_LOSS, 64, 1)
     assert loss.total == 0
     assert not any(p.grad.any() for p in tiny_model.parameters() if p.grad is not None)
+
+
+def test_a_batch_without_columns_gives_zero(tiny_model: TextModel):
+    nowhere = np.array([], dtype=np.int64)
+    batch = Batch(
+        ("什么时候发货",), np.array([0]), nowhere, nowhere,
+        np.zeros((1, 0), dtype=np.float32), np.ones(1, dtype=np.float32), np.zeros(0, dtype=np.bool_),
+    )  # fmt: skip
+    assert learn(tiny_model, batch, EVERY_LOSS, 64, 1).total == 0
 
 
 def test_an_open_setting_is_refused(batch: Batch):

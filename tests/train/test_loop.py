@@ -23,7 +23,7 @@ def score(oscr: float, recall: float = 1.0) -> dict[str, float]:
 
 
 def test_the_loss_falls(toy: Toys):
-    outcome = toy(max_steps=30, evaluate_every_steps=15, remine_every_steps=0).train()
+    outcome = toy(max_steps=30, evaluate_every_steps=15, mining={"every_steps": 0}).train()
     losses = [event["loss"] for event in outcome.history if event["event"] == "step"]
     assert len(losses) == 30 and outcome.status == "done"
     assert np.mean(losses[-5:]) < 0.2 * np.mean(losses[:5])
@@ -133,7 +133,7 @@ def test_without_chatter_the_other_losses_go_on(toy: Toys):
 
 
 def test_mining_comes_at_the_start_of_a_stage_and_when_due(toy: Toys):
-    training = toy({}, {"remine_every_steps": 0})
+    training = toy({}, {"mining": {"every_steps": 0}})
     training.train()
     assert [event[1:] for event in training.record.told if event[0] == "mined"] == [(1, 0), (1, 3), (2, 0)]
 

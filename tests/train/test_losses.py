@@ -181,3 +181,44 @@ def test_rejection_over_log_two_bounds_the_share_of_noise_that_wins(temperature:
 def test_weights_of_zero_give_zero():
     assert losses.weighted_mean(torch.tensor([1.0, 2.0]), torch.zeros(2)).item() == 0
     assert losses.weighted_mean(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 1.0])).item() == 1.25
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 6), st.floats(0.1, 0.9))
+def test_positive_floor_equals_a_loop(seed: int, queries: int, floor: float):
+    chance = torch.Generator().manual_seed(seed)
+    own, weights = torch.rand(queries, generator=chance), torch.rand(queries, generator=chance) + 0.1
+    total = sum(float(w) * max(0.0, floor - float(o)) ** 2 for o, w in zip(own, weights, strict=True))
+    expected = total / float(weights.sum())
+    assert float(losses.positive_floor(own, weights, floor)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_positive_floor_lifts_only_what_is_below_it():
+    own = torch.tensor([0.4, 0.9], requires_grad=True)
+    loss = losses.positive_floor(own, torch.ones(2), 0.6)
+    assert float(loss) == pytest.approx(0.02)  # (0.2^2 + 0) / 2
+    loss.backward()
+    assert own.grad is not None and own.grad[0] < 0 and own.grad[1] == 0
+
+
+def test_stay_near_equals_a_double_loop_and_forgives_a_turn_of_all_texts():
+    now = torch.nn.functional.normalize(torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), dim=1)
+    before = torch.nn.functional.normalize(torch.randn(5, 3, generator=torch.Generator().manual_seed(1)), dim=1)
+    changes = [float(now[a] @ now[b] - before[a] @ before[b]) ** 2 for a in range(5) for b in range(5) if a != b]
+    assert float(losses.stay_near(now, before)) == pytest.approx(sum(changes) / 20, abs=1e-6)
+    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(2)))[0]
+    assert float(losses.stay_near(before @ turn, before)) == pytest.approx(0, abs=1e-10)
+
+
+def test_stay_near_pulls_a_changed_cosine_back():
+    now = torch.tensor([[1.0, 0.0], [0.6, 0.8]], requires_grad=True)
+    before = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    losses.stay_near(now, before).backward()
+    assert now.grad is not None and now.grad[1, 0] > 0  # less of what the other one points to
+
+
+def test_entries_that_ask_nearly_the_same_are_found_through_any_of_the_own_questions():
+    columns = torch.nn.functional.normalize(torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.05, 1.0], [0.9, -0.5]]), dim=1)
+    labels = torch.tensor([[1.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]])
+    found = losses.near_other_entries(torch.zeros(2, 4), labels, columns, near_cosine=0.95)
+    assert found.tolist() == [[True, True, True, False], [True, False, False, False]]

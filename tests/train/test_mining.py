@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from faqtune.encoder import Encoder
+from faqtune.recipe import Mining
 from faqtune.records import Catalogue, Entry, normalise
 from faqtune.train import mining
 from faqtune.train.data import Example, TrainingData
@@ -92,7 +93,7 @@ def naive_hard(encoder: Encoder, data: TrainingData, example: Example, suspects:
 @settings(max_examples=40, deadline=None)
 @given(crowded_data(), st.integers(0, 4), st.sampled_from([0.5, 0.8, 0.95, 1.0]))
 def test_mining_equals_plain_loops(characters: Encoder, data: TrainingData, k: int, margin: float):
-    mined, figures = mine(characters, data, k, margin)
+    mined, figures = mine(characters, data, Mining(negatives_per_query=k, relative_margin=margin))
     assert mined.hard.shape == (len(naive_examples(data)), k)
     related, unrelated = [], naive_unrelated(characters, data)
     for number, example in enumerate(naive_examples(data)):
@@ -111,7 +112,7 @@ def test_mining_equals_plain_loops(characters: Encoder, data: TrainingData, k: i
 @settings(max_examples=60, deadline=None)
 @given(crowded_data(), st.integers(1, 4))
 def test_a_mined_negative_is_never_a_known_positive(characters: Encoder, data: TrainingData, k: int):
-    mined, _ = mine(characters, data, k, relative_margin=1.0)
+    mined, _ = mine(characters, data, Mining(negatives_per_query=k, relative_margin=1.0))
     for number, example in enumerate(naive_examples(data)):
         known = {e.row for e in naive_examples(data) if normalise(e.text) == normalise(example.text)}
         right = {normalise(q) for q in data.catalogue.entries[example.row].questions}
@@ -124,7 +125,7 @@ def test_a_mined_negative_is_never_a_known_positive(characters: Encoder, data: T
 @settings(max_examples=40, deadline=None)
 @given(crowded_data())
 def test_noise_is_ordered_by_its_nearest_question(characters: Encoder, data: TrainingData):
-    mined, figures = mine(characters, data, 1, 0.95)
+    mined, figures = mine(characters, data, Mining(negatives_per_query=1, relative_margin=0.95))
     questions = data.catalogue.questions
     every = [[cosine(characters, text, question) for question in questions] for text in data.noise]
     for number, scores in enumerate(every):
@@ -156,7 +157,7 @@ def test_mining_worked_out_by_hand():
     entries = [("退货",), ("换货",), ("退款",), ("发票",), ("营业时间",)]
     catalogue = Catalogue(tuple(Entry(str(n), questions, "答") for n, questions in enumerate(entries)))
     data = TrainingData(catalogue, (Example("我要退", 0),), (), ("你好",))
-    mined, figures = mine(Table(degrees), data, 2, relative_margin=0.9)
+    mined, figures = mine(Table(degrees), data, Mining(negatives_per_query=2, relative_margin=0.9))
     # Unrelated pairs: 4 of the query (0.4695, 0.4226, -0.1736, -1), and every question with the 4 others, both ways.
     angles = [60, 62, 65, 100, 180]
     among = [math.cos(math.radians(a - b)) for a in angles for b in angles if a != b]
@@ -167,7 +168,7 @@ def test_mining_worked_out_by_hand():
     assert not mined.suspects[0].any()
     assert mined.hard[0].tolist() == [1, 2]
     # ... and 0.334 + 0.7 (0.5 - 0.334) = 0.450 is below it, so the next ones take its place.
-    mined, figures = mine(Table(degrees), data, 2, relative_margin=0.7)
+    mined, figures = mine(Table(degrees), data, Mining(negatives_per_query=2, relative_margin=0.7))
     assert np.flatnonzero(mined.suspects[0]).tolist() == [1]
     assert mined.hard[0].tolist() == [2, 3]
     assert figures["suspects_per_query"] == 1 and figures["queries_without_negative"] == 0
@@ -179,16 +180,16 @@ def test_a_person_s_label_is_not_doubted():
     catalogue = Catalogue((Entry("a", ("退货",), "答"), Entry("b", ("换货",), "答")))
     for trusted in (True, False):
         data = TrainingData(catalogue, (Example("我要退", 0, trusted=trusted),))
-        mined, figures = mine(Table(degrees), data, 1, 0.95)
+        mined, figures = mine(Table(degrees), data, Mining(negatives_per_query=1, relative_margin=0.95))
         assert mined.suspects[0].tolist() == [False, not trusted]
         assert mined.hard[0].tolist() == [1 if trusted else -1]
         assert figures["queries_without_negative"] == (not trusted)
 
 
 def test_blocks_change_nothing(characters: Encoder, shop: TrainingData, monkeypatch: pytest.MonkeyPatch):
-    whole, whole_figures = mine(characters, shop, 3, 0.8)
+    whole, whole_figures = mine(characters, shop, Mining(negatives_per_query=3, relative_margin=0.8))
     monkeypatch.setattr(mining, "BLOCK_SCORES", 5 * len(shop.catalogue.questions))
-    blocks, figures = mine(characters, shop, 3, 0.8)
+    blocks, figures = mine(characters, shop, Mining(negatives_per_query=3, relative_margin=0.8))
     for name in ("hard", "suspects", "noise_best", "noise_order"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(blocks, name))
     assert figures == pytest.approx(whole_figures)
@@ -198,5 +199,5 @@ def test_everything_is_encoded_in_one_go(characters: Encoder, shop: TrainingData
     calls: list[Sequence[str]] = []
     encode = characters.encode
     monkeypatch.setattr(characters, "encode", lambda texts: calls.append(texts) or encode(texts))
-    mine(characters, shop, 1, 0.95)
+    mine(characters, shop, Mining(negatives_per_query=1, relative_margin=0.95))
     assert len(calls) == 1

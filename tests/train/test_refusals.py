@@ -39,13 +39,75 @@ def test_a_loss_that_is_no_number_is_refused_with_its_place(toy: Toys, monkeypat
     assert training.has(sound[0])
 
 
-def test_too_little_memory_says_what_to_lower(toy: Toys, monkeypatch: pytest.MonkeyPatch):
+def test_too_little_memory_for_a_single_text_says_what_to_lower(toy: Toys, monkeypatch: pytest.MonkeyPatch):
     def full(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(stage, "learn", full)
-    with pytest.raises(UserError, match=r"step 1: the memory of cpu .*graph_tokens"):
+    with pytest.raises(UserError, match=r"step 1: the memory of cpu .*even for 64 tokens.*batch_queries"):
         toy().train()
+
+
+def test_too_little_memory_lowers_what_goes_through_at_once_and_changes_nothing_else(
+    toy: Toys, monkeypatch: pytest.MonkeyPatch
+):
+    undisturbed = toy()
+    undisturbed.train()
+    learned, tried = stage.learn, []
+
+    def small(model: Any, batch: Any, losses: Any, at_once: int, graph_tokens: int, *more: Any) -> Any:
+        tried.append((at_once, graph_tokens))
+        if at_once > 512:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
+        return learned(model, batch, losses, at_once, graph_tokens, *more)
+
+    monkeypatch.setattr(stage, "learn", small)
+    training = toy(folder=undisturbed.folder / "small")
+    training.folder.mkdir()
+    training.train()
+    assert tried[:4] == [(2048, 8192), (2048, 0), (1024, 0), (512, 0)] and set(tried[4:]) == {(512, 0)}
+    assert any("512 tokens" in told[1] for told in training.record.told if told[0] == "noted")
+    losses = [[e["loss"] for e in run.log() if e["event"] == "step"] for run in (undisturbed, training)]
+    assert losses[1][:3] == pytest.approx(losses[0][:3], rel=1e-3)
+
+
+def test_another_error_of_torch_is_not_taken_for_too_little_memory(toy: Toys, monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: Any) -> None:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(stage, "learn", broken)
+    with pytest.raises(RuntimeError, match="shapes"):
+        toy().train()
+
+
+def test_a_stage_whose_loss_is_always_0_is_refused(toy: Toys, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stage, "IDLE_STEPS", 4)
+    # No noise of the toy model is that near: the ceiling is never touched.
+    training = toy(losses={"noise_ceiling": {"weight": 1, "ceiling_cosine": 1}})
+    with pytest.raises(UserError, match=r"stage 1 \(warm\): the loss was 0.* in all of its first 4 steps"):
+        training.train()
+
+
+def test_a_stage_with_nothing_left_to_learn_ends_early_and_says_so(toy: Toys, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stage, "IDLE_STEPS", 2)
+    learned, calls = stage.learn, []
+
+    def learn_once(model: Any, *given: Any) -> Any:
+        calls.append(1)
+        loss = learned(model, *given)
+        if len(calls) == 1:
+            return loss
+        model.zero_grad(set_to_none=False)
+        return engine.StepLoss(0.0, {})
+
+    monkeypatch.setattr(stage, "learn", learn_once)
+    training = toy(max_steps=6)
+    outcome = training.train()
+    assert outcome.status == "done"
+    assert [event["text"] for event in training.log() if event["event"] == "noted"] == [
+        "stage 1 (warm) ends after step 3: nothing was left to learn in 2 steps in a row"
+    ]
+    assert max(event["step"] for event in training.log() if event["event"] == "measured") == 3
 
 
 @pytest.mark.parametrize("figures", [{"recall@1": 0.5}, {"oscr@5": 0.5}, {"oscr@5": math.nan, "recall@1": 0.5}, {}])

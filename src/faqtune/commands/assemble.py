@@ -167,12 +167,20 @@ def training_data(workspace: Workspace, project: Project, pairs: Iterable[Pair])
         for pair in pairs
         if pair.label == 1 and pair.entry in catalogue.rows and pair.group in conversations
     ]
+    # What people say no entry answers is the nearest noise there is.
+    answerless = [
+        query.text
+        for query in project.queries
+        if query.conversation in conversations
+        and (decision := project.decisions.get(query.id)) is not None
+        and decision.is_human and decision.entry is None and decision.reason in STRATUM_OF_REASON
+    ]  # fmt: skip
     dialogues = without_leaks(_dialogues(workspace, conversations), lambda turn: turn[0], forbidden)
     return TrainingData(
         catalogue,
         labels=tuple(without_leaks(labels, lambda example: example.text, forbidden)),
         dialogues=tuple(without_leaks(dialogues, lambda turn: turn[1], (entry.answer for entry in held_out))),
-        noise=tuple(without_leaks((sentence.text for sentence in noise), str, forbidden)),
+        noise=tuple(without_leaks([*(sentence.text for sentence in noise), *answerless], str, forbidden)),
     )
 
 

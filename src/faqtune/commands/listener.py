@@ -34,7 +34,12 @@ class TrainingListener:
         self.reporter.say(f"step {step}: {shown}{' (best so far)' if is_best else ''}")
 
     def mined(self, number: int, step: int, figures: dict[str, float]) -> None:
+        change = f" ({figures['noise_similarity_change']:+.3f})" if "noise_similarity_change" in figures else ""
         self.reporter.say(
-            f"step {step}: noise similarity {figures['noise_similarity']:.3f} "
-            f"(nearest question {figures['noise_best_similarity']:.3f})"
+            f"step {step}: mined anew, noise similarity {figures['noise_similarity']:.3f}{change} "
+            f"(nearest question {figures['noise_best_similarity']:.3f}); "
+            f"{figures['queries_without_negative']:.0%} of labels without a usable negative"
         )
+
+    def noted(self, text: str) -> None:
+        self.reporter.say(text)

@@ -41,7 +41,8 @@ class Splitted:
 
 @alone
 def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
-    """Write `split.json` and `pairs.jsonl`. Conversations with hand labels go to the test part.
+    """Write `split.json` and `pairs.jsonl`. Conversations with hand labels go to the test part, unless
+    `split.human_labels_for_training` gives a share of them to training.
 
     Entries are held out as near noise of every part that measures; of the test part only where people
     have not named enough unsupported queries. Raises UserError if labelling has not been finished,
@@ -95,7 +96,7 @@ def _assigned(
         noise,
         labelled,
         settings,
-        test_only=by_people,
+        by_people=by_people,
         has_near_noise=(TEST,) if unsupported >= ENOUGH_UNSUPPORTED else (),
     )
     check_split(made)

@@ -6,7 +6,7 @@ import json
 import platform
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from faqtune.evaluate import EvaluationSet, evaluate, point_figures
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import Recipe, load_recipe
 from faqtune.report import loss_curve_svg
-from faqtune.runs import DONE, INTERRUPTED, RUNNING, Run, all_runs, new_run
+from faqtune.runs import DONE, INTERRUPTED, RUNNING, Run, all_runs, find_run, new_run
 from faqtune.workspace import Workspace, digest, write_json, write_text
 
 if TYPE_CHECKING:
@@ -56,12 +56,15 @@ def train_model(
     recipe: str = "",
     overrides: tuple[str, ...] = (),
     force: bool = False,
+    resume: bool = False,
     reporter: Reporter | None = None,
 ) -> Trained:
     """Fine-tune the project's base model on its training part; the result is the newest run.
 
     A finished run of the same inputs is left as it is, unless `force`; an unfinished one goes on from
-    its last checkpoint, even then. Raises Interrupted after Ctrl-C, UserError where a stage cannot learn.
+    its last checkpoint, even then. `resume`: do nothing else than go on with it. Where the recipe
+    mixes the result with the base model, the best mixture is the newest run. Raises Interrupted
+    after Ctrl-C, UserError where a stage cannot learn, or there is nothing to resume.
     """
     reporter = reporter or Silent()
     config = workspace.config()
@@ -78,12 +81,40 @@ def train_model(
     if run is not None and run.status == DONE and run.model_path.is_dir() and not force:
         # Looked for by its time, the run that was asked for last is the newest.
         run.save()
-        return Trained(True, run, *_result(run.facts))
+        return _mixed(workspace, plan, Trained(True, run, *_result(run.facts)), reporter)
+    if resume and (run is None or run.status == DONE):
+        raise UserError(
+            f"no interrupted training of {plan.name} with these labels and settings is there to resume",
+            "run `faqtune train` without --resume to begin one",
+        )
     if run is None or run.status == DONE:
         run = new_run(workspace, plan.name, base, inputs)
         shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
     write_json(run.folder / "recipe.json", plan.model_dump())
-    return _train(workspace, run, plan, project, data, selection, reporter)
+    return _mixed(workspace, plan, _train(workspace, run, plan, project, data, selection, reporter), reporter)
+
+
+def _mixed(workspace: Workspace, plan: Recipe, trained: Trained, reporter: Reporter) -> Trained:
+    """The best mixture of the tuned model with its base, if the recipe asks for one and it is better than both."""
+    if not plan.merge.coefficients or trained.best_step == (0, 0):
+        return trained
+    from faqtune.commands.sweep import merge_run
+
+    swept = merge_run(
+        workspace,
+        run=trained.run.name,
+        coefficients=tuple(plan.merge.coefficients),
+        forgetting_budget=plan.merge.forgetting_budget,
+        reporter=reporter,
+    )
+    reporter.say(
+        f"of {len(swept.curve)} mixtures with the base model {swept.chosen:g} of the tuned one is best on the "
+        "selection part"
+    )
+    if not swept.run:
+        return trained
+    run = find_run(workspace, swept.run)
+    return replace(trained, run=run, after=run.facts["after"])
 
 
 def configured_recipe(workspace: Workspace) -> str:

@@ -130,9 +130,10 @@ def _densities(outcomes: Outcomes) -> dict[str, Curve]:
 
 
 def point_figures(outcomes: Outcomes) -> dict[str, float]:
-    """Every figure as it is, without an interval: for choosing a model while it is trained."""
+    """Every figure as it is, without an interval, and `noise_similarity`: for choosing a model while it is trained."""
     counts = once(len(outcomes.ranks) + len(outcomes.noise_scores))
-    return {name: float(values[0]) for name, values in figures(outcomes, counts).items()}
+    found = {name: float(values[0]) for name, values in figures(outcomes, counts).items()}
+    return found | {"noise_similarity": outcomes.noise_similarity}
 
 
 def _ranking_figures(outcomes: Outcomes, queries: Counts) -> dict[str, Figures]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,7 @@ class Outcomes:
     `best` int64 (p,): row of the entry that came first;
     `scores` float32 (p,) and `noise_scores` float32 (n,): s(q), the cosine of the best entry;
     `related` float32 (p,): the cosine with the right entry;
+    `noise_similarity`: mean cosine of noise with all standard questions, NaN without noise;
     `threshold_cosine`: where the model answers, if that has been calibrated.
     """
 
@@ -39,6 +41,7 @@ class Outcomes:
     related: NDArray[np.float32]
     noise_scores: NDArray[np.float32]
     threshold_cosine: float | None = None
+    noise_similarity: float = math.nan
 
 
 def evaluate(encoder: Encoder, data: EvaluationSet, *, threshold_cosine: float | None = None) -> Outcomes:
@@ -59,16 +62,31 @@ def evaluate(encoder: Encoder, data: EvaluationSet, *, threshold_cosine: float |
     questions = _vectors(encoder, data.catalogue.questions)
     related = np.empty(len(of_query), dtype=np.float32)
     rankings = []
+    noise_sum = np.zeros(questions.shape[1])
     for start in range(0, len(distinct), BLOCK_TEXTS):
         vectors = _vectors(encoder, distinct[start : start + BLOCK_TEXTS])
         rankings.append(rank(vectors, questions, owners, k=RANKED))
         here = np.flatnonzero((of_query >= start) & (of_query < start + BLOCK_TEXTS))
         related[here] = _own_scores(vectors[of_query[here] - start], questions, owners, data.entry_rows[here])
+        noise_here = of_noise[(of_noise >= start) & (of_noise < start + BLOCK_TEXTS)] - start
+        noise_sum += vectors[noise_here].sum(axis=0, dtype=np.float64)
     rows = np.concatenate([ranking.rows for ranking in rankings])[of_query]
     best = np.concatenate([ranking.best for ranking in rankings])
     found = rows == data.entry_rows[:, None]
     ranks = np.where(found.any(axis=1), found.argmax(axis=1) + 1, 0)
-    return Outcomes(encoder.name, data, ranks, rows[:, 0], best[of_query], related, best[of_noise], threshold_cosine)
+    # A mean of dot products is the dot product of the means.
+    similarity = noise_sum @ questions.mean(axis=0, dtype=np.float64) / len(of_noise) if len(of_noise) else math.nan
+    return Outcomes(
+        encoder.name,
+        data,
+        ranks,
+        best=rows[:, 0],
+        scores=best[of_query],
+        related=related,
+        noise_scores=best[of_noise],
+        threshold_cosine=threshold_cosine,
+        noise_similarity=float(similarity),
+    )
 
 
 def _own_scores(

@@ -3,9 +3,17 @@ unit vectors, freeze parts of it, save it as a sentence-transformers folder, and
 can train it. A torch room: importing it takes seconds."""
 
 from faqtune.model.card import ModelCard
-from faqtune.model.device import EXACT, Precision, autocast, pick_device, pick_precision
+from faqtune.model.device import (
+    EXACT,
+    Precision,
+    autocast,
+    free_memory,
+    is_out_of_memory,
+    pick_device,
+    pick_precision,
+)
 from faqtune.model.doctor import Check, diagnose
-from faqtune.model.freeze import ParameterCounts, count_parameters, freeze, unfreeze
+from faqtune.model.freeze import ParameterCounts, count_parameters, freeze, layers_above, unfreeze
 from faqtune.model.load import load
 from faqtune.model.merge import Line, line_between, refuse_coefficient
 from faqtune.model.save import base_name, save
@@ -25,7 +33,10 @@ __all__ = [
     "base_name",
     "count_parameters",
     "diagnose",
+    "free_memory",
     "freeze",
+    "is_out_of_memory",
+    "layers_above",
     "line_between",
     "load",
     "pick_device",

@@ -97,6 +97,19 @@ def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
         yield
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was too small; on a CPU torch says so in words only."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
+
+
+def free_memory(device: torch.device) -> None:
+    """Give back what was set aside for tensors that are gone."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()
+
+
 def is_amd_avx512(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     """Whether the CPU is AMD's and has AVX-512."""
     return "avx512f" in cpu_flags() and cpu_vendor(cpuinfo) == "AuthenticAMD"

@@ -51,6 +51,15 @@ def count_parameters(model: TextModel) -> ParameterCounts:
     return ParameterCounts(trainable, sum(p.numel() for p in model.parameters()) - trainable)
 
 
+def layers_above(model: TextModel) -> dict[str, int]:
+    """How many layers lie above each parameter, by name; all of them above the embeddings, none above the last."""
+    layers = _layers(model)
+    above = {name: 0 for name, _ in model.named_parameters()}
+    depth_of = {id(p): len(layers) - 1 - number for number, layer in enumerate(layers) for p in layer.parameters()}
+    depth_of |= {id(p): len(layers) for p in _embeddings(model).parameters()}
+    return above | {name: depth_of[id(p)] for name, p in model.named_parameters() if id(p) in depth_of}
+
+
 def _embeddings(model: TextModel) -> nn.Module:
     """Words, positions, types and their norm together, where the backbone keeps them in one module."""
     together = getattr(model.backbone, "embeddings", None)

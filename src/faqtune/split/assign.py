@@ -29,15 +29,16 @@ def assign(
     noise_sources: Iterable[str],
     labelled: Mapping[str, Sequence[str]],
     settings: SplitConfig,
-    test_only: Iterable[str] = (),
+    by_people: Iterable[str] = (),
     has_near_noise: Collection[str] = (),
 ) -> Split:
     """A Split by hash of (seed, id): what is added later moves nothing that was there.
 
     `labelled` maps an entry id to the conversations with a query of it, one per query that is sure
     enough to be measured; entries are held out among those that have some, for every part but those
-    in `has_near_noise`. Conversations of a held-out entry follow it into its part, except `test_only`
-    ones (hand labels), which always go to the test part. So a conversation moves only if it gets
+    in `has_near_noise`. Hand-labelled conversations (`by_people`) go to the test part, but for the
+    share of them that the settings give to training. Conversations of a held-out entry follow it into
+    its part, except those of the test part. So a conversation moves only if it gets
     hand labels or labels of a held-out entry, and an entry only where a part had too few queries of
     its held-out ones. Raises UserError if the shares of the settings leave nothing for training.
     """
@@ -49,10 +50,13 @@ def assign(
         )
     measuring = [part for part, share in shares.items() if share > 0]
     held_out = _hold_out(labelled, settings, measuring, [part for part in measuring if part not in has_near_noise])
-    forced = dict.fromkeys(test_only, TEST)
+    people = list(by_people)
+    training = settings.human_labels_for_training
+    forced = {c: TEST for c in people if _hash("by people", c, settings.seed) >= training}
     for entry, part in held_out.items():
         for conversation in labelled[entry]:
             forced.setdefault(conversation, part)
+    forced = dict.fromkeys(people, TRAIN) | forced
     parts = {c: forced.get(c) or _part("conversation", c, settings.seed, shares) for c in conversations}
     noise = {source: _part("noise", source, settings.seed, shares) for source in noise_sources}
     return Split(settings.seed, parts, noise, held_out)

@@ -13,17 +13,18 @@ from faqtune.train.data import TrainingData
 from faqtune.train.draws import noise_of_step, queries_of_step
 from faqtune.train.mining import Mined
 
-Kind = Literal["question", "answer", "reply"]
+Kind = Literal["question", "answer", "query", "reply"]
 
-KINDS: tuple[Kind, ...] = ("question", "answer", "reply")
+KINDS: tuple[Kind, ...] = ("question", "answer", "query", "reply")
 
 COMPARED: dict[str, tuple[Kind, ...]] = {
-    "labels": ("question",),
+    "labels": ("question", "query"),
     "catalogue": ("question", "answer"),
     "dialogues": ("reply",),
 }
-"""Kinds of columns that a source's queries are compared with. Nobody knows whether a reply belongs to
-an entry, and a customer's query is to be told from other entries' questions, not from answers."""
+"""Kinds of columns that a source's queries (all kinds of labels are one here) are compared with. Nobody knows
+whether a reply belongs to an entry, and a customer's query is to be told from other entries' questions and
+from queries that ask for those, not from answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Batch:
     labels: NDArray[np.float32]
     weights: NDArray[np.float32]
     is_question: NDArray[np.bool_]
+    noise_numbers: NDArray[np.int64] = field(default_factory=lambda: np.arange(0))
+    """Which of `TrainingData.noise` the noise is; only `stay_near` asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,11 @@ class _Draft:
         key, text = self.data.answer_keys[row], self.data.catalogue.entries[row].answer
         return self._column("answer", key, text, self.data.rows_of_answer[key])
 
+    def query(self, number: int) -> int:
+        """Another label as a column."""
+        key, text = self.data.keys[number], self.data.labels[number].text
+        return self._column("query", key, text, self.data.claimed_rows[key])
+
     def reply(self, number: int) -> int:
         return self._column("reply", self.data.dialogue_keys[number][1], self.data.dialogues[number][1], frozenset())
 
@@ -100,11 +108,11 @@ def batch_at(data: TrainingData, stage: Stage, mined: Mined, seed: int, stage_nu
             if source == "dialogues":
                 _add_dialogue(draft, number)
             else:
-                _add_example(draft, source, number, mined, stage.negatives_per_query, rng)
-    noise = noise_of_step(mined, stage.batch_noise, rng)
+                _add_example(draft, source, number, mined, stage, rng)
+    noise = noise_of_step(mined, stage, rng)
     for number in noise:
         draft.question(int(mined.noise_best[number]))
-    return _finish(draft, mined, [data.noise[number] for number in noise])
+    return _finish(draft, mined, noise)
 
 
 def can_learn(batch: Batch, losses: Losses) -> bool:
@@ -126,18 +134,43 @@ def _add_dialogue(draft: _Draft, number: int) -> None:
     draft.queries.append(_Query("dialogues", number, asked, key))
 
 
-def _add_example(
-    draft: _Draft, source: str, number: int, mined: Mined, negatives: int, rng: np.random.Generator
-) -> None:
+def _add_example(draft: _Draft, source: str, number: int, mined: Mined, stage: Stage, rng: np.random.Generator) -> None:
     """Add a label or a standard question with one positive and its mined negatives."""
     data = draft.data
-    number += len(data.labels) if source == "catalogue" else 0
-    example, key = data.examples[number], data.keys[number]
-    chosen = _choose_positive(draft, source, example.row, key, rng)
-    draft.queries.append(_Query(source, number, example.text, key, example.weight, chosen))
-    for question in mined.hard[number][:negatives].tolist():
-        if question >= 0:
-            draft.question(question)
+    example, key, kind = data.examples[number], data.keys[number], "catalogue" if source == "catalogue" else "labels"
+    chosen = _choose_positive(draft, kind, example.row, key, rng)
+    text = example.text
+    if kind == "labels" and stage.data.disturbed and rng.random() < stage.data.disturbed:
+        text = disturbed(text, rng)
+    draft.queries.append(_Query(kind, number, text, key, example.weight, chosen))
+    for question in _drawn(mined.hard[number], stage.mining.negatives_per_query, rng):
+        draft.question(question)
+    if kind == "labels":
+        for label in mined.near_queries[number].tolist():
+            if label >= 0:
+                draft.query(label)
+
+
+def _drawn(hard: NDArray[np.int32], count: int, rng: np.random.Generator) -> list[int]:
+    """`count` of the mined questions: all of them, or drawn where more were mined than are wanted."""
+    usable = hard[hard >= 0]
+    if len(usable) > count:
+        usable = rng.choice(usable, size=count, replace=False)
+    return usable.tolist()  # type: ignore[no-any-return]
+
+
+def disturbed(text: str, rng: np.random.Generator) -> str:
+    """The text with one character swapped with the next, left out or doubled, as fingers do.
+
+    >>> disturbed("发货", np.random.default_rng(0))
+    '发货货'
+    """
+    if len(text) < 2:
+        return text
+    place = int(rng.integers(len(text) - 1))
+    here, following = text[place], text[place + 1]
+    changed = (following + here, following, here + here + following)[int(rng.integers(3))]
+    return text[:place] + changed + text[place + 2 :]
 
 
 def _choose_positive(draft: _Draft, source: str, row: int, key: str, rng: np.random.Generator) -> int | None:
@@ -151,7 +184,8 @@ def _choose_positive(draft: _Draft, source: str, row: int, key: str, rng: np.ran
     return draft.answer(row) if draft.data.catalogue.entries[row].answer else None
 
 
-def _finish(draft: _Draft, mined: Mined, noise: list[str]) -> Batch:
+def _finish(draft: _Draft, mined: Mined, noise_numbers: NDArray[np.int64]) -> Batch:
+    noise = [draft.data.noise[number] for number in noise_numbers]
     texts = [*(query.text for query in draft.queries), *(column.text for column in draft.columns), *noise]
     places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
     return Batch(
@@ -162,6 +196,7 @@ def _finish(draft: _Draft, mined: Mined, noise: list[str]) -> Batch:
         labels=_labels(draft, mined),
         weights=np.array([query.weight for query in draft.queries], dtype=np.float32),
         is_question=np.array([column.kind == "question" for column in draft.columns], dtype=np.bool_),
+        noise_numbers=noise_numbers,
     )
 
 

@@ -49,8 +49,17 @@ class Progress:
     related_at_start: float = 1.0
     unrelated_at_start: float = 0.0
     """Mean cosines of the base model, from which open settings of the losses are filled in."""
+    without_better: int = 0
+    """Measurements in a row that found no better model."""
+    idle_steps: int = 0
+    """Steps in a row that had nothing to learn."""
+    micro_batch_tokens: int = 0
+    """What memory has turned out to hold; 0: what the recipe says."""
     events: int = 0
     """Length of the log."""
+
+    def start_stage(self, number: int) -> None:
+        self.stage, self.step, self.without_better, self.idle_steps = number, 0, 0, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +81,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
         save_file(_contiguous(checkpoint.optimiser), part / "optimiser.safetensors")
         save_arrays(_arrays(checkpoint.mined), str(part / "mined.safetensors"))
         (part / "progress.json").write_text(json.dumps(asdict(progress)), encoding="utf-8")
-    # A best model is at most as old as the checkpoint that speaks of it, so the last two of these are enough, too.
-    for old in [*_checkpoints(folder)[:-KEPT], *_bests(folder)[:-KEPT]]:
+    for old in [*_checkpoints(folder)[:-KEPT], *_bests_not_spoken_of(folder)]:
         _remove(old)
 
 
@@ -120,9 +128,23 @@ def digest_of_training(recipe: str, data: str, weights: dict[str, Tensor]) -> st
     return digest(recipe, data, *first)
 
 
+def _bests_not_spoken_of(folder: Path) -> list[Path]:
+    """Best weights that none of the checkpoints that are kept goes back to."""
+    try:
+        kept = [_progress(path) for path in _checkpoints(folder)[-KEPT:]]
+    except (OSError, ValueError, TypeError):
+        return []  # what a damaged one speaks of is not known
+    spoken_of = {BEST + _name(progress.best_stage, progress.best_step) for progress in kept}
+    return [path for path in _bests(folder) if path.name not in spoken_of]
+
+
+def _progress(path: Path) -> Progress:
+    return Progress(**json.loads((path / "progress.json").read_text(encoding="utf-8")))
+
+
 def _load(path: Path) -> Checkpoint:
     return Checkpoint(
-        Progress(**json.loads((path / "progress.json").read_text(encoding="utf-8"))),
+        _progress(path),
         load_file(path / "weights.safetensors"),
         load_file(path / "optimiser.safetensors"),
         _mined(load_arrays(str(path / "mined.safetensors"))),
@@ -133,17 +155,26 @@ def _arrays(mined: Mined) -> dict[str, NDArray[Any]]:
     """Suspects as one bit for each example and entry: there may be hundreds of millions."""
     return {
         "hard": mined.hard,
+        "near_queries": mined.near_queries,
         "suspects": np.packbits(mined.suspects, axis=1),
         "entries": np.array([mined.suspects.shape[1]]),
         "noise_best": mined.noise_best,
         "noise_order": mined.noise_order,
+        "noise_similarity": np.array([mined.noise_similarity]),
     }
 
 
 def _mined(arrays: dict[str, NDArray[Any]]) -> Mined:
     entries = int(arrays["entries"][0])
     suspects = np.unpackbits(arrays["suspects"], axis=1, count=entries).astype(np.bool_)
-    return Mined(arrays["hard"], suspects, arrays["noise_best"], arrays["noise_order"])
+    return Mined(
+        arrays["hard"],
+        arrays["near_queries"],
+        suspects,
+        arrays["noise_best"],
+        arrays["noise_order"],
+        float(arrays["noise_similarity"][0]),
+    )
 
 
 def _forget_after(folder: Path, progress: Progress) -> None:

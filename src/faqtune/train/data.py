@@ -10,6 +10,9 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from faqtune.records import Catalogue, normalise
 from faqtune.workspace import digest
 
@@ -47,6 +50,20 @@ class TrainingData:
         """Changes whenever anything that training sees changes."""
         return digest(json.dumps(asdict(self)))
 
+    def numbers_of(self, source: str) -> NDArray[np.int64]:
+        """What a source of queries draws from: rows of `examples`, or numbers of `dialogues`."""
+        if source == "dialogues":
+            return np.arange(len(self.dialogues))
+        if source == "catalogue":
+            return np.arange(len(self.labels), len(self.examples))
+        trusted = self._trusted
+        chosen = {"labels": trusted | ~trusted, "human_labels": trusted, "weak_labels": ~trusted}[source]
+        return np.flatnonzero(chosen)
+
+    @cached_property
+    def _trusted(self) -> NDArray[np.bool_]:
+        return np.array([label.trusted for label in self.labels], dtype=np.bool_)
+
     def sizes(self) -> dict[str, int]:
         """How many there are of each source of queries, and of noise."""
         return {
@@ -56,10 +73,17 @@ class TrainingData:
             "noise": len(self.noise),
         }
 
-    def confident(self, minimum_confidence: float) -> TrainingData:
-        """The same without the labels that are less sure; what a person said stays."""
-        kept = tuple(label for label in self.labels if label.trusted or label.weight >= minimum_confidence)
-        return replace(self, labels=kept)
+    def confident(self, of_machines: float, of_people: float = 0.0) -> TrainingData:
+        """The same without the labels that are less sure."""
+        kept = (label for label in self.labels if label.weight >= (of_people if label.trusted else of_machines))
+        return replace(self, labels=tuple(kept))
+
+    def at_most(self, labels: int, seed: int) -> TrainingData:
+        """The same with so many labels, drawn without looking at them, in their order."""
+        if len(self.labels) <= labels:
+            return self
+        kept = sorted(np.random.default_rng([seed, len(self.labels)]).permutation(len(self.labels))[:labels])
+        return replace(self, labels=tuple(self.labels[number] for number in kept))
 
     @cached_property
     def examples(self) -> tuple[Example, ...]:

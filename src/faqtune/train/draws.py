@@ -7,49 +7,73 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from faqtune.recipe import Stage
+from faqtune.recipe import SOURCES, Stage
 from faqtune.train.data import TrainingData
 from faqtune.train.mining import Mined
 
-SOURCES = ("labels", "catalogue", "dialogues")
-"""What is most precious comes first."""
+LABELS = ("human_labels", "weak_labels", "labels")
 
 NEAR_SHARE = 10
-"""A tenth of the noise counts as near to the catalogue."""
+"""A tenth of the noise counts as near to the catalogue, unless a stage says how many."""
+
+FIFTHS, OFTENEST_STEPS, SELDOMEST_STEPS = 5, 10, 1000
+"""Unless a stage says otherwise it is measured five times an epoch, but not after every few steps."""
+
+
+def usable(stage: Stage, data: TrainingData, seed: int) -> TrainingData:
+    """What a stage learns from: labels that are sure enough, and no more of them than `most_pairs` allows."""
+    given = stage.data
+    kept = data.confident(given.minimum_confidence, given.minimum_human_confidence)
+    if not given.most_pairs:
+        return kept
+    # Its positive and one sentence of noise belong to a label's pairs besides its mined entries.
+    return kept.at_most(max(1, given.most_pairs // (stage.mining.negatives_per_query + 2)), seed)
 
 
 def queries_per_step(stage: Stage, data: TrainingData) -> dict[str, int]:
     """Queries of each source in a step; the share of an empty source goes to the others. Empty if all are."""
-    sizes = data.sizes()
+    sizes = {source: len(data.numbers_of(source)) for source in SOURCES}
     shares = {source: share for source, share in stage.data.shares.items() if sizes[source]}
     total = sum(shares.values())
     counts = {source: max(1, round(stage.batch_queries * share / total)) for source, share in shares.items()}
     return {source: min(count, sizes[source]) for source, count in counts.items()}
 
 
-def steps_of(stage: Stage, data: TrainingData) -> int:
-    """Steps that take every label `epochs` times, but at most `max_steps`; 0 if there is nothing to take.
+def steps_per_epoch(stage: Stage, data: TrainingData) -> float:
+    """Steps that take every label once; 0.0 if there is nothing to take.
 
-    A stage without labels counts its standard questions, or else its dialogues. Logs are far larger
-    than what is labelled of them: an epoch of dialogues would decide the length of every training.
+    Of several kinds of labels the one that takes longest counts. A stage without labels counts its
+    standard questions, or else its dialogues. Logs are far larger than what is labelled of them: an
+    epoch of dialogues would decide the length of every training.
     """
     counts = queries_per_step(stage, data)
-    counted = next((source for source in SOURCES if source in counts), None)
-    if counted is None:
-        return 0
-    return min(stage.max_steps, math.ceil(stage.epochs * data.sizes()[counted] / counts[counted]))
+    lengths = {source: len(data.numbers_of(source)) / count for source, count in counts.items()}
+    of_labels = [lengths[source] for source in LABELS if source in lengths]
+    return max(of_labels) if of_labels else next((lengths[source] for source in SOURCES if source in lengths), 0.0)
+
+
+def steps_of(stage: Stage, data: TrainingData) -> int:
+    """Steps of `epochs` epochs, but at most `max_steps`; 0 if there is nothing to take."""
+    return min(stage.max_steps, math.ceil(stage.epochs * steps_per_epoch(stage, data)))
+
+
+def evaluate_every(stage: Stage, data: TrainingData) -> int:
+    """Steps between two measurements."""
+    fifth = int(steps_per_epoch(stage, data) / FIFTHS)
+    return stage.evaluate_every_steps or min(SELDOMEST_STEPS, max(OFTENEST_STEPS, fifth))
 
 
 def queries_of_step(
     stage: Stage, data: TrainingData, seed: int, stage_number: int, step: int
 ) -> dict[str, NDArray[np.int64]]:
-    """Numbers of the queries of a step by source: each epoch is a fresh order of the source, cut into steps."""
-    sizes = data.sizes()
+    """Numbers of the queries of a step by source, as `TrainingData.numbers_of` has them: each epoch is a fresh
+    order of the source, cut into steps."""
     drawn = {}
     for source, count in queries_per_step(stage, data).items():
-        epochs, places = np.divmod(np.arange(step * count, (step + 1) * count), sizes[source])
+        numbers = data.numbers_of(source)
+        epochs, places = np.divmod(np.arange(step * count, (step + 1) * count), len(numbers))
         orders = [
-            np.random.default_rng([seed, stage_number, SOURCES.index(source), int(epoch)]).permutation(sizes[source])
+            np.random.default_rng([seed, stage_number, SOURCES.index(source), int(epoch)]).permutation(numbers)
             for epoch in range(epochs[0], epochs[-1] + 1)
         ]
         drawn[source] = np.array(
@@ -58,10 +82,15 @@ def queries_of_step(
     return drawn
 
 
-def noise_of_step(mined: Mined, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Numbers of `count` different noise sentences: half from those nearest to the catalogue, half from all others."""
-    order = mined.noise_order
-    count = min(count, len(order))
-    near = rng.choice(order[: max(count, len(order) // NEAR_SHARE)], size=count // 2, replace=False)
+def noise_of_step(mined: Mined, stage: Stage, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Numbers of different noise sentences: the stage's share of the nearest, the rest from all others.
+
+    All are drawn alike where noise similarity is not above the stage's limit.
+    """
+    mining, order = stage.mining, mined.noise_order
+    count = min(stage.batch_noise, len(order))
+    near_count = round(count * mining.near_noise) if mined.noise_similarity > mining.above_noise_similarity else 0
+    nearest = order[: max(near_count, mining.nearest_noise or max(count, len(order) // NEAR_SHARE))]
+    near = rng.choice(nearest, size=near_count, replace=False)
     others = np.setdiff1d(order, near)
     return np.concatenate([near, rng.choice(others, size=count - len(near), replace=False)]).astype(np.int64)

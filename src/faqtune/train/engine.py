@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from faqtune.model import TextModel, autocast
 from faqtune.recipe import Losses
@@ -26,7 +27,15 @@ class StepLoss:
     parts: dict[str, float]
 
 
-def learn(model: TextModel, batch: Batch, settings: Losses, micro_batch_tokens: int, graph_tokens: int) -> StepLoss:
+def learn(
+    model: TextModel,
+    batch: Batch,
+    settings: Losses,
+    micro_batch_tokens: int,
+    graph_tokens: int,
+    before: Tensor | None = None,
+    nested: Sequence[int] = (),
+) -> StepLoss:
     """Add the gradients of one batch to the model's parameters.
 
     Texts go through the encoder in parts of like length, at most `micro_batch_tokens` with padding.
@@ -43,12 +52,12 @@ def learn(model: TextModel, batch: Batch, settings: Losses, micro_batch_tokens: 
     with sparse_embedding_gradients(model):
         if sum(len(ids) * len(ids[-1]) for ids in inputs) <= graph_tokens:
             vectors = _embed(model, inputs)
-            loss, step_loss = batch_loss(vectors[back], batch, settings)
+            loss, step_loss = batch_loss(vectors[back], batch, settings, before, nested)
             _backward(loss)
             return step_loss
         with torch.no_grad():
             cached = _embed(model, inputs)[back].requires_grad_(True)
-        loss, step_loss = batch_loss(cached, batch, settings)
+        loss, step_loss = batch_loss(cached, batch, settings, before, nested)
         _backward(loss)
         assert cached.grad is not None
         # One text at least, so that every weight gets a gradient, be it 0: AdamW decays and remembers by it.
@@ -60,43 +69,82 @@ def learn(model: TextModel, batch: Batch, settings: Losses, micro_batch_tokens: 
     return step_loss
 
 
-def batch_loss(vectors: Tensor, batch: Batch, settings: Losses) -> tuple[Tensor, StepLoss]:
+def batch_loss(
+    vectors: Tensor, batch: Batch, settings: Losses, before: Tensor | None = None, nested: Sequence[int] = ()
+) -> tuple[Tensor, StepLoss]:
     """The stage's weighted sum of losses on the score matrix of a batch.
 
     `vectors` float32 (t, d): unit vectors of `batch.texts`. `settings` with every temperature and
-    ceiling filled in (`Losses.resolved`), else ValueError. A loss that finds nothing to compare in
-    the batch is no part of it; without any part the sum is 0.
+    ceiling filled in (`Losses.resolved`), else ValueError. `before` (n, d'): the base model's unit
+    vectors of the batch's noise, for `stay_near`. `nested`: so many first numbers of the vectors are
+    held to the same losses, each counting as much as the whole (arXiv 2205.13147, with equal
+    weights). A loss that finds nothing to compare in the batch is no part of it; without any part
+    the sum is 0.
     """
-    ranking, rejection, ceiling = settings.ranking, settings.rejection, settings.noise_ceiling
-    near = settings.near_rejection
+    lengths = [vectors.shape[1], *(length for length in nested if length < vectors.shape[1])]
+    parts: dict[str, Tensor] = {}
+    for length in lengths:
+        prefix = vectors if length == vectors.shape[1] else normalize(vectors[:, :length], dim=1)
+        for name, value in _parts(prefix, batch, settings, before).items():
+            parts[name] = parts.get(name, 0) + value * (getattr(settings, name).weight / len(lengths))
+    total = sum(parts.values(), start=vectors.sum() * 0)
+    return total, StepLoss(float(total.detach()), {name: float(value.detach()) for name, value in parts.items()})
+
+
+def _parts(vectors: Tensor, batch: Batch, settings: Losses, before: Tensor | None) -> dict[str, Tensor]:
+    """Each loss that has a weight and something to compare, unweighted."""
     columns = vectors[_like(vectors, batch.columns)]
-    scores = vectors[_like(vectors, batch.queries)] @ columns.T
+    noise = vectors[_like(vectors, batch.noise)]
+    queries = vectors[_like(vectors, batch.queries)]
+    scores = queries @ columns.T
     labels, weights = _like(vectors, batch.labels), _like(vectors, batch.weights)
     is_question = _like(vectors, batch.is_question)
     parts: dict[str, Tensor] = {}
-    if ranking.weight:
-        parts["ranking"] = losses.ranking(scores, labels, weights, _filled(ranking.temperature))
-    if settings.online_contrastive.weight:
-        parts["online_contrastive"] = losses.online_contrastive(scores, labels, settings.online_contrastive.margin)
+    if settings.stay_near.weight and before is not None and len(noise) > 1:
+        parts["stay_near"] = losses.stay_near(noise, normalize(before[:, : noise.shape[1]], dim=1))
+    if not len(columns):
+        return parts
+    if settings.ranking.weight:
+        parts["ranking"] = losses.ranking(scores, labels, weights, _filled(settings.ranking.temperature))
+    if (contrastive := settings.online_contrastive).weight:
+        pairs, pair_labels = scores, labels
+        if contrastive.noise and len(noise):
+            pairs = torch.cat([scores, queries @ noise.T], dim=1)
+            pair_labels = torch.cat([labels, labels.new_zeros(len(queries), len(noise))], dim=1)
+        parts["online_contrastive"] = losses.online_contrastive(pairs, pair_labels, contrastive.margin)
+    noise_best = (noise @ columns[is_question].T).amax(dim=1) if len(noise) and batch.is_question.any() else None
+    if settings.noise_ceiling.weight and noise_best is not None:
+        parts["noise_ceiling"] = losses.noise_ceiling(noise_best, _filled(settings.noise_ceiling.ceiling_cosine))
+    return parts | _own_parts(scores, labels, weights, is_question, noise_best, columns, settings)
+
+
+def _own_parts(
+    scores: Tensor,
+    labels: Tensor,
+    weights: Tensor,
+    is_question: Tensor,
+    noise_best: Tensor | None,
+    columns: Tensor,
+    settings: Losses,
+) -> dict[str, Tensor]:
+    """The losses that look at a query's best score with its own entry."""
+    parts: dict[str, Tensor] = {}
     own = scores.masked_fill((labels != 1) | ~is_question, -torch.inf).amax(dim=1)
     has_own = own.isfinite()
-    if len(batch.noise) and batch.is_question.any():
-        noise_best = (vectors[_like(vectors, batch.noise)] @ columns[is_question].T).amax(dim=1)
-        if ceiling.weight:
-            parts["noise_ceiling"] = losses.noise_ceiling(noise_best, _filled(ceiling.ceiling_cosine))
-        if rejection.weight and has_own.any():
-            parts["rejection"] = losses.rejection(
-                own[has_own], noise_best, weights[has_own], _filled(rejection.temperature)
-            )
-    if near.weight and has_own.any():
-        others = scores[has_own].masked_fill((labels[has_own] != 0) | ~is_question, -torch.inf).amax(dim=1)
+    if not has_own.any():
+        return parts
+    own, weights = own[has_own], weights[has_own]
+    if (floor := settings.positive_floor).weight:
+        parts["positive_floor"] = losses.positive_floor(own, weights, _filled(floor.floor_cosine))
+    if settings.rejection.weight and noise_best is not None:
+        parts["rejection"] = losses.rejection(own, noise_best, weights, _filled(settings.rejection.temperature))
+    if (near := settings.near_rejection).weight:
+        alike = losses.near_other_entries(scores, labels, columns, _filled(near.near_cosine))
+        others = scores.masked_fill((labels != 0) | ~is_question | alike, -torch.inf)[has_own].amax(dim=1)
         if others.isfinite().any():
-            parts["near_rejection"] = losses.rejection(
-                own[has_own], others[others.isfinite()], weights[has_own], _filled(near.temperature)
-            )
-    weighted = {name: value * getattr(settings, name).weight for name, value in parts.items()}
-    total = sum(weighted.values(), start=vectors.sum() * 0)
-    return total, StepLoss(float(total.detach()), {name: float(value.detach()) for name, value in weighted.items()})
+            found = losses.rejection(own, others[others.isfinite()], weights, _filled(near.temperature))
+            parts["near_rejection"] = found
+    return parts
 
 
 def micro_batches(lengths: Sequence[int], budget_tokens: int) -> list[list[int]]:

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from faqtune.errors import UserError
 from faqtune.model import TextModel, freeze, unfreeze
-from faqtune.recipe import Recipe
+from faqtune.recipe import NEED_NOISE, Recipe
 from faqtune.train.checkpoints import Progress, digest_of_training, load_best
 from faqtune.train.data import TrainingData
-from faqtune.train.draws import queries_per_step
+from faqtune.train.draws import queries_per_step, usable
 from faqtune.train.interrupt import stop_requests
 from faqtune.train.log import RunLog
 from faqtune.train.stage import run_stage
@@ -57,9 +60,10 @@ def train(
         settings = f"{recipe.model_dump_json()} {model.max_length_tokens} {model.pooling} {model.prompt}"
         progress = Progress(digest_of_training(settings, data.digest(), weights(model, names)))
         log = RunLog(folder / "log.jsonl")
+        before = _noise_before(model, data, recipe)
         with stop_requests() as stop:
             training = Training(
-                model, data, recipe, folder / "checkpoints", log, measure, listener, stop, names, progress
+                model, data, recipe, folder / "checkpoints", log, measure, listener, stop, names, progress, before
             )
             return _run(training)
     finally:
@@ -73,11 +77,19 @@ def _run(training: Training) -> Outcome:
         if number < training.progress.stage:
             continue
         if number > training.progress.stage:
-            training.progress.stage, training.progress.step, resumed = number, 0, None
+            training.progress.start_stage(number)
+            resumed = None
         if not run_stage(training, stage, resumed):
             return _outcome(training, "interrupted")
     training.model.load_state_dict(load_best(training.checkpoints, training.progress), strict=False)
     return _outcome(training, "done")
+
+
+def _noise_before(model: TextModel, data: TrainingData, recipe: Recipe) -> Tensor | None:
+    """The base model's vectors of all noise, (n, d), if a stage is to stay near them."""
+    if not any(stage.losses.stay_near.weight for stage in recipe.stages):
+        return None
+    return torch.from_numpy(model.encode(data.noise)).to(model.device)
 
 
 def _outcome(training: Training, status: str) -> Outcome:
@@ -99,13 +111,16 @@ def _refuse_empty_stages(recipe: Recipe, data: TrainingData) -> None:
     if not len(data.catalogue):
         raise UserError("no entry of the catalogue is left to train on", "lower split.held_out_entries in faqtune.toml")
     for number, stage in enumerate(recipe.stages, start=1):
-        place, usable = f"stage {number} ({stage.name})", data.confident(stage.data.minimum_confidence)
-        if not queries_per_step(stage, usable):
+        place = f"stage {number} ({stage.name})"
+        if not queries_per_step(stage, usable(stage, data, recipe.seed)):
             raise UserError(
-                f"{place} has nothing to learn from: no {' and no '.join(stage.data.shares)} in the training part",
-                "label more (`faqtune label`), lower minimum_confidence, or give another source a share",
+                f"{place} has nothing to learn from: no "
+                f"{' and no '.join(source.replace('_', ' ') for source in stage.data.shares)} in the training part",
+                "label by hand and give training a share of it (split.human_labels_for_training in faqtune.toml)"
+                if set(stage.data.shares) == {"human_labels"}
+                else "label more (`faqtune label`), lower minimum_confidence, or give another source a share",
             )
-        if not data.noise and set(stage.losses.active) <= {"noise_ceiling", "rejection"}:
+        if not data.noise and set(stage.losses.active) <= set(NEED_NOISE):
             raise UserError(
                 f"{place}: {stage.losses.active[0]} needs noise, and there is none",
                 "add chatter, or add a ranking loss",

@@ -58,6 +58,38 @@ def noise_ceiling(noise_best: Tensor, ceiling_cosine: float) -> Tensor:
     return relu(noise_best - ceiling_cosine).square().mean()
 
 
+def positive_floor(own_best: Tensor, weights: Tensor, floor_cosine: float) -> Tensor:
+    """Mean square of what the best own score of each query lacks to the floor.
+
+    `own_best` and `weights` (q,), q at least 1. Ranking is content when a query is nearer to its entry
+    than to others, however low both lie; a floor keeps answered queries from sinking with the noise.
+    """
+    return weighted_mean(relu(floor_cosine - own_best).square(), weights)
+
+
+def stay_near(vectors: Tensor, before: Tensor) -> Tensor:
+    """Mean square of how much the cosines among general texts have changed.
+
+    `vectors` and `before` (n, d), n at least 2: unit vectors of the same texts now and under the base
+    model. Their mutual cosines are what general ability consists of; where the texts lie as a whole
+    may change, as it must when noise is to be kept away from the catalogue. Relational
+    distillation: Park et al., "Relational Knowledge Distillation", 2019, arXiv 1904.05068.
+    """
+    others = ~torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
+    return (vectors @ vectors.T - before @ before.T)[others].square().mean()
+
+
+def near_other_entries(scores: Tensor, labels: Tensor, columns: Tensor, near_cosine: float) -> Tensor:
+    """bool (q, c): columns of entries that ask nearly the same as the query's own entry does.
+
+    `scores` and `labels` (q, c), `columns` (c, d) unit vectors. A column is near if it lies at or above
+    `near_cosine` to one of the query's positives. Has no gradient.
+    """
+    with torch.no_grad():
+        alike = ((columns @ columns.T) >= near_cosine).to(scores.dtype)
+        return ((labels == 1).to(scores.dtype) @ alike) > 0
+
+
 def rejection(own_best: Tensor, noise_best: Tensor, weights: Tensor, temperature: float) -> Tensor:
     """How often noise scores higher than a query does, softened: softplus of the differences, averaged.
 

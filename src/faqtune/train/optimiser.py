@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -11,20 +13,30 @@ FUSED = frozenset({"cpu", "cuda"})
 """Kinds of devices whose AdamW torch has in one piece."""
 
 
-def make_optimiser(model: nn.Module, stage: Stage) -> torch.optim.AdamW:
+def make_optimiser(model: nn.Module, stage: Stage, depths: Mapping[str, int] | None = None) -> torch.optim.AdamW:
     """AdamW over everything that is not frozen.
 
     Weight decay pulls matrices only; biases and the scales of LayerNorm, which have one dimension,
-    are left out, as in BERT (arXiv 1810.04805) and all that came after it.
+    are left out, as in BERT (arXiv 1810.04805) and all that came after it. `depths`: how many layers
+    lie above each parameter, by name; its share of the learning rate is `layer_decay` to that power
+    (ULMFiT, arXiv 1801.06146). Without it all learn alike.
     """
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": stage.weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    groups: dict[tuple[bool, int], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            depth = (depths or {}).get(name, 0) if stage.layer_decay < 1 else 0
+            groups.setdefault((parameter.ndim <= 1, depth), []).append(parameter)
+    made = [
+        {
+            "params": parameters,
+            "weight_decay": 0.0 if is_flat else stage.weight_decay,
+            "rate_share": stage.layer_decay**depth,
+        }
+        for (is_flat, depth), parameters in sorted(groups.items(), key=lambda group: group[0])
     ]
     # One pass over the weights instead of ten, and no copies of them in between.
-    fused = all(parameter.device.type in FUSED for parameter in trained)
-    return torch.optim.AdamW(groups, lr=stage.learning_rate, fused=fused)
+    fused = all(parameter.device.type in FUSED for group in groups.values() for parameter in group)
+    return torch.optim.AdamW(made, lr=stage.learning_rate, fused=fused)
 
 
 def schedule(step: int, steps: int, warmup_share: float) -> float:
@@ -46,7 +58,7 @@ def update(optimiser: torch.optim.Optimizer, learning_rate: float, max_gradient_
     """
     parameters = []
     for group in optimiser.param_groups:
-        group["lr"] = learning_rate
+        group["lr"] = learning_rate * group.get("rate_share", 1.0)
         parameters += group["params"]
     norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
     if norm.isfinite():

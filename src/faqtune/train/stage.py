@@ -8,12 +8,12 @@ import time
 import torch
 
 from faqtune.errors import UserError
-from faqtune.model import freeze
-from faqtune.recipe import Stage
+from faqtune.model import free_memory, freeze, is_out_of_memory, layers_above
+from faqtune.recipe import Mining, Stage
 from faqtune.train.batches import Batch, batch_at, can_learn
-from faqtune.train.checkpoints import Checkpoint
+from faqtune.train.checkpoints import Checkpoint, Progress
 from faqtune.train.data import TrainingData
-from faqtune.train.draws import steps_of
+from faqtune.train.draws import evaluate_every, steps_of, usable
 from faqtune.train.engine import StepLoss, learn
 from faqtune.train.mining import Mined, mine
 from faqtune.train.optimiser import make_optimiser, restore_optimiser, schedule, update
@@ -21,6 +21,10 @@ from faqtune.train.state import Training
 
 PROBED_STEPS = 20
 """If none of its first so many batches can learn, a stage is refused."""
+IDLE_STEPS = 50
+"""After so many steps in a row without a loss or a gradient, a stage ends."""
+LEAST_TOKENS = 64
+"""A text of this length has to go through the encoder at once."""
 
 
 def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> bool:
@@ -29,25 +33,32 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     Raises UserError where the stage cannot learn, its loss is not finite or memory is too small.
     """
     progress = training.progress
-    data = training.data.confident(stage.data.minimum_confidence)
-    steps = steps_of(stage, data)
+    data = usable(stage, training.data, training.recipe.seed)
+    steps, measure_every = steps_of(stage, data), evaluate_every(stage, data)
     freeze(training.model, embeddings=stage.freeze.embeddings, lower_layers=stage.freeze.lower_layers)
-    optimiser = make_optimiser(training.model, stage)
+    optimiser = make_optimiser(training.model, stage, layers_above(training.model))
     mined: Mined | None = None
     if resumed is not None:
         restore_optimiser(optimiser, resumed.optimiser)
         mined = resumed.mined
     training.listener.stage_started(stage, progress.stage, steps, progress.step)
-    while progress.step < steps:
+    ended = ""
+    while progress.step < steps and not ended:
         if training.stop.is_set():
             if mined is not None:
                 training.save(optimiser, mined)
             return False
-        if mined is None or _is_due(progress.step, stage.remine_every_steps):
-            mined = _mine(training, stage, data, steps)
+        if mined is None or _mining_is_due(stage.mining, progress.step, measure_every):
+            mined = _mine(training, stage, data, steps, mined)
         _step(training, stage, data, mined, optimiser, steps)
-        if progress.step == steps or _is_due(progress.step, stage.evaluate_every_steps):
+        ended = _why_it_ends(training, stage)
+        is_last = progress.step == steps or bool(ended)
+        if is_last or _is_due(progress.step, measure_every):
             training.measure_now()
+            ended = ended or _no_longer_better(stage, progress)
+        if ended:
+            training.note(f"stage {progress.stage} ({stage.name}) ends after step {progress.step}: {ended}")
+        if is_last or ended or training.save_is_due():
             training.save(optimiser, mined)
     return True
 
@@ -56,10 +67,37 @@ def _is_due(step: int, every_steps: int) -> bool:
     return every_steps > 0 and step > 0 and step % every_steps == 0
 
 
-def _mine(training: Training, stage: Stage, data: TrainingData, steps: int) -> Mined:
+def _mining_is_due(mining: Mining, step: int, measure_every: int) -> bool:
+    return _is_due(step, mining.every_steps) or (mining.at_evaluations and _is_due(step, measure_every))
+
+
+def _why_it_ends(training: Training, stage: Stage) -> str:
+    """Why a stage that had nothing to learn for many steps ends; "" if it had. Raises UserError if it never had."""
+    progress = training.progress
+    if progress.idle_steps < IDLE_STEPS:
+        return ""
+    if progress.idle_steps == progress.step:
+        raise UserError(
+            f"stage {progress.stage} ({stage.name}): the loss was 0, or had no gradient, in all of its first "
+            f"{progress.step} steps, so the weights do not change",
+            "give its losses another margin, ceiling or floor, or add a ranking loss",
+        )
+    return f"nothing was left to learn in {progress.idle_steps} steps in a row"
+
+
+def _no_longer_better(stage: Stage, progress: Progress) -> str:
+    if not 0 < stage.patience <= progress.without_better:
+        return ""
+    return f"no better model in {progress.without_better} measurements in a row"
+
+
+def _mine(training: Training, stage: Stage, data: TrainingData, steps: int, last: Mined | None) -> Mined:
     """Mine with the model as it is. The first mining of a training says how the base model's cosines lie."""
     progress = training.progress
-    mined, figures = mine(training.model, data, stage.negatives_per_query, stage.relative_margin)
+    draw = (training.recipe.seed, progress.stage, progress.step)
+    mined, figures = mine(training.model, data, stage.mining, draw)
+    if last is not None:
+        figures["noise_similarity_change"] = mined.noise_similarity - last.noise_similarity
     if progress.step == 0:
         if progress.stage == 1:
             progress.related_at_start, progress.unrelated_at_start = figures["related"], figures["unrelated"]
@@ -75,7 +113,7 @@ def _refuse_hopeless(training: Training, stage: Stage, data: TrainingData, mined
     if not any(can_learn(batch, stage.losses) for batch in first):
         raise UserError(
             f"stage {number} ({stage.name}): no batch has anything to compare for {', '.join(stage.losses.active)}",
-            "raise batch_queries or relative_margin, or add entries, labels or noise",
+            "raise batch_queries or mining.relative_margin, or add entries, labels or noise",
         )
 
 
@@ -93,6 +131,7 @@ def _step(
     norm = update(optimiser, rate, stage.max_gradient_norm)
     _refuse_not_finite("gradient's norm", norm, place)
     progress.step += 1
+    progress.idle_steps = 0 if loss.total != 0 and norm > 0 else progress.idle_steps + 1
     training.log.write(
         "step",
         stage=progress.stage,
@@ -108,15 +147,33 @@ def _step(
 
 
 def _learn(training: Training, stage: Stage, batch: Batch, place: str) -> StepLoss:
+    """Add the gradients of a batch. Where memory does not hold it, half as many tokens go through the encoder at
+    once, from then on: with gradient caching the arithmetic is the same."""
     model, recipe, progress = training.model, training.recipe, training.progress
     losses = stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start)
-    try:
-        return learn(model, batch, losses, recipe.micro_batch_tokens, recipe.graph_tokens)
-    except torch.OutOfMemoryError as error:
-        raise UserError(
-            f"{place}: the memory of {model.device} is too small",
-            f"lower graph_tokens ({recipe.graph_tokens}) first, then micro_batch_tokens ({recipe.micro_batch_tokens})",
-        ) from error
+    before = None if training.before is None else training.before[torch.from_numpy(batch.noise_numbers)]
+    while True:
+        # What did not fit once is not tried again in one piece.
+        at_once = progress.micro_batch_tokens or recipe.micro_batch_tokens
+        graph_tokens = 0 if progress.micro_batch_tokens else recipe.graph_tokens
+        try:
+            return learn(model, batch, losses, at_once, graph_tokens, before, stage.nested_dimensions)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            model.zero_grad(set_to_none=True)
+            smaller = at_once if progress.micro_batch_tokens == 0 and recipe.graph_tokens else at_once // 2
+            if smaller < LEAST_TOKENS:
+                raise UserError(
+                    f"{place}: the memory of {model.device} is too small, even for {at_once} tokens at once",
+                    "freeze more layers, lower batch_queries or max_length_tokens, or take a smaller base model",
+                ) from error
+        free_memory(model.device)
+        progress.micro_batch_tokens = smaller
+        training.note(
+            f"{place}: memory was too small; going on with gradient caching and {smaller} tokens at once, "
+            "which changes nothing but the time"
+        )
 
 
 def _refuse_not_finite(what: str, value: float, place: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -32,12 +33,13 @@ class Listener(Protocol):
     def stepped(self, stage: Stage, number: int, step: int, loss: StepLoss) -> None: ...
     def measured(self, number: int, step: int, figures: dict[str, float], is_best: bool) -> None: ...
     def mined(self, number: int, step: int, figures: dict[str, float]) -> None: ...
+    def noted(self, text: str) -> None: ...
 
 
 @dataclass(slots=True)
 class Training:
-    """One training on its way. `names`: the parameters that at least one stage trains; `saved_at`: stage and step
-    of the last checkpoint."""
+    """One training on its way. `names`: the parameters that at least one stage trains; `before`: the base model's
+    unit vectors of `data.noise`, if a stage wants them; `saved_at`: stage and step of the last checkpoint."""
 
     model: TextModel
     data: TrainingData
@@ -49,7 +51,9 @@ class Training:
     stop: threading.Event
     names: tuple[str, ...]
     progress: Progress
+    before: Tensor | None = None
     saved_at: tuple[int, int] | None = None
+    saved_seconds: float = field(default_factory=time.monotonic)
 
     def begin(self) -> Checkpoint | None:
         """Go back to the newest checkpoint; without one measure the base model, the first that is best."""
@@ -75,6 +79,20 @@ class Training:
         self.log.write("measured", stage=progress.stage, step=progress.step, figures=figures, best=is_best)
         self.listener.measured(progress.stage, progress.step, figures, is_best)
 
+    def note(self, text: str) -> None:
+        """Keep in the log, and tell, what happened besides steps and measurements."""
+        self.log.write("noted", stage=self.progress.stage, step=self.progress.step, text=text)
+        self.listener.noted(text)
+
+    def save_is_due(self) -> bool:
+        """Whether so many steps, or minutes, have passed since the last checkpoint.
+
+        When one is written changes nothing in what is trained.
+        """
+        steps, minutes = self.recipe.checkpoint_every_steps, self.recipe.checkpoint_every_minutes
+        is_time = minutes > 0 and time.monotonic() - self.saved_seconds >= 60 * minutes
+        return is_time or (steps > 0 and self.progress.step % steps == 0)
+
     def save(self, optimiser: torch.optim.Optimizer, mined: Mined) -> None:
         """Write a checkpoint, unless there is one of this step."""
         progress = self.progress
@@ -86,6 +104,7 @@ class Training:
             Checkpoint(progress, weights(self.model, self.names), optimiser_tensors(optimiser), mined),
         )
         self.saved_at = (progress.stage, progress.step)
+        self.saved_seconds = time.monotonic()
 
 
 def weights(model: TextModel, names: tuple[str, ...]) -> dict[str, Tensor]:

@@ -1,0 +1,21 @@
+"""A way of training is a list of Stages. Adding one is adding a TOML file, never a class."""
+
+from faqtune.recipe.losses import Losses
+from faqtune.recipe.read import NEED_NOISE, checked, load_recipe, presets
+from faqtune.recipe.stage import SOURCES, Data, Freeze, Merge, Mining, Recipe, Selection, Stage
+
+__all__ = [
+    "NEED_NOISE",
+    "SOURCES",
+    "Data",
+    "Freeze",
+    "Losses",
+    "Merge",
+    "Mining",
+    "Recipe",
+    "Selection",
+    "Stage",
+    "checked",
+    "load_recipe",
+    "presets",
+]

@@ -1,0 +1,107 @@
+"""Recipes by name or by path, with single settings overridden.
+
+`load_recipe("default")` reads a shipped preset; a path reads the user's own file. Every
+default is written into the run, so a run is reproducible from its own folder.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from faqtune.config import validated
+from faqtune.errors import UserError
+from faqtune.recipe.stage import Recipe
+
+NEED_NOISE = ("noise_ceiling", "rejection", "stay_near")
+"""Losses that are nothing without noise in the batch."""
+
+
+def presets() -> tuple[str, ...]:
+    """Names of the shipped recipes."""
+    files = resources.files("faqtune").joinpath("recipes").iterdir()
+    # Files are named like modules, presets like commands.
+    return tuple(
+        sorted(file.name.removesuffix(".toml").replace("_", "-") for file in files if file.name.endswith(".toml"))
+    )
+
+
+def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
+    """A preset by name, or the user's own TOML by path, with overrides such as `stage.1.learning_rate=1e-5`.
+
+    Raises UserError naming the file and the key, with the nearest valid one.
+    """
+    place = f"recipe {name}"
+    try:
+        data = tomllib.loads(_read(name))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{place}: {error}", "mend the file (TOML, in UTF-8)") from None
+    except OSError as error:
+        raise UserError(f"{place}: {error.strerror or error}", "check the file and its permissions") from None
+    data.setdefault("name", Path(name).stem)
+    for override in overrides:
+        _set(data, override)
+    return checked(validated(Recipe, data, place))
+
+
+def checked(recipe: Recipe) -> Recipe:
+    """The recipe, if every stage can learn something. Raises UserError that names the stage."""
+    for number, stage in enumerate(recipe.stages, start=1):
+        place = f"recipe {recipe.name}, stage {number} ({stage.name})"
+        if not stage.data.shares:
+            raise UserError(f"{place} has no data", "give labels, catalogue or dialogues a share")
+        if not stage.losses.active:
+            raise UserError(f"{place} has no loss", "give one of the losses a weight")
+        needs_noise = [n for n in NEED_NOISE if n in stage.losses.active]
+        if needs_noise and stage.batch_noise == 0:
+            raise UserError(f"{place}: {needs_noise[0]} needs noise in the batch", "set batch_noise")
+    return recipe
+
+
+def _read(name: str) -> str:
+    if name in presets():
+        return (
+            resources.files("faqtune").joinpath("recipes", f"{name.replace('-', '_')}.toml").read_text(encoding="utf-8")
+        )
+    if not Path(name).is_file():
+        raise UserError(
+            f"there is no recipe `{name}`", f"use one of {', '.join(presets())}, or the path of a TOML file"
+        )
+    return Path(name).read_text(encoding="utf-8-sig")
+
+
+def _set(data: dict[str, Any], override: str) -> None:
+    """Apply `stage.2.learning_rate=1e-5` (stages count from 1) to the raw TOML."""
+    key, separator, value = override.partition("=")
+    steps = [step.strip() for step in key.split(".")]
+    if not separator or not all(steps):
+        raise UserError(f"--set {override}: this is no `key=value`", "write --set stage.1.learning_rate=1e-5")
+    target: Any = data
+    if steps[0] in ("stage", "stages") and len(steps) > 1:
+        target, steps = _stage(data, steps[1], override), steps[2:]
+    if not steps:
+        raise UserError(f"--set {override}: a stage is no value", "write --set stage.1.learning_rate=1e-5")
+    for step in steps[:-1]:
+        target = target.setdefault(step, {})
+        if not isinstance(target, dict):
+            raise UserError(f"--set {override}: `{step}` is a value, not a table", "shorten the key")
+    target[steps[-1]] = _value(value.strip())
+
+
+def _stage(data: dict[str, Any], number: str, override: str) -> dict[str, Any]:
+    stages = data.get("stages", [])
+    if not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
+        raise UserError(f"--set {override}: `stages` of the recipe is no list of tables", "write [[stages]] in it")
+    if not (number.isdecimal() and 1 <= int(number) <= len(stages)):
+        raise UserError(f"--set {override}: there is no stage `{number}`", f"stages are 1 to {len(stages)}")
+    return stages[int(number) - 1]  # type: ignore[no-any-return]
+
+
+def _value(text: str) -> Any:
+    """A TOML value; anything that is not one is taken as a string."""
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,139 @@
+"""Recipe and Stage: a way of training is a list of Stages, never a class."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from faqtune.recipe.losses import Losses, Part
+
+FILE_NAME = r'^[^\\/:*?"<>|\x00-\x1f.][^\\/:*?"<>|\x00-\x1f]*$'
+"""A recipe's name becomes part of its runs' folders."""
+
+SOURCES = ("human_labels", "weak_labels", "labels", "catalogue", "dialogues")
+"""Where queries come from; what is most precious comes first."""
+
+
+class Data(Part):
+    """Share of each source among the queries of a batch; shares are relative to each other."""
+
+    labels: float = Field(default=0.0, ge=0, title="Customers' queries with the entry decided from Claims")
+    human_labels: float = Field(default=0.0, ge=0, title="Only those that people labelled")
+    weak_labels: float = Field(default=0.0, ge=0, title="Only those that rules or a language model labelled")
+    catalogue: float = Field(
+        default=0.0, ge=0, title="A standard question with a sibling, or with its answer if it has none"
+    )
+    dialogues: float = Field(default=0.0, ge=0, title="A customer's turn with the reply that followed it")
+    minimum_confidence: float = Field(default=0.5, ge=0, le=1, title="Labels of machines below are not used")
+    minimum_human_confidence: float = Field(default=0.0, ge=0, le=1, title="Labels of people below are not used")
+    disturbed: float = Field(
+        default=0.0, ge=0, le=1, title="Share of the labelled queries that get one character swapped, lost or doubled"
+    )
+    most_pairs: int = Field(
+        default=0, ge=0, title="Labels are left out at random until their pairs with mined entries are no more; 0: all"
+    )
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Source to share, adding up to 1; sources without a share are left out."""
+        given = {source: float(getattr(self, source)) for source in SOURCES}
+        total = sum(given.values())
+        return {source: share / total for source, share in given.items() if share > 0}
+
+
+class Mining(Part):
+    """Everything is encoded once with the model as it is; then the hardest are found exactly."""
+
+    every_steps: int = Field(default=100, ge=0, title="Mine anew after so many steps; 0: only at the start")
+    at_evaluations: bool = Field(default=False, title="Mine anew after every evaluation as well")
+    negatives_per_query: int = Field(
+        default=1, ge=0, le=1000, title="Entries per query, each with its nearest question, besides the batch's own"
+    )
+    negatives_pool: int = Field(
+        default=0, ge=0, le=1000, title="They are drawn from so many nearest entries; 0: the nearest themselves"
+    )
+    queries_per_query: int = Field(
+        default=0, ge=0, le=1000, title="Nearest customers' queries of other entries, as further negatives"
+    )
+    relative_margin: float = Field(
+        default=0.95, gt=0, le=1, title="Entries scoring above so much of the label's own may be right: masked"
+    )
+    near_noise: float = Field(
+        default=0.5, ge=0, le=1, title="Share of the batch's noise that is taken from the nearest"
+    )
+    nearest_noise: int = Field(default=0, ge=0, title="So many sentences are the nearest; 0: a tenth of all")
+    noise_pool: int = Field(default=0, ge=0, title="The nearest are looked for among so many drawn anew; 0: all")
+    above_noise_similarity: float = Field(
+        default=-1.0,
+        ge=-1,
+        le=1,
+        title="Near noise is taken only while the mean cosine of noise with the catalogue is above; -1: always",
+    )
+
+
+class Freeze(Part):
+    embeddings: bool = Field(default=True, title="Leave the token embeddings as they are")
+    lower_layers: int = Field(default=0, ge=0, title="Leave so many layers from the bottom as they are")
+
+
+class Stage(Part):
+    name: str = Field(default="train", min_length=1, title="How the stage is called in the log")
+    data: Data
+    losses: Losses
+    mining: Mining = Mining()
+    freeze: Freeze = Freeze()
+    nested_dimensions: list[int] = Field(
+        default=[], title="The losses are applied to so many first numbers of the vectors as well (Matryoshka)"
+    )
+    batch_queries: int = Field(default=32, ge=2, title="Queries per step, over all sources")
+    batch_noise: int = Field(default=16, ge=0, title="Noise sentences per step")
+    learning_rate: float = Field(default=2e-5, gt=0, title="Highest learning rate of AdamW")
+    layer_decay: float = Field(
+        default=1.0, gt=0, le=1, title="Each layer below the highest learns so much slower than the one above it"
+    )
+    weight_decay: float = Field(default=0.01, ge=0, title="AdamW's; biases and norms are left out")
+    warmup_share: float = Field(default=0.1, ge=0, le=1, title="Share of the steps in which the learning rate rises")
+    max_gradient_norm: float = Field(default=1.0, gt=0, title="Longer gradients are cut to this length")
+    epochs: float = Field(
+        default=1.0, gt=0, title="Passes over the labels; without them over the catalogue, or else the dialogues"
+    )
+    max_steps: int = Field(default=1000, ge=1, title="Most steps, whatever the epochs say")
+    evaluate_every_steps: int | None = Field(
+        default=None, ge=1, title="Measure the model; unset: a fifth of an epoch, 10 to 1000 steps"
+    )
+    patience: int = Field(default=0, ge=0, title="End the stage after so many evaluations without a better; 0: never")
+
+
+class Selection(Part):
+    metric: str = Field(default="oscr@5", title="Figure on the selection part that the best model has the best of")
+    guard: str = Field(default="recall@1", title="Figure that the best model must not lose against the start")
+    guard_tolerance: float = Field(default=0.0, ge=0, title="How much of the guard may be lost")
+
+
+class Merge(Part):
+    """After the last stage: models between the base and the best one."""
+
+    coefficients: list[float] = Field(
+        default=[], title="Share of the tuned model in each mixture that is measured, 0 to 1; empty: no mixing"
+    )
+    forgetting_budget: float = Field(
+        default=0.01, ge=0, title="Loss of AUROC on general text that the chosen mixture may have"
+    )
+
+
+class Recipe(Part):
+    name: str = Field(default="unnamed", pattern=FILE_NAME, max_length=60, title="Part of the run's folder name")
+    description: str = Field(default="", title="What it is for, in one sentence")
+    seed: int = Field(default=0, ge=0, title="Of every random choice in training")
+    micro_batch_tokens: int = Field(default=2048, ge=64, title="Padded tokens that go through the encoder at once")
+    graph_tokens: int = Field(
+        default=8192, ge=64, title="Batches of more padded tokens are trained with gradient caching: less memory"
+    )
+    checkpoint_every_minutes: float = Field(
+        default=5.0, ge=0, title="Write a checkpoint at least so often; 0: not by time"
+    )
+    checkpoint_every_steps: int = Field(
+        default=0, ge=0, title="Write a checkpoint after so many steps; 0: not by steps"
+    )
+    selection: Selection = Selection()
+    merge: Merge = Merge()
+    stages: list[Stage] = Field(min_length=1)

@@ -6,14 +6,17 @@ from faqtune.model.card import ModelCard
 from faqtune.model.device import EXACT, Precision, autocast, pick_device, pick_precision
 from faqtune.model.doctor import Check, diagnose
 from faqtune.model.freeze import ParameterCounts, count_parameters, freeze, unfreeze
+from faqtune.model.heads import HEADS, TokenHeads
 from faqtune.model.load import load
 from faqtune.model.merge import Line, line_between, refuse_coefficient
 from faqtune.model.save import base_name, save
 from faqtune.model.source import ModelSource, resolve
 from faqtune.model.text_model import TextModel
+from faqtune.model.tokens import attach_heads, lexical_weights, token_vectors
 
 __all__ = [
     "EXACT",
+    "HEADS",
     "Check",
     "Line",
     "ModelCard",
@@ -21,11 +24,14 @@ __all__ = [
     "ParameterCounts",
     "Precision",
     "TextModel",
+    "TokenHeads",
+    "attach_heads",
     "autocast",
     "base_name",
     "count_parameters",
     "diagnose",
     "freeze",
+    "lexical_weights",
     "line_between",
     "load",
     "pick_device",
@@ -33,5 +39,6 @@ __all__ = [
     "refuse_coefficient",
     "resolve",
     "save",
+    "token_vectors",
     "unfreeze",
 ]

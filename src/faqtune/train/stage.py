@@ -8,13 +8,14 @@ import time
 import torch
 
 from faqtune.errors import UserError
-from faqtune.model import freeze
+from faqtune.model import TextModel, freeze
 from faqtune.recipe import Stage
 from faqtune.train.batches import Batch, batch_at, can_learn
 from faqtune.train.checkpoints import Checkpoint
 from faqtune.train.data import TrainingData
 from faqtune.train.draws import steps_of
 from faqtune.train.engine import StepLoss, learn
+from faqtune.train.heads import learn_with_heads
 from faqtune.train.mining import Mined, mine
 from faqtune.train.optimiser import make_optimiser, restore_optimiser, schedule, update
 from faqtune.train.state import Training
@@ -31,7 +32,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     progress = training.progress
     data = training.data.confident(stage.data.minimum_confidence)
     steps = steps_of(stage, data)
-    freeze(training.model, embeddings=stage.freeze.embeddings, lower_layers=stage.freeze.lower_layers)
+    freeze_for(training.model, stage)
     optimiser = make_optimiser(training.model, stage)
     mined: Mined | None = None
     if resumed is not None:
@@ -50,6 +51,12 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
             training.measure_now()
             training.save(optimiser, mined)
     return True
+
+
+def freeze_for(model: TextModel, stage: Stage) -> None:
+    """Leave free what a stage trains."""
+    held = stage.freeze
+    freeze(model, embeddings=held.embeddings, lower_layers=held.lower_layers, heads=stage.heads.trained)
 
 
 def _is_due(step: int, every_steps: int) -> bool:
@@ -111,6 +118,8 @@ def _learn(training: Training, stage: Stage, batch: Batch, place: str) -> StepLo
     model, recipe, progress = training.model, training.recipe, training.progress
     losses = stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start)
     try:
+        if stage.heads.trained:
+            return learn_with_heads(model, batch, losses, stage.heads, recipe.micro_batch_tokens, recipe.graph_tokens)
         return learn(model, batch, losses, recipe.micro_batch_tokens, recipe.graph_tokens)
     except torch.OutOfMemoryError as error:
         raise UserError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,15 @@ def test_bfloat16_reaches_the_encoder_but_not_the_heads(m3: TextModel, batch: Ba
     for graph_tokens in (1, 100_000):
         agree(in_float32, learned(m3, batch, BOTH, 200, graph_tokens)[1], 0.25)
     assert set(seen) == {torch.float32}
+
+
+@pytest.mark.parametrize("graph_tokens", [1, 100_000])
+def test_a_batch_with_nothing_to_compare_gives_gradients_of_zero(m3: TextModel, batch: Batch, graph_tokens: int):
+    none = replace(batch, labels=np.full_like(batch.labels, np.nan), noise=batch.noise[:0])
+    loss, gradients = learned(m3, none, BOTH, 200, graph_tokens)
+    assert loss.total == 0 and len(gradients) > 10
+    assert {"heads.sparse.weight", "heads.multi_vector.weight"} < gradients.keys()
+    assert not any(gradient.any() for gradient in gradients.values())
 
 
 def test_off_the_heads_are_not_even_there(toy: Toys):

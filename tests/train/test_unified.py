@@ -61,6 +61,14 @@ def test_multi_vector_scores_are_those_of_a_double_loop(monkeypatch: pytest.Monk
     np.testing.assert_allclose(multi_vector_scores(vectors, QUERIES, COLUMNS).numpy(), naive, rtol=1e-12)
 
 
+def test_without_columns_there_are_no_scores_but_gradients_of_zero():
+    weights, vectors = token_weights().requires_grad_(True), [v.requires_grad_(True) for v in token_vectors()]
+    for scores in (lexical_scores(weights, IDS, QUERIES, (), SPECIAL), multi_vector_scores(vectors, QUERIES, ())):
+        assert scores.shape == (len(QUERIES), 0)
+        scores.sum().backward()
+    assert not weights.grad.any() and not vectors[QUERIES[0]].grad.any()
+
+
 def test_the_gradients_of_the_scores_are_right():
     weights = token_weights() + 0.1  # no ties at 0
     assert torch.autograd.gradcheck(

@@ -92,8 +92,10 @@ def tiny_m3_folder(tiny_model_folder: Path, tmp_path_factory: pytest.TempPathFac
 
     folder = tmp_path_factory.mktemp("models") / "tiny-m3"
     shutil.copytree(tiny_model_folder, folder)
-    torch.save(torch.nn.Linear(TINY_WIDTH, 1).state_dict(), folder / "sparse_linear.pt")
-    torch.save(torch.nn.Linear(TINY_WIDTH, TINY_WIDTH).state_dict(), folder / "colbert_linear.pt")
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        torch.save(torch.nn.Linear(TINY_WIDTH, 1).state_dict(), folder / "sparse_linear.pt")
+        torch.save(torch.nn.Linear(TINY_WIDTH, TINY_WIDTH).state_dict(), folder / "colbert_linear.pt")
     return folder
 
 

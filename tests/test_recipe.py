@@ -60,6 +60,7 @@ def test_a_users_file_is_named_after_itself_and_may_have_a_bom(tmp_path: Path, t
         ("batch_querys = 8", "stage.1.batch_querys", "batch_queries"),
         ("losses.ranking.temprature = 1", "stage.1.losses.ranking.temprature", "temperature"),
         ("losses.rankin.weight = 1", "stage.1.losses.rankin", "ranking"),
+        ("heads.multivector = true", "stage.1.heads.multivector", "multi_vector"),
         ("freeze.lower_layer = 1", "stage.1.freeze.lower_layer", "lower_layers"),
     ],
 )
@@ -202,3 +203,10 @@ def test_a_ceiling_of_zero_is_not_open():
 
 def test_shares_add_up_to_one(two_stages: str):
     assert load_recipe(two_stages).stages[1].data.shares == pytest.approx({"labels": 1 / 3, "catalogue": 2 / 3})
+
+
+def test_heads_are_off_unless_a_stage_asks_for_them(two_stages: str):
+    assert [stage.heads.trained for stage in load_recipe(two_stages).stages] == [(), ()]
+    asked = load_recipe(two_stages, ("stage.2.heads.sparse=true", "stage.2.heads.distillation=0"))
+    assert [stage.heads.trained for stage in asked.stages] == [(), ("sparse",)]
+    assert not any(stage.heads.trained for name in presets() for stage in load_recipe(name).stages)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import signal
+from typing import Any
 
 import pytest
 
 from faqtune import UserError, Workspace, make_split, train_model
 from faqtune.commands.train import Interrupted
 from faqtune.progress import Silent
-from faqtune.runs import DONE, INTERRUPTED, all_runs, find_run
+from faqtune.runs import DONE, INTERRUPTED, Run, all_runs, find_run
 
 
 class CtrlC(Silent):
@@ -99,3 +101,18 @@ def test_a_model_that_cannot_be_chosen_is_not_trained(tuned_shop: Workspace) -> 
 
     with pytest.raises(UserError, match="the selection part has 0 labelled queries and 0 noise sentences"):
         train_model(tuned_shop)
+
+
+def test_heads_are_trained_by_a_recipe_and_named_in_the_card(tuned_shop: Workspace) -> None:
+    asked = ("stage.1.heads.sparse=true", "stage.1.heads.multi_vector=true", "stage.1.learning_rate=1e-3")
+    made = train_model(tuned_shop, overrides=asked)
+
+    assert made.best_step != (0, 0)
+    card = (made.run.model_path / "README.md").read_text(encoding="utf-8")
+    assert "for FlagEmbedding's `BGEM3FlagModel`: `sparse_linear.pt`, `colbert_linear.pt`." in card
+    steps = [event["parts"] for event in read_log(made.run) if event["event"] == "step"]
+    assert steps and all({"ranking", "heads_sparse", "heads_multi_vector"} <= parts.keys() for parts in steps)
+
+
+def read_log(run: Run) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]

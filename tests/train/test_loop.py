@@ -12,7 +12,7 @@ import torch
 
 from faqtune.model import TextModel
 from faqtune.recipe import Recipe
-from faqtune.train import stage
+from faqtune.train import memory
 from faqtune.train.data import Example
 
 Toys = Callable[..., Any]
@@ -115,13 +115,13 @@ def test_labels_below_the_minimum_confidence_are_not_used(toy: Toys, monkeypatch
 
 def _texts_of_batches(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     seen: set[str] = set()
-    learn = stage.learn
+    learn = memory.learn
 
     def watched(model: TextModel, batch: Any, *rest: Any) -> Any:
         seen.update(batch.texts)
         return learn(model, batch, *rest)
 
-    monkeypatch.setattr(stage, "learn", watched)
+    monkeypatch.setattr(memory, "learn", watched)
     return seen
 
 
@@ -140,13 +140,13 @@ def test_mining_comes_at_the_start_of_a_stage_and_when_due(toy: Toys):
 
 def test_open_settings_are_those_of_the_base_model_in_every_stage(toy: Toys, monkeypatch: pytest.MonkeyPatch):
     temperatures: list[float] = []
-    learn = stage.learn
+    learn = memory.learn
 
     def watched(model: TextModel, batch: Any, losses: Any, *rest: Any) -> Any:
         temperatures.append(losses.ranking.temperature)
         return learn(model, batch, losses, *rest)
 
-    monkeypatch.setattr(stage, "learn", watched)
+    monkeypatch.setattr(memory, "learn", watched)
     outcome = toy({}, {}).train()
     first = next(event["figures"] for event in outcome.history if event["event"] == "mined")
     assert temperatures == [pytest.approx(0.1 * (first["related"] - first["unrelated"]))] * 12

@@ -12,7 +12,7 @@ from torch import Tensor
 from faqtune.errors import UserError
 from faqtune.model import TextModel
 from faqtune.records import Catalogue
-from faqtune.train import TrainingData, engine, stage
+from faqtune.train import TrainingData, engine, memory, stage
 from faqtune.train.data import Example
 
 Toys = Callable[..., Any]
@@ -43,7 +43,7 @@ def test_too_little_memory_for_a_single_text_says_what_to_lower(toy: Toys, monke
     def full(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(stage, "learn", full)
+    monkeypatch.setattr(memory, "learn", full)
     with pytest.raises(UserError, match=r"step 1: the memory of cpu .*even for 64 tokens.*batch_queries"):
         toy().train()
 
@@ -53,7 +53,7 @@ def test_too_little_memory_lowers_what_goes_through_at_once_and_changes_nothing_
 ):
     undisturbed = toy()
     undisturbed.train()
-    learned, tried = stage.learn, []
+    learned, tried = memory.learn, []
 
     def small(model: Any, batch: Any, losses: Any, at_once: int, graph_tokens: int, *more: Any) -> Any:
         tried.append((at_once, graph_tokens))
@@ -61,7 +61,7 @@ def test_too_little_memory_lowers_what_goes_through_at_once_and_changes_nothing_
             raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
         return learned(model, batch, losses, at_once, graph_tokens, *more)
 
-    monkeypatch.setattr(stage, "learn", small)
+    monkeypatch.setattr(memory, "learn", small)
     training = toy(folder=undisturbed.folder / "small")
     training.folder.mkdir()
     training.train()
@@ -75,7 +75,7 @@ def test_another_error_of_torch_is_not_taken_for_too_little_memory(toy: Toys, mo
     def broken(*_: Any) -> None:
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(stage, "learn", broken)
+    monkeypatch.setattr(memory, "learn", broken)
     with pytest.raises(RuntimeError, match="shapes"):
         toy().train()
 
@@ -90,7 +90,7 @@ def test_a_stage_whose_loss_is_always_0_is_refused(toy: Toys, monkeypatch: pytes
 
 def test_a_stage_with_nothing_left_to_learn_ends_early_and_says_so(toy: Toys, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(stage, "IDLE_STEPS", 2)
-    learned, calls = stage.learn, []
+    learned, calls = memory.learn, []
 
     def learn_once(model: Any, *given: Any) -> Any:
         calls.append(1)
@@ -100,7 +100,7 @@ def test_a_stage_with_nothing_left_to_learn_ends_early_and_says_so(toy: Toys, mo
         model.zero_grad(set_to_none=False)
         return engine.StepLoss(0.0, {})
 
-    monkeypatch.setattr(stage, "learn", learn_once)
+    monkeypatch.setattr(memory, "learn", learn_once)
     training = toy(max_steps=6)
     outcome = training.train()
     assert outcome.status == "done"

@@ -14,14 +14,17 @@ from faqtune.model.device import (
 )
 from faqtune.model.doctor import Check, diagnose
 from faqtune.model.freeze import ParameterCounts, count_parameters, freeze, layers_above, unfreeze
+from faqtune.model.heads import HEADS, TokenHeads
 from faqtune.model.load import load
 from faqtune.model.merge import Line, line_between, refuse_coefficient
 from faqtune.model.save import base_name, save
 from faqtune.model.source import ModelSource, resolve
 from faqtune.model.text_model import TextModel
+from faqtune.model.tokens import attach_heads, lexical_weights, token_vectors
 
 __all__ = [
     "EXACT",
+    "HEADS",
     "Check",
     "Line",
     "ModelCard",
@@ -29,6 +32,8 @@ __all__ = [
     "ParameterCounts",
     "Precision",
     "TextModel",
+    "TokenHeads",
+    "attach_heads",
     "autocast",
     "base_name",
     "count_parameters",
@@ -37,6 +42,7 @@ __all__ = [
     "freeze",
     "is_out_of_memory",
     "layers_above",
+    "lexical_weights",
     "line_between",
     "load",
     "pick_device",
@@ -44,5 +50,6 @@ __all__ = [
     "refuse_coefficient",
     "resolve",
     "save",
+    "token_vectors",
     "unfreeze",
 ]

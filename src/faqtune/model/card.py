@@ -41,7 +41,10 @@ class ModelCard:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What the model itself says. `base_on_hub` is empty for a base that came from a folder."""
+    """What the model itself says. `base_on_hub` is empty for a base that came from a folder.
+
+    `not_retrained` are files taken over from the base, `retrained` those of heads that were trained, `random`
+    those of heads that nobody ever trained."""
 
     base: str
     base_on_hub: str
@@ -51,6 +54,8 @@ class ModelFacts:
     prompt: str
     max_length_tokens: int
     not_retrained: Sequence[str]
+    retrained: Sequence[str] = ()
+    random: Sequence[str] = ()
 
 
 def read_licence(readme: Path) -> dict[str, str]:
@@ -157,8 +162,9 @@ def _before_and_after(card: ModelCard) -> Iterator[str]:
 
 
 def _limits(facts: ModelFacts) -> str:
-    kept = ", ".join(f"`{name}`" for name in facts.not_retrained)
-    heads = f"\n- Taken over from the base and **not trained again**: {kept}." if kept else ""
+    heads = "".join(
+        f"\n- {said}: {', '.join(f'`{name}`' for name in names)}." for said, names in _said_of_files(facts) if names
+    )
     return f"""\
 ## Intended use and limits
 
@@ -168,6 +174,12 @@ def _limits(facts: ModelFacts) -> str:
 - It carries the biases of its base and of the conversations it was tuned on, and may reveal that
   a phrase was among them.{heads}
 """
+
+
+def _said_of_files(facts: ModelFacts) -> Iterator[tuple[str, Sequence[str]]]:
+    yield "Trained along with the vectors, for FlagEmbedding's `BGEM3FlagModel`", facts.retrained
+    yield "Taken over from the base and **not trained again**", facts.not_retrained
+    yield "**Random, of no use**, here since FlagEmbedding reads both heads or neither", facts.random
 
 
 def _number(figure: Figure | float) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from torch import nn
 
 from faqtune.errors import UserError
+from faqtune.model.heads import HEADS
 from faqtune.model.text_model import TextModel
 
 
@@ -18,9 +20,12 @@ class ParameterCounts:
     frozen: int
 
 
-def freeze(model: TextModel, *, embeddings: bool, lower_layers: int = 0) -> ParameterCounts:
+def freeze(
+    model: TextModel, *, embeddings: bool, lower_layers: int = 0, heads: Collection[str] = HEADS
+) -> ParameterCounts:
     """Freeze the embedding layer and the `lower_layers` lowest layers, if asked; train everything else.
 
+    Of attached heads only those named in `heads` are trained.
     What an earlier call froze is freed first: the arguments alone say what holds afterwards.
     Raises UserError for more layers than there are, or where nothing would be left to train.
     """
@@ -34,6 +39,9 @@ def freeze(model: TextModel, *, embeddings: bool, lower_layers: int = 0) -> Para
     model.requires_grad_(True)
     if isinstance(pooler := getattr(model.backbone, "pooler", None), nn.Module):
         pooler.requires_grad_(False)
+    if model.heads is not None:
+        for name in HEADS:
+            model.heads.get_submodule(name).requires_grad_(name in heads)
     if embeddings:
         _embeddings(model).requires_grad_(False)
     for layer in layers[:lower_layers]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from faqtune.errors import UserError
 from faqtune.model.card import BUILTIN_BASE, ModelCard, ModelFacts, read_base, read_licence, render
 from faqtune.model.folders import atomic_folder
+from faqtune.model.heads import write_heads
 from faqtune.model.layout import transformer_folder, write_config, write_layout
 from faqtune.model.quiet import quiet_transformers
 from faqtune.model.source import ModelSource
@@ -61,9 +62,10 @@ def copy_tokenizer(source: Path, target: Path) -> None:
 def save(model: TextModel, folder: Path, card: ModelCard, *, write_tokenizer: WriteTokenizer = copy_tokenizer) -> None:
     """Write `model` to `folder`; what was there is replaced at the very end, and untouched if anything fails.
 
-    The base's other files on its top level (`sparse_linear.pt` and `colbert_linear.pt` of BGE-M3
-    among them) are carried along and named in the card and in `faqtune_heads.json` as not
-    trained again. Code and hidden files are left behind.
+    Attached heads that training has moved are written as `sparse_linear.pt` and `colbert_linear.pt`.
+    The base's other files on its top level (these two of BGE-M3 among them, if they were not
+    trained) are carried along and named in the card and in `faqtune_heads.json` as not trained
+    again. Code and hidden files are left behind.
 
     Raises UserError when the disk is full, the place cannot be written, or the files of the base
     have gone.
@@ -75,14 +77,14 @@ def save(model: TextModel, folder: Path, card: ModelCard, *, write_tokenizer: Wr
         with quiet_transformers():
             model.backbone.save_pretrained(part)
         write_tokenizer(transformer, part)
-        carried = sorted(path.name for path in base.iterdir() if _is_extra(path))
+        trained, random = write_heads(model.heads, part)
+        carried = sorted(path.name for path in base.iterdir() if _is_extra(path) and path.name not in trained)
         for name in carried:
             shutil.copyfile(base / name, part / name)
-        if carried:
-            note = "from the base model, not trained again; they may not fit the tuned vectors"
-            write_config(part / HEADS_NOTE, {"not_retrained": carried, "note": note})
+        if note := _heads_note(carried, trained, random):
+            write_config(part / HEADS_NOTE, note)
         write_layout(part, model.layout, model.dimension)
-        (part / "README.md").write_text(render(card, _facts(model, card, carried)), encoding="utf-8")
+        (part / "README.md").write_text(render(card, _facts(model, card, carried, trained, random)), encoding="utf-8")
 
 
 def _is_extra(path: Path) -> bool:
@@ -94,7 +96,22 @@ def _is_extra(path: Path) -> bool:
     )
 
 
-def _facts(model: TextModel, card: ModelCard, carried: list[str]) -> ModelFacts:
+def _heads_note(carried: Sequence[str], trained: Sequence[str], random: Sequence[str]) -> dict[str, object]:
+    """What became of the base's other files, for programs; empty where there is nothing to say."""
+    note: dict[str, object] = {}
+    if carried:
+        note["not_retrained"] = carried
+        note["note"] = "from the base model, not trained again; they may not fit the tuned vectors"
+    if trained:
+        note["trained"] = trained
+    if random:
+        note["random"] = random
+    return note
+
+
+def _facts(
+    model: TextModel, card: ModelCard, carried: Sequence[str], trained: Sequence[str], random: Sequence[str]
+) -> ModelFacts:
     return ModelFacts(
         base=card.base or base_name(model.source),
         base_on_hub=_base_on_hub(model.source, card),
@@ -104,6 +121,8 @@ def _facts(model: TextModel, card: ModelCard, carried: list[str]) -> ModelFacts:
         prompt=model.prompt,
         max_length_tokens=model.max_length_tokens,
         not_retrained=carried,
+        retrained=trained,
+        random=random,
     )
 
 

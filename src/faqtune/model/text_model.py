@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from faqtune.encoder import Vectors
 from faqtune.model.device import Precision, autocast
+from faqtune.model.heads import TokenHeads
 from faqtune.model.layout import Layout, Pooling
 from faqtune.model.source import ModelSource
 
@@ -56,6 +57,8 @@ class TextModel(nn.Module):
         self.max_length_tokens = max_length_tokens
         """Tokens of a text that are read, prompt and special tokens included."""
         self.precision = precision
+        self.heads: TokenHeads | None = None
+        """Only where a training asked for them (`faqtune.model.attach_heads`)."""
         self._remembered: dict[str, list[int]] = {}
 
     @property
@@ -130,6 +133,16 @@ class TextModel(nn.Module):
     def embed_ids(self, ids: Sequence[Ids]) -> Tensor:
         """Unit vectors of tokenised texts, float32 (n, d), differentiable; one batch, padded here."""
         return self(*self._padded(ids))  # type: ignore[no-any-return]
+
+    def embed_ids_and_tokens(self, ids: Sequence[Ids]) -> tuple[Tensor, Tensor]:
+        """Unit vectors of tokenised texts, float32 (n, d), and the vectors of all their tokens that they were made
+        from, float32 (sum of lengths, d), text after text without padding; differentiable; one batch, padded here."""
+        input_ids, attention_mask = self._padded(ids)
+        tokens = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        length = input_ids.shape[1]
+        places = np.concatenate([np.arange(row * length, row * length + len(text)) for row, text in enumerate(ids)])
+        flat = tokens.flatten(0, 1).index_select(0, torch.from_numpy(places).to(self.device))
+        return self._pooled(tokens, attention_mask), flat.float()
 
     def embed_ids_by_layer(self, ids: Sequence[Ids]) -> Tensor:
         """Float32 (1 + layers, n, d): first of the embeddings, then of each layer, the unit vectors that the model

@@ -2,13 +2,14 @@
 
 from faqtune.recipe.losses import Losses
 from faqtune.recipe.read import NEED_NOISE, checked, load_recipe, presets
-from faqtune.recipe.stage import SOURCES, Data, Freeze, Merge, Mining, Recipe, Selection, Stage
+from faqtune.recipe.stage import SOURCES, Data, Freeze, Heads, Merge, Mining, Recipe, Selection, Stage
 
 __all__ = [
     "NEED_NOISE",
     "SOURCES",
     "Data",
     "Freeze",
+    "Heads",
     "Losses",
     "Merge",
     "Mining",

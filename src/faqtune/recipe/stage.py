@@ -75,12 +75,30 @@ class Freeze(Part):
     lower_layers: int = Field(default=0, ge=0, title="Leave so many layers from the bottom as they are")
 
 
+class Heads(Part):
+    """Heads of BGE-M3 beside its dense vector, trained in the same steps; off unless one is asked for."""
+
+    sparse: bool = Field(default=False, title="Train `sparse_linear.pt`, the weights of tokens in lexical matching")
+    multi_vector: bool = Field(default=False, title="Train `colbert_linear.pt`, the vectors of single tokens")
+    weight: float = Field(default=1.0, gt=0, title="Share of the heads' loss in the sum of losses")
+    temperature: float = Field(default=0.02, gt=0, title="Scores of all heads are divided by it")
+    distillation: float = Field(
+        default=1.0, ge=0, title="Weight of learning from the heads' common score, against 1 of the labels; 0: off"
+    )
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Names of the heads that are trained."""
+        return tuple(name for name in ("sparse", "multi_vector") if getattr(self, name))
+
+
 class Stage(Part):
     name: str = Field(default="train", min_length=1, title="How the stage is called in the log")
     data: Data
     losses: Losses
     mining: Mining = Mining()
     freeze: Freeze = Freeze()
+    heads: Heads = Heads()
     nested_dimensions: list[int] = Field(
         default=[], title="The losses are applied to so many first numbers of the vectors as well (Matryoshka)"
     )

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 from faqtune.errors import UserError
-from faqtune.model import TextModel, freeze, unfreeze
+from faqtune.model import TextModel, attach_heads, unfreeze
 from faqtune.recipe import NEED_NOISE, Recipe
 from faqtune.train.checkpoints import Progress, digest_of_training, load_best
 from faqtune.train.data import TrainingData
 from faqtune.train.draws import queries_per_step, usable
 from faqtune.train.interrupt import stop_requests
 from faqtune.train.log import RunLog
-from faqtune.train.stage import run_stage
+from faqtune.train.stage import freeze_for, run_stage
 from faqtune.train.state import Listener, Measure, Training, weights
 
 
@@ -56,6 +56,8 @@ def train(
     _refuse_empty_stages(recipe, data)
     model.eval()  # no dropout: gradient caching and resuming are then exact
     try:
+        if any(stage.heads.trained for stage in recipe.stages):
+            attach_heads(model, recipe.seed)
         names = _names_trained(model, recipe)
         settings = f"{recipe.model_dump_json()} {model.max_length_tokens} {model.pooling} {model.prompt}"
         progress = Progress(digest_of_training(settings, data.digest(), weights(model, names)))
@@ -101,7 +103,7 @@ def _names_trained(model: TextModel, recipe: Recipe) -> tuple[str, ...]:
     """Parameters that at least one stage trains, in the model's order."""
     trained: set[str] = set()
     for stage in recipe.stages:
-        freeze(model, embeddings=stage.freeze.embeddings, lower_layers=stage.freeze.lower_layers)
+        freeze_for(model, stage)
         trained |= {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     return tuple(name for name, _ in model.named_parameters() if name in trained)
 

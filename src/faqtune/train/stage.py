@@ -8,13 +8,13 @@ import time
 import torch
 
 from faqtune.errors import UserError
-from faqtune.model import free_memory, freeze, is_out_of_memory, layers_above
+from faqtune.model import TextModel, freeze, layers_above
 from faqtune.recipe import Mining, Stage
-from faqtune.train.batches import Batch, batch_at, can_learn
+from faqtune.train.batches import batch_at, can_learn
 from faqtune.train.checkpoints import Checkpoint, Progress
 from faqtune.train.data import TrainingData
 from faqtune.train.draws import evaluate_every, steps_of, usable
-from faqtune.train.engine import StepLoss, learn
+from faqtune.train.memory import learn_within_memory
 from faqtune.train.mining import Mined, mine
 from faqtune.train.optimiser import make_optimiser, restore_optimiser, schedule, update
 from faqtune.train.state import Training
@@ -23,8 +23,6 @@ PROBED_STEPS = 20
 """If none of its first so many batches can learn, a stage is refused."""
 IDLE_STEPS = 50
 """After so many steps in a row without a loss or a gradient, a stage ends."""
-LEAST_TOKENS = 64
-"""A text of this length has to go through the encoder at once."""
 
 
 def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> bool:
@@ -35,7 +33,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     progress = training.progress
     data = usable(stage, training.data, training.recipe.seed)
     steps, measure_every = steps_of(stage, data), evaluate_every(stage, data)
-    freeze(training.model, embeddings=stage.freeze.embeddings, lower_layers=stage.freeze.lower_layers)
+    freeze_for(training.model, stage)
     optimiser = make_optimiser(training.model, stage, layers_above(training.model))
     mined: Mined | None = None
     if resumed is not None:
@@ -61,6 +59,12 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
         if is_last or ended or training.save_is_due():
             training.save(optimiser, mined)
     return True
+
+
+def freeze_for(model: TextModel, stage: Stage) -> None:
+    """Leave free what a stage trains."""
+    held = stage.freeze
+    freeze(model, embeddings=held.embeddings, lower_layers=held.lower_layers, heads=stage.heads.trained)
 
 
 def _is_due(step: int, every_steps: int) -> bool:
@@ -125,7 +129,7 @@ def _step(
     place = f"stage {progress.stage} ({stage.name}), step {progress.step + 1}"
     started = time.perf_counter()
     batch = batch_at(data, stage, mined, recipe.seed, progress.stage, progress.step)
-    loss = _learn(training, stage, batch, place)
+    loss = learn_within_memory(training, stage, batch, place)
     _refuse_not_finite("loss", loss.total, place)
     rate = stage.learning_rate * schedule(progress.step, steps, stage.warmup_share)
     norm = update(optimiser, rate, stage.max_gradient_norm)
@@ -144,36 +148,6 @@ def _step(
         seconds=time.perf_counter() - started,
     )
     training.listener.stepped(stage, progress.stage, progress.step, loss)
-
-
-def _learn(training: Training, stage: Stage, batch: Batch, place: str) -> StepLoss:
-    """Add the gradients of a batch. Where memory does not hold it, half as many tokens go through the encoder at
-    once, from then on: with gradient caching the arithmetic is the same."""
-    model, recipe, progress = training.model, training.recipe, training.progress
-    losses = stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start)
-    before = None if training.before is None else training.before[torch.from_numpy(batch.noise_numbers)]
-    while True:
-        # What did not fit once is not tried again in one piece.
-        at_once = progress.micro_batch_tokens or recipe.micro_batch_tokens
-        graph_tokens = 0 if progress.micro_batch_tokens else recipe.graph_tokens
-        try:
-            return learn(model, batch, losses, at_once, graph_tokens, before, stage.nested_dimensions)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            model.zero_grad(set_to_none=True)
-            smaller = at_once if progress.micro_batch_tokens == 0 and recipe.graph_tokens else at_once // 2
-            if smaller < LEAST_TOKENS:
-                raise UserError(
-                    f"{place}: the memory of {model.device} is too small, even for {at_once} tokens at once",
-                    "freeze more layers, lower batch_queries or max_length_tokens, or take a smaller base model",
-                ) from error
-        free_memory(model.device)
-        progress.micro_batch_tokens = smaller
-        training.note(
-            f"{place}: memory was too small; going on with gradient caching and {smaller} tokens at once, "
-            "which changes nothing but the time"
-        )
 
 
 def _refuse_not_finite(what: str, value: float, place: str) -> None:

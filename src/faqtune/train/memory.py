@@ -1,0 +1,50 @@
+"""A step in the memory there is: what does not fit at once goes through the encoder in smaller parts."""
+
+from __future__ import annotations
+
+import torch
+
+from faqtune.errors import UserError
+from faqtune.model import free_memory, is_out_of_memory
+from faqtune.recipe import Stage
+from faqtune.train.batches import Batch
+from faqtune.train.engine import StepLoss, learn
+from faqtune.train.heads import learn_with_heads
+from faqtune.train.state import Training
+
+LEAST_TOKENS = 64
+"""A text of this length has to go through the encoder at once."""
+
+
+def learn_within_memory(training: Training, stage: Stage, batch: Batch, place: str) -> StepLoss:
+    """Add the gradients of a batch. Where memory does not hold it, half as many tokens go through the encoder at
+    once, from then on: with gradient caching the arithmetic is the same."""
+    model, recipe, progress = training.model, training.recipe, training.progress
+    losses = stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start)
+    before = None if training.before is None else training.before[torch.from_numpy(batch.noise_numbers)]
+    while True:
+        # What did not fit once is not tried again in one piece.
+        at_once = progress.micro_batch_tokens or recipe.micro_batch_tokens
+        graph_tokens = 0 if progress.micro_batch_tokens else recipe.graph_tokens
+        try:
+            if stage.heads.trained:
+                return learn_with_heads(
+                    model, batch, losses, stage.heads, at_once, graph_tokens, before, stage.nested_dimensions
+                )
+            return learn(model, batch, losses, at_once, graph_tokens, before, stage.nested_dimensions)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            model.zero_grad(set_to_none=True)
+            smaller = at_once if progress.micro_batch_tokens == 0 and recipe.graph_tokens else at_once // 2
+            if smaller < LEAST_TOKENS:
+                raise UserError(
+                    f"{place}: the memory of {model.device} is too small, even for {at_once} tokens at once",
+                    "freeze more layers, lower batch_queries or max_length_tokens, or take a smaller base model",
+                ) from error
+        free_memory(model.device)
+        progress.micro_batch_tokens = smaller
+        training.note(
+            f"{place}: memory was too small; going on with gradient caching and {smaller} tokens at once, "
+            "which changes nothing but the time"
+        )

@@ -16,6 +16,16 @@ from faqtune.model.doctor import Check, diagnose
 from faqtune.model.freeze import ParameterCounts, count_parameters, freeze, layers_above, unfreeze
 from faqtune.model.heads import HEADS, TokenHeads
 from faqtune.model.load import load
+from faqtune.model.lora import (
+    adapted,
+    attach_lora,
+    drop_lora,
+    effective_weights,
+    merge_lora,
+    put_weights,
+    stored_weights,
+    train_adapters_only,
+)
 from faqtune.model.merge import Line, line_between, refuse_coefficient
 from faqtune.model.save import base_name, save
 from faqtune.model.source import ModelSource, resolve
@@ -33,11 +43,15 @@ __all__ = [
     "Precision",
     "TextModel",
     "TokenHeads",
+    "adapted",
     "attach_heads",
+    "attach_lora",
     "autocast",
     "base_name",
     "count_parameters",
     "diagnose",
+    "drop_lora",
+    "effective_weights",
     "free_memory",
     "freeze",
     "is_out_of_memory",
@@ -45,11 +59,15 @@ __all__ = [
     "lexical_weights",
     "line_between",
     "load",
+    "merge_lora",
     "pick_device",
     "pick_precision",
+    "put_weights",
     "refuse_coefficient",
     "resolve",
     "save",
+    "stored_weights",
     "token_vectors",
+    "train_adapters_only",
     "unfreeze",
 ]

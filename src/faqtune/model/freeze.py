@@ -29,7 +29,7 @@ def freeze(
     What an earlier call froze is freed first: the arguments alone say what holds afterwards.
     Raises UserError for more layers than there are, or where nothing would be left to train.
     """
-    layers = _layers(model)
+    layers = transformer_layers(model)
     if not 0 <= lower_layers <= len(layers):
         raise UserError(
             f"{model.name} has {len(layers)} layers, so {lower_layers} cannot be frozen", "lower the number"
@@ -61,7 +61,7 @@ def count_parameters(model: TextModel) -> ParameterCounts:
 
 def layers_above(model: TextModel) -> dict[str, int]:
     """How many layers lie above each parameter, by name; all of them above the embeddings, none above the last."""
-    layers = _layers(model)
+    layers = transformer_layers(model)
     above = {name: 0 for name, _ in model.named_parameters()}
     depth_of = {id(p): len(layers) - 1 - number for number, layer in enumerate(layers) for p in layer.parameters()}
     depth_of |= {id(p): len(layers) for p in _embeddings(model).parameters()}
@@ -74,7 +74,7 @@ def _embeddings(model: TextModel) -> nn.Module:
     return together if isinstance(together, nn.Module) else model.backbone.get_input_embeddings()
 
 
-def _layers(model: TextModel) -> list[nn.Module]:
+def transformer_layers(model: TextModel) -> list[nn.Module]:
     """The transformer layers, lowest first: the one list of modules that is as long as the configuration says."""
     count = model.backbone.config.num_hidden_layers
     for module in model.backbone.modules():

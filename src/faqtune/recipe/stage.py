@@ -73,6 +73,8 @@ class Mining(Part):
 class Freeze(Part):
     embeddings: bool = Field(default=True, title="Leave the token embeddings as they are")
     lower_layers: int = Field(default=0, ge=0, title="Leave so many layers from the bottom as they are")
+    lora_rank: int = Field(default=0, ge=0, title="Train adapters of this rank (LoRA) in place of weights; 0: off")
+    lora_alpha: float = Field(default=16.0, gt=0, title="The adapters count alpha / rank times")
 
 
 class Heads(Part):

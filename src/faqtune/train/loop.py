@@ -13,15 +13,16 @@ import torch
 from torch import Tensor
 
 from faqtune.errors import UserError
-from faqtune.model import TextModel, attach_heads, unfreeze
+from faqtune.model import TextModel, attach_heads, drop_lora, effective_weights, merge_lora, put_weights, unfreeze
 from faqtune.recipe import NEED_NOISE, Recipe
 from faqtune.train.checkpoints import Progress, digest_of_training, load_best
 from faqtune.train.data import TrainingData
 from faqtune.train.draws import queries_per_step, usable
 from faqtune.train.interrupt import stop_requests
 from faqtune.train.log import RunLog
-from faqtune.train.stage import freeze_for, run_stage
-from faqtune.train.state import Listener, Measure, Training, weights
+from faqtune.train.stage import run_stage
+from faqtune.train.state import Listener, Measure, Training
+from faqtune.train.trainable import names_trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,9 @@ def train(
     try:
         if any(stage.heads.trained for stage in recipe.stages):
             attach_heads(model, recipe.seed)
-        names = _names_trained(model, recipe)
+        names = names_trained(model, recipe)
         settings = f"{recipe.model_dump_json()} {model.max_length_tokens} {model.pooling} {model.prompt}"
-        progress = Progress(digest_of_training(settings, data.digest(), weights(model, names)))
+        progress = Progress(digest_of_training(settings, data.digest(), effective_weights(model, names)))
         log = RunLog(folder / "log.jsonl")
         before = _noise_before(model, data, recipe)
         with stop_requests() as stop:
@@ -69,6 +70,7 @@ def train(
             )
             return _run(training)
     finally:
+        merge_lora(model)  # of a training that was stopped
         unfreeze(model)
 
 
@@ -83,7 +85,8 @@ def _run(training: Training) -> Outcome:
             resumed = None
         if not run_stage(training, stage, resumed):
             return _outcome(training, "interrupted")
-    training.model.load_state_dict(load_best(training.checkpoints, training.progress), strict=False)
+    drop_lora(training.model)
+    put_weights(training.model, load_best(training.checkpoints, training.progress))
     return _outcome(training, "done")
 
 
@@ -97,15 +100,6 @@ def _noise_before(model: TextModel, data: TrainingData, recipe: Recipe) -> Tenso
 def _outcome(training: Training, status: str) -> Outcome:
     progress = training.progress
     return Outcome(status, (progress.best_stage, progress.best_step), progress.best_value, training.log.read())
-
-
-def _names_trained(model: TextModel, recipe: Recipe) -> tuple[str, ...]:
-    """Parameters that at least one stage trains, in the model's order."""
-    trained: set[str] = set()
-    for stage in recipe.stages:
-        freeze_for(model, stage)
-        trained |= {name for name, parameter in model.named_parameters() if parameter.requires_grad}
-    return tuple(name for name, _ in model.named_parameters() if name in trained)
 
 
 def _refuse_empty_stages(recipe: Recipe, data: TrainingData) -> None:

@@ -8,7 +8,7 @@ import time
 import torch
 
 from faqtune.errors import UserError
-from faqtune.model import TextModel, freeze, layers_above
+from faqtune.model import layers_above
 from faqtune.recipe import Mining, Stage
 from faqtune.train.batches import batch_at, can_learn
 from faqtune.train.checkpoints import Checkpoint, Progress
@@ -18,6 +18,7 @@ from faqtune.train.memory import learn_within_memory
 from faqtune.train.mining import Mined, mine
 from faqtune.train.optimiser import make_optimiser, restore_optimiser, schedule, update
 from faqtune.train.state import Training
+from faqtune.train.trainable import prepare
 
 PROBED_STEPS = 20
 """If none of its first so many batches can learn, a stage is refused."""
@@ -33,7 +34,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     progress = training.progress
     data = usable(stage, training.data, training.recipe.seed)
     steps, measure_every = steps_of(stage, data), evaluate_every(stage, data)
-    freeze_for(training.model, stage)
+    prepare(training.model, stage, training.recipe.seed)
     optimiser = make_optimiser(training.model, stage, layers_above(training.model))
     mined: Mined | None = None
     if resumed is not None:
@@ -59,12 +60,6 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
         if is_last or ended or training.save_is_due():
             training.save(optimiser, mined)
     return True
-
-
-def freeze_for(model: TextModel, stage: Stage) -> None:
-    """Leave free what a stage trains."""
-    held = stage.freeze
-    freeze(model, embeddings=held.embeddings, lower_layers=held.lower_layers, heads=stage.heads.trained)
 
 
 def _is_due(step: int, every_steps: int) -> bool:

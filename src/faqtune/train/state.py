@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from faqtune.model import TextModel
+from faqtune.model import TextModel, effective_weights, put_weights, stored_weights
 from faqtune.recipe import Recipe, Stage
 from faqtune.train.checkpoints import Checkpoint, Progress, latest_checkpoint, save_best, save_checkpoint
 from faqtune.train.data import TrainingData
@@ -21,6 +21,7 @@ from faqtune.train.log import RunLog
 from faqtune.train.mining import Mined
 from faqtune.train.optimiser import optimiser_tensors
 from faqtune.train.selection import note_if_best
+from faqtune.train.trainable import prepare
 
 Measure = Callable[[TextModel], dict[str, float]]
 """Figures of a model on the selection part, by the names of `Scorecard.figures`."""
@@ -64,7 +65,8 @@ class Training:
             return None
         self.progress = found.progress
         self.saved_at = (found.progress.stage, found.progress.step)
-        self.model.load_state_dict(found.weights, strict=False)
+        prepare(self.model, self.recipe.stages[self.progress.stage - 1], self.recipe.seed)
+        put_weights(self.model, found.weights)
         found.weights.clear()  # as much memory as the model takes
         self.log.rewind(found.progress.events)
         return found
@@ -75,7 +77,8 @@ class Training:
         figures = self.measure(self.model)
         is_best = note_if_best(figures, self.recipe.selection, progress, at_start=at_start)
         if is_best:
-            save_best(self.checkpoints, progress.best_stage, progress.best_step, weights(self.model, self.names))
+            found = effective_weights(self.model, self.names)
+            save_best(self.checkpoints, progress.best_stage, progress.best_step, found)
         self.log.write("measured", stage=progress.stage, step=progress.step, figures=figures, best=is_best)
         self.listener.measured(progress.stage, progress.step, figures, is_best)
 
@@ -101,12 +104,7 @@ class Training:
         progress.events = self.log.length
         save_checkpoint(
             self.checkpoints,
-            Checkpoint(progress, weights(self.model, self.names), optimiser_tensors(optimiser), mined),
+            Checkpoint(progress, stored_weights(self.model, self.names), optimiser_tensors(optimiser), mined),
         )
         self.saved_at = (progress.stage, progress.step)
         self.saved_seconds = time.monotonic()
-
-
-def weights(model: TextModel, names: tuple[str, ...]) -> dict[str, Tensor]:
-    """The named parameters as they are now (not a copy)."""
-    return {name: model.get_parameter(name).detach() for name in names}

@@ -1,0 +1,29 @@
+"""What a stage trains of the model: frozen parts, low-rank adapters, heads."""
+
+from __future__ import annotations
+
+from faqtune.model import TextModel, adapted, attach_lora, drop_lora, freeze, merge_lora, train_adapters_only
+from faqtune.recipe import Recipe, Stage
+
+
+def prepare(model: TextModel, stage: Stage, seed: int) -> None:
+    """Leave free what a stage trains. Adapters of an earlier stage are added into the weights."""
+    held = stage.freeze
+    if not held.lora_rank:
+        merge_lora(model)
+    freeze(model, embeddings=held.embeddings, lower_layers=held.lower_layers, heads=stage.heads.trained)
+    if held.lora_rank:
+        attach_lora(model, held.lora_rank, held.lora_alpha, seed, held.lower_layers)
+        train_adapters_only(model)
+
+
+def names_trained(model: TextModel, recipe: Recipe) -> tuple[str, ...]:
+    """Parameters that at least one stage changes, in the model's order, by their names without adapters."""
+    every = [name for name, _ in model.named_parameters()]
+    trained: set[str] = set()
+    for stage in recipe.stages:
+        prepare(model, stage, recipe.seed)
+        trained |= {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+        trained |= {f"{name}.weight" for name in adapted(model)}
+        drop_lora(model)
+    return tuple(name for name in every if name in trained)

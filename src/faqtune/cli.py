@@ -82,13 +82,14 @@ def train(
     recipe: Recipe = "",
     set_: Overrides = None,
     resume: Annotated[bool, typer.Option("--resume", help="Only go on with an interrupted training.")] = False,
+    track: Annotated[str, typer.Option(help="Follow it in tensorboard, mlflow, wandb, trackio or swanlab.")] = "",
     force: Force = False,
     json: Json = False,
 ) -> None:
     """Fine-tune the model. An interrupted training goes on where it stopped."""
     from faqtune.console.train import run_train
 
-    run_train(project, recipe, set_ or [], force=force, resume=resume, as_json=json)
+    run_train(project, recipe, set_ or [], force=force, resume=resume, track=track, as_json=json)
 
 
 @app.command()

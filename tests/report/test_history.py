@@ -59,3 +59,12 @@ def test_thinning_keeps_order_and_every_extreme(length: int) -> None:
     assert set(drawn) <= set(points)
     for extreme in (min, max):
         assert extreme((v for _, v in drawn), default=0) == extreme((v for _, v in points), default=0)
+
+
+def test_noise_that_is_trained_on_and_noise_that_is_measured_are_two_lines():
+    log = [
+        {"event": "mined", "stage": 1, "step": 0, "figures": {"noise_similarity": 0.8}},
+        {"event": "measured", "stage": 1, "step": 0, "figures": {"noise_similarity": 0.6, "auroc": 0.9}, "best": True},
+    ]
+    found = training(log).figures
+    assert found["noise_similarity"] == ((0, 0.8),) and found["noise_similarity/selection"] == ((0, 0.6),)

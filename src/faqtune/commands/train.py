@@ -16,6 +16,7 @@ from faqtune.commands.assemble import Project, load_project, selection_set, trai
 from faqtune.commands.finish import MEASURED_ON, finish_run, shown
 from faqtune.commands.listener import TrainingListener
 from faqtune.commands.models import load_model, model_digest, resolved_name
+from faqtune.commands.trackers import Tracked, refuse_tracker
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, evaluate, point_figures
 from faqtune.progress import Reporter, Silent
@@ -57,16 +58,20 @@ def train_model(
     overrides: tuple[str, ...] = (),
     force: bool = False,
     resume: bool = False,
+    track: str = "",
     reporter: Reporter | None = None,
 ) -> Trained:
     """Fine-tune the project's base model on its training part; the result is the newest run.
 
     A finished run of the same inputs is left as it is, unless `force`; an unfinished one goes on from
-    its last checkpoint, even then. `resume`: do nothing else than go on with it. Where the recipe
-    mixes the result with the base model, the best mixture is the newest run. Raises Interrupted
-    after Ctrl-C, UserError where a stage cannot learn, or there is nothing to resume.
+    its last checkpoint, even then. `resume`: do nothing else than go on with it. `track`: follow it in
+    one of `faqtune.commands.trackers.TRACKERS`. Where the recipe mixes the result with the base model,
+    the best mixture is the newest run. Raises Interrupted after Ctrl-C, UserError where a stage cannot
+    learn, or there is nothing to resume.
     """
     reporter = reporter or Silent()
+    if track:
+        refuse_tracker(track)
     config = workspace.config()
     plan = load_recipe(recipe or configured_recipe(workspace), overrides)
     project = load_project(workspace)
@@ -91,7 +96,7 @@ def train_model(
         run = new_run(workspace, plan.name, base, inputs)
         shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
     write_json(run.folder / "recipe.json", plan.model_dump())
-    return _mixed(workspace, plan, _train(workspace, run, plan, project, data, selection, reporter), reporter)
+    return _mixed(workspace, plan, _train(workspace, run, plan, project, data, selection, track, reporter), reporter)
 
 
 def _mixed(workspace: Workspace, plan: Recipe, trained: Trained, reporter: Reporter) -> Trained:
@@ -131,6 +136,7 @@ def _train(
     project: Project,
     data: TrainingData,
     selection: EvaluationSet,
+    track: str,
     reporter: Reporter,
 ) -> Trained:
     from faqtune.train import train
@@ -140,9 +146,12 @@ def _train(
     run.status = RUNNING
     run.facts |= _facts(model, data, selection)
     run.save()
-    outcome = train(
-        model, data, plan, run.folder, lambda m: point_figures(evaluate(m, selection)), TrainingListener(plan, reporter)
-    )
+    listener = Tracked(plan, reporter, track, run) if track else TrainingListener(plan, reporter)
+    try:
+        outcome = train(model, data, plan, run.folder, lambda m: point_figures(evaluate(m, selection)), listener)
+    finally:
+        if isinstance(listener, Tracked):
+            listener.finish()
     run.facts["seconds"] = round(run.facts.get("seconds", 0.0) + time.monotonic() - started, 1)
     write_text(run.folder / "loss_curve.svg", loss_curve_svg(outcome.history))
     if outcome.status == INTERRUPTED:

@@ -10,10 +10,18 @@ from faqtune.console.reporter import ConsoleReporter
 from faqtune.workspace import Workspace
 
 
-def run_train(project: Path, recipe: str, overrides: list[str], *, force: bool, resume: bool, as_json: bool) -> None:
+def run_train(
+    project: Path, recipe: str, overrides: list[str], *, force: bool, resume: bool, track: str, as_json: bool
+) -> None:
     with ConsoleReporter() as reporter:
         result = train_model(
-            Workspace(project), recipe=recipe, overrides=tuple(overrides), force=force, resume=resume, reporter=reporter
+            Workspace(project),
+            recipe=recipe,
+            overrides=tuple(overrides),
+            force=force,
+            resume=resume,
+            track=track,
+            reporter=reporter,
         )
     if as_json:
         emit_json({**plain(result), "model": result.run.model_path})

@@ -51,6 +51,8 @@ def training(history: Sequence[Mapping[str, Any]]) -> Training:
         if kind == "step" and math.isfinite(event["loss"]):
             losses[event["stage"]].append((step, event["loss"]))
         for name, value in event.get("figures", {}).items():
+            # Mining looks at the noise that is trained on, measuring at the noise of the selection part.
+            name = f"{name}/selection" if kind == "measured" and name == "noise_similarity" else name
             if math.isfinite(value):
                 figures.setdefault(name, []).append((step, value))
         if event.get("best"):

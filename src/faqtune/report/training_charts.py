@@ -15,8 +15,13 @@ from faqtune.report.history import Training, smoothed, thinned
 from faqtune.report.plot import LINE_PX, Line, frame, legend, lines_in, vertical_mark
 from faqtune.report.svg import document
 
-NOISE_SERIES = {"noise_similarity": "noise-second", "noise_best_similarity": "noise", "unrelated": "second"}
-SELECTION_SERIES = {"oscr@5": "after", "recall@1": "second"}
+NOISE_SERIES = {
+    "noise_similarity": "noise-second",
+    "noise_best_similarity": "noise",
+    "noise_similarity/selection": "after",
+    "unrelated": "second",
+}
+SELECTION_SERIES = {"oscr@5": "after", "recall@1": "second", "auroc": "noise"}
 
 
 @dataclass(frozen=True, slots=True)

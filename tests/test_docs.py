@@ -25,7 +25,14 @@ def test_the_documents_agree_with_the_commands_and_with_each_other() -> None:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """The documents and the tool that checks them, to be broken."""
-    for page in [*READMES, "CHANGELOG.md", "docs/commands.md", "tools/docs.py"]:
+    for page in [
+        *READMES,
+        "CHANGELOG.md",
+        "docs/commands.md",
+        "docs/recipe-settings.md",
+        "docs/recipes.md",
+        "tools/docs.py",
+    ]:
         (tmp_path / page).parent.mkdir(exist_ok=True)
         (tmp_path / page).write_bytes((ROOT / page).read_bytes())
     (tmp_path / "benchmarks").mkdir()
@@ -36,6 +43,7 @@ def checkout(tmp_path: Path) -> Path:
     ("page", "old", "new", "problem"),
     [
         ("docs/commands.md", "# Commands", "# Command", "docs/commands.md is stale"),
+        ("docs/recipe-settings.md", "# Settings", "# Setting", "docs/recipe-settings.md is stale"),
         ("README.md", "| `faqtune split` |", "| split |", "README.md: `faqtune split` is not in the table"),
         ("README.zh-CN.md", "\n## ", "\n### ", "differ in the levels of their headings"),
         ("README.zh-CN.md", "make test\n", "make tests\n", "differ in their code"),

@@ -1,24 +1,29 @@
 """Generated docs, and checks of the written ones.
 
-`python tools/docs.py` writes docs/commands.md from the command line; `python tools/docs.py --check`
-fails if that page is stale, a link leads nowhere, a command is missing in a README, or the two
-READMEs disagree.
+`python tools/docs.py` writes docs/commands.md from the command line and docs/recipe-settings.md from the
+recipes' models; `python tools/docs.py --check` fails if one of them is stale, a link leads nowhere, a
+command is missing in a README, or the two READMEs disagree.
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import get_args
 
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from typer.core import TyperArgument, TyperGroup, TyperOption
 from typer.main import get_command
 
 from faqtune.cli import app
+from faqtune.recipe import Recipe, load_recipe, presets
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ROOT / "docs" / "commands.md"
+SETTINGS = ROOT / "docs" / "recipe-settings.md"
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
 MUST_AGREE = {
@@ -30,11 +35,12 @@ MUST_AGREE = {
 
 
 def main() -> int:
-    page = commands_page()
+    pages = {COMMANDS: commands_page(), SETTINGS: settings_page()}
     if "--check" not in sys.argv:
-        COMMANDS.write_text(page, encoding="utf-8")
+        for path, page in pages.items():
+            path.write_text(page, encoding="utf-8")
         return 0
-    found = [*stale(page), *dead_links(), *missing_commands(), *disagreements()]
+    found = [*stale(pages), *dead_links(), *missing_commands(), *disagreements()]
     for problem in found:
         print(problem, file=sys.stderr)
     return 1 if found else 0
@@ -64,9 +70,71 @@ def _row(parameter: TyperArgument | TyperOption) -> str:
     return f"| {', '.join(f'`{name}`' for name in names)} | {parameter.help or ''} | {shown} |"
 
 
-def stale(page: str) -> Iterator[str]:
-    if not COMMANDS.exists() or COMMANDS.read_text(encoding="utf-8") != page:
-        yield "docs/commands.md is stale: run python tools/docs.py"
+def settings_page() -> str:
+    """Every key of a recipe with its default and its title, and what the presets set, as Markdown."""
+    lines = ["# Settings of a recipe", "", "Made from `faqtune.recipe` by `python tools/docs.py`; do not edit.", ""]
+    lines += [
+        "What they are for is in [recipes](recipes.md). Unknown keys are refused, with the nearest valid name.",
+        "",
+    ]
+    for heading, table, model in _tables(Recipe, ""):
+        lines += [f"## {heading}", "", "| key | default | meaning |", "|---|---|---|"]
+        lines += [
+            f"| `{table}{name}` | {_default(field)} | {field.title} |"
+            for name, field in model.model_fields.items()
+            if _section(field) is None
+        ]
+        lines.append("")
+    lines += ["## What the presets set", "", f"| key | {' | '.join(f'`{name}`' for name in presets())} |"]
+    lines += ["|" + "---|" * (1 + len(presets()))]
+    chosen = {name: _written(load_recipe(name).model_dump(exclude_unset=True)) for name in presets()}
+    for key in dict.fromkeys(key for found in chosen.values() for key in found):
+        if key not in ("name", "description"):
+            cells = (f"`{found[key]}`" if (found := chosen[name]).get(key) is not None else "" for name in presets())
+            lines.append(f"| `{key}` | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def _tables(model: type[BaseModel], table: str) -> Iterator[tuple[str, str, type[BaseModel]]]:
+    """Heading, keys' prefix and model of every table of a recipe that has keys of its own."""
+    if any(_section(field) is None for field in model.model_fields.values()):
+        yield (f"`[{table.rstrip('.')}]`" if table else "The recipe"), table, model
+    for name, field in model.model_fields.items():
+        if (section := _section(field)) is not None:
+            yield from _tables(section, f"{table}{name}.")
+
+
+def _section(field: FieldInfo) -> type[BaseModel] | None:
+    """The table behind a field, if it is one, or a list of them."""
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required() or field.default is None:
+        return "unset"
+    if field.default in ("", []):
+        return ""
+    return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
+
+
+def _written(values: object, key: str = "") -> dict[str, object]:
+    """Keys as `--set` has them: {"stage.1.learning_rate": 2e-05}."""
+    if isinstance(values, dict):
+        parts = [_written(value, f"{key}.{name}" if key else name) for name, value in values.items()]
+    elif isinstance(values, list) and any(isinstance(value, dict) for value in values):
+        parts = [_written(value, f"stage.{number}") for number, value in enumerate(values, start=1)]
+    else:
+        return {key: values}
+    return {name: value for part in parts for name, value in part.items()}
+
+
+def stale(pages: Mapping[Path, str]) -> Iterator[str]:
+    for path, page in pages.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != page:
+            yield f"docs/{path.name} is stale: run python tools/docs.py"
 
 
 def dead_links() -> Iterator[str]:

@@ -116,3 +116,61 @@ def test_heads_are_trained_by_a_recipe_and_named_in_the_card(tuned_shop: Workspa
 
 def read_log(run: Run) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+CLASSIC = ("stage.1.max_steps=4", "selection.guard=recall@5", "selection.guard_tolerance=1")
+
+
+def test_the_classic_stage_learns_from_weak_labels_and_the_model_with_the_lowest_noise_similarity_is_kept(
+    tuned_shop: Workspace,
+) -> None:
+    made = train_model(tuned_shop, recipe="classic", overrides=(*CLASSIC, "stage.1.learning_rate=1e-3"))
+
+    events = [json.loads(line) for line in (made.run.folder / "log.jsonl").read_text("utf-8").splitlines()]
+    measured = [event["figures"]["noise_similarity"] for event in events if event["event"] == "measured"]
+    best = [event["figures"]["noise_similarity"] for event in events if event["event"] == "measured" and event["best"]]
+    assert best[-1] == min(measured)
+    assert set(events[1]["figures"]) >= {"noise_similarity", "noise_mined", "queries_without_negative"}
+    assert all(set(event["parts"]) == {"online_contrastive"} for event in events if event["event"] == "step")
+
+
+def test_two_classic_stages_need_hand_labels_that_train(tuned_shop: Workspace) -> None:
+    overrides = (*CLASSIC, "stage.2.max_steps=3")
+    with pytest.raises(UserError, match=r"stage 2 .* no human labels in the training part.*human_labels_for_training"):
+        train_model(tuned_shop, recipe="classic-two-stage", overrides=overrides)
+
+    text = tuned_shop.config_path.read_text("utf-8")
+    tuned_shop.config_path.write_text(
+        re.sub(r"(?m)^# human_labels_for_training.*$", "human_labels_for_training = 0.6", text), "utf-8"
+    )
+    assert tuned_shop.config().split.human_labels_for_training == 0.6
+    make_split(tuned_shop)
+    made = train_model(tuned_shop, recipe="classic-two-stage", overrides=overrides)
+
+    events = [json.loads(line) for line in (made.run.folder / "log.jsonl").read_text("utf-8").splitlines()]
+    second = [event for event in events if event["event"] == "step" and event["stage"] == 2]
+    assert second and all("noise_ceiling" in event["parts"] for event in second)
+
+
+def test_a_recipe_that_mixes_makes_the_best_mixture_the_newest_run(tuned_shop: Workspace) -> None:
+    overrides = ("seed=5", "merge.coefficients=[0.5]", "merge.forgetting_budget=1", "selection.guard_tolerance=1")
+    made = train_model(tuned_shop, overrides=overrides)
+    trained = next(run for run in all_runs(tuned_shop) if "merged" not in run.facts and run.facts.get("before"))
+    if made.best_step != (0, 0):
+        swept = json.loads((max(tuned_shop.root.glob("runs/*/merge.json"), key=os.path.getmtime)).read_text("utf-8"))
+        assert [place["coefficient"] for place in swept["curve"]] == [0, 0.5, 1]
+        assert find_run(tuned_shop).name == made.run.name
+        assert ("merged" in made.run.facts) == (swept["chosen"] == 0.5)
+    assert trained.status == DONE
+    assert train_model(tuned_shop, overrides=overrides).skipped
+
+
+def test_resume_goes_on_with_an_interrupted_training_and_does_nothing_else(tuned_shop: Workspace) -> None:
+    with pytest.raises(UserError, match=r"no interrupted training of few steps .* to resume"):
+        train_model(tuned_shop, overrides=("seed=3",), resume=True)
+    assert len(list(all_runs(tuned_shop))) == 1
+    with pytest.raises(Interrupted):
+        train_model(tuned_shop, overrides=("seed=3",), reporter=CtrlC(after_steps=2))
+    rest = CtrlC(after_steps=99)
+    assert train_model(tuned_shop, overrides=("seed=3",), resume=True, reporter=rest).run.status == DONE
+    assert rest.steps == [3, 4]

@@ -51,6 +51,7 @@ CHINESE = {
     "split.selection": "用于挑选模型的会话和闲聊的比例",
     "split.calibration": "用于确定阈值的比例",
     "split.test": "用于评测的比例",
+    "split.human_labels_for_training": "用于训练的人工标注会话比例；其余用于测试",
     "split.held_out_entries": "作为近似噪声留出的条目比例",
     "train": "训练",
     "train.recipe": "预设方案名，或 TOML 文件路径",

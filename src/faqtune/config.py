@@ -74,7 +74,7 @@ class ModelConfig(Section):
     pooling: Literal["", "cls", "mean"] = Field(
         default="", title="How a text's vector is made of its tokens'; empty: as the model's folder says"
     )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto",
         title="Number format of training and labelling; auto: what the device is good at. "
         "Measuring and matching always take float32",

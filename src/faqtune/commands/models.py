@@ -51,11 +51,13 @@ def load_model(workspace: Workspace, name: str, reporter: Reporter, *, exact: bo
 
     `exact`: in float32, for figures, thresholds and matches; otherwise in the precision of the settings.
     """
-    from faqtune.model import load
+    from faqtune.model import FLOAT16_WARNING, load
 
     config = workspace.config().model
     place = model_place(workspace, name)
     reporter.say(f"loading the model {place}")
+    if config.precision == "float16" and not exact:
+        reporter.say(FLOAT16_WARNING)
     return load(
         place,
         max_length_tokens=config.max_length_tokens,

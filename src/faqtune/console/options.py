@@ -23,7 +23,10 @@ Json = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothing has changed.")]
 NoiseFiles = Annotated[list[Path] | None, typer.Option("--noise", help="Everyday chatter; may be given several times.")]
-GoldFiles = Annotated[list[Path] | None, typer.Option("--gold", help="Hand labels (JSONL), for testing; the split can give a share to training.")]
+GoldFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--gold", help="Hand labels (JSONL) to test by; the split may train on some."),
+]
 GoldCatalogue = Annotated[
     Path | None, typer.Option(help="Catalogue file that the hand labels' entry ids come from, if it is another one.")
 ]

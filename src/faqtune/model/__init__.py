@@ -5,6 +5,7 @@ can train it. A torch room: importing it takes seconds."""
 from faqtune.model.card import ModelCard
 from faqtune.model.device import (
     EXACT,
+    FLOAT16_WARNING,
     Precision,
     autocast,
     free_memory,
@@ -34,6 +35,7 @@ from faqtune.model.tokens import attach_heads, lexical_weights, token_vectors
 
 __all__ = [
     "EXACT",
+    "FLOAT16_WARNING",
     "HEADS",
     "Check",
     "Line",

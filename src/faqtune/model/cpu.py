@@ -57,7 +57,7 @@ class Float32Attention(TorchFunctionMode):
 
 def faster(precision: str, is_amd_avx512: bool) -> AbstractContextManager[object] | None:
     """The mode that makes a CPU faster in this precision; None where torch's own way is as good."""
-    if precision == "bfloat16":
+    if precision != "float32":
         return Float32Attention()
     return OneDnnLinear() if is_amd_avx512 and can_use_onednn() else None
 

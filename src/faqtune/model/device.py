@@ -19,10 +19,17 @@ import torch
 from faqtune.errors import UserError
 from faqtune.model.cpu import faster
 
-PrecisionName = Literal["float32", "bfloat16"]
+PrecisionName = Literal["float32", "bfloat16", "float16"]
 
-WantedPrecision = Literal["auto", "float32", "bfloat16"]
-"""What a user asks for; `auto` is what the device is good at."""
+WantedPrecision = Literal["auto", "float32", "bfloat16", "float16"]
+"""What a user asks for; `auto` is what the device is good at, which is never float16."""
+
+FLOAT16_SCALE = 2.0**12
+"""A power of two, so that scaling loses no digit. Losses of a batch have gradients well below 1."""
+
+FLOAT16_WARNING = (
+    "float16 was asked for: gradients may overflow or vanish; bfloat16 is safer, and as fast where the device has it"
+)
 
 FAST_BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 """CPU flags of instructions that multiply bfloat16 directly."""
@@ -37,6 +44,11 @@ class Precision:
 
     name: PrecisionName
     reason: str
+
+    @property
+    def gradient_scale(self) -> float:
+        """What gradients are multiplied by on their way through the encoder: float16 ends at 6e-8, and they do not."""
+        return FLOAT16_SCALE if self.name == "float16" else 1.0
 
 
 EXACT = Precision("float32", "figures and thresholds are to be the same on every machine")
@@ -90,8 +102,8 @@ def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
     It remembers cast weights: leave it before they change.
     """
     with ExitStack() as stack:
-        if precision.name == "bfloat16":
-            stack.enter_context(torch.autocast(device.type, dtype=torch.bfloat16))
+        if precision.name != "float32":
+            stack.enter_context(torch.autocast(device.type, dtype=getattr(torch, precision.name)))
         if device.type == "cpu" and (mode := faster(precision.name, is_amd_avx512())) is not None:
             stack.enter_context(mode)
         yield

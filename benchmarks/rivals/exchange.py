@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Scores = NDArray[np.float32]
-MEASUREMENTS = 12
+MEASUREMENTS = 8
 """How often a training is measured on the selection part, beginning and end not counted."""
 
 
@@ -71,6 +71,11 @@ class Task:
             alone = [(questions[0], self.answers[place], place)] if self.answers[place] else []
             pairs += siblings or alone
         return list(dict.fromkeys(pairs))
+
+    @property
+    def epochs(self) -> float:
+        """Passes: three over labels and catalogue, one where thousands of dialogues are added to them."""
+        return self.number("epochs", 1 if self.dialogue_pairs() else 3)
 
     def dialogue_pairs(self) -> list[tuple[str, str]]:
         """A customer's turn with the reply that followed; none with the option `labels`."""

@@ -101,7 +101,7 @@ def arguments(task: Task, folder: Path, data: Path) -> dict[str, Any]:
             output_dir=str(folder / "trained"),
             seed=task.seed,
             learning_rate=task.number("lr", 1e-5),
-            num_train_epochs=task.number("epochs", 3),
+            num_train_epochs=task.epochs,
             per_device_train_batch_size=int(task.number("batch", 16)),
             warmup_ratio=0.1,
             temperature=0.02,

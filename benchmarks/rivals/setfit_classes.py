@@ -55,7 +55,7 @@ def main() -> None:
         settings = TrainingArguments(
             output_dir=folder,
             seed=task.seed,
-            batch_size=int(task.number("batch", 16)),
+            batch_size=int(task.number("batch", 32)),
             num_epochs=1,
             num_iterations=iterations,
             body_learning_rate=task.number("lr", 2e-5),

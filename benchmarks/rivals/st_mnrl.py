@@ -2,7 +2,7 @@
 
 Negatives from `mine_hard_negatives`, no text twice in a batch, the best of all measurements on the selection part
 is kept. Pairs that the margin leaves too few negatives are trained on without.
-Options: `labels` (no dialogues), `lr`, `epochs`, `batch`, `negatives`.
+Options: `labels` (no dialogues), `lr`, `epochs`, `batch`, `negatives`, `margin`, `scale`.
 """
 
 from __future__ import annotations
@@ -38,14 +38,16 @@ class OnSelection(SentenceEvaluator):  # type: ignore[misc]
         return found
 
 
-def with_negatives(model: Any, pairs: list[tuple[str, str]], corpus: list[str], wanted: int) -> dict[str, Dataset]:
+def with_negatives(
+    model: Any, pairs: list[tuple[str, str]], corpus: list[str], wanted: int, margin: float
+) -> dict[str, Dataset]:
     """The pairs in two sets, with `wanted` hard negatives and without."""
     both = Dataset.from_dict({"anchor": [a for a, _ in pairs], "positive": [p for _, p in pairs]})
     mined = mine_hard_negatives(
         both,
         model,
         corpus=corpus,
-        relative_margin=RELATIVE_MARGIN,
+        relative_margin=margin,
         num_negatives=wanted,
         range_max=RANGE_MAX,
         sampling_strategy="top",
@@ -71,7 +73,8 @@ def datasets(task: Task, model: Any) -> dict[str, Dataset]:
     }
     for name, (group, corpus) in groups.items():
         if group:
-            found |= {f"{name}-{kind}": made for kind, made in with_negatives(model, group, corpus, wanted).items()}
+            mined = with_negatives(model, group, corpus, wanted, task.number("margin", RELATIVE_MARGIN))
+            found |= {f"{name}-{kind}": made for kind, made in mined.items()}
     return {name: made for name, made in found.items() if len(made)}
 
 
@@ -81,7 +84,7 @@ def main() -> None:
     on_selection = OnSelection(task, progress)
     on_selection(model, steps=0)
     data = datasets(task, model)
-    batch, epochs = int(task.number("batch", 32)), task.number("epochs", 3)
+    batch, epochs = int(task.number("batch", 32)), task.epochs
     steps = int(epochs * sum(-(-len(made) // batch) for made in data.values()))
     every = max(1, steps // MEASUREMENTS)
     with tempfile.TemporaryDirectory(dir=progress.folder) as folder:
@@ -113,7 +116,7 @@ def main() -> None:
             model=model,
             args=settings,
             train_dataset=data,
-            loss=MultipleNegativesRankingLoss(model),
+            loss=MultipleNegativesRankingLoss(model, scale=task.number("scale", 20)),
             evaluator=on_selection,
         )
         trainer.train()

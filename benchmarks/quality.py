@@ -18,6 +18,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -35,6 +36,7 @@ from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, general_ability,
 from faqtune.model import TextModel, load, resolve
 from faqtune.model.layout import read_layout
 from faqtune.records import TEST
+from faqtune.runs import DONE, all_runs
 from faqtune.workspace import Workspace, write_json
 from quality_projects import project_of
 from quality_tables import outcomes_of_scores, write_tables
@@ -128,12 +130,16 @@ def run_faqtune(case: Case, given: argparse.Namespace, method: str) -> dict[str,
     import faqtune.train  # noqa: F401 - so that importing it is not timed
 
     recipe, *overrides = parsed(method)[1]
-    reporter = Timed()
     # A resumed training would seem to take less time.
+    for run in list(all_runs(case.workspace)):
+        if run.status != DONE:
+            shutil.rmtree(run.folder)
+    reporter = Timed()
     trained = train_model(
         case.workspace, recipe=recipe, overrides=(f"seed={case.seed}", *overrides), force=True, reporter=reporter
     )
     seconds = time.process_time() - reporter.started
+    shutil.rmtree(trained.run.folder / "checkpoints", ignore_errors=True)
     lines = (trained.run.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
     told = [event for event in map(json.loads, lines) if event["event"] == "measured"]
     curve = [
@@ -148,7 +154,8 @@ def run_rival(case: Case, given: argparse.Namespace, method: str) -> dict[str, A
     """Hand a rival its task, wait, and measure what it left."""
     name, options = parsed(method)
     folder = case.workspace.root / "rivals" / slug(method)
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     task = case.task({key: value for key, _, value in (option.partition("=") for option in options)})
     write_json(folder / "task.json", task)
     pythons = dict(pair.split("=", 1) for pair in given.python)

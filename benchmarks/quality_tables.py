@@ -84,6 +84,10 @@ def write_tables(name: str, folder: Path, test_of: Callable[[int], EvaluationSet
     print(f"\n{text}", flush=True)
 
 
+def _listed(facts: dict[str, str]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in facts.items())
+
+
 def _order(method: str) -> tuple[int, str]:
     return (0 if method == "original" else 1 if method.startswith("faqtune") else 2), method
 
@@ -139,12 +143,12 @@ def _against(
 
 
 def _time_row(method: str, seeds: dict[int, Result], methods: dict[str, dict[int, Result]]) -> dict[str, str]:
-    """Minutes until the selection figure is reached that the rival of time ends with."""
+    """Minutes until the selection figure is reached that the rival of time ends with, the best of its variants."""
     reached = []
     for seed, result in seeds.items():
-        goal = methods.get(RIVAL_OF_TIME, {}).get(seed)
-        if goal:
-            wanted = max(point["oscr@5"] for point in goal["curve"])
+        goals = [of[seed]["curve"] for name, of in methods.items() if name.startswith(RIVAL_OF_TIME) and seed in of]
+        if goals:
+            wanted = max(point["oscr@5"] for curve in goals for point in curve if point["step"])
             reached.append(next((p["seconds"] / 60 for p in result["curve"] if p["oscr@5"] >= wanted), None))
     shown = ", ".join("never" if minutes is None else f"{minutes:.1f}" for minutes in reached)
     tops = [max(point["oscr@5"] for point in result["curve"]) for result in seeds.values() if result["curve"]]

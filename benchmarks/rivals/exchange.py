@@ -12,14 +12,16 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+PACKAGES = ("torch", "transformers", "sentence-transformers", "setfit", "FlagEmbedding", "scikit-learn")
 Scores = NDArray[np.float32]
 MEASUREMENTS = 8
 """How often a training is measured on the selection part, beginning and end not counted."""
@@ -99,8 +101,16 @@ class Progress:
 
     def done(self, **facts: Any) -> None:
         """Say that all is written, with the time it took and what was done in which way."""
-        content = {"seconds": round(self.seconds(), 1), "curve": self.curve, **facts}
+        content = {"seconds": round(self.seconds(), 1), "curve": self.curve, "versions": dict(_versions()), **facts}
         (self.folder / "done.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for name in PACKAGES:
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            continue
 
 
 def begin() -> tuple[Task, Progress]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,7 @@ def main() -> None:
     runner.trainer.add_callback(watch)
     runner.trainer.train()
     data.unlink()
+    shutil.rmtree(progress.folder / "cache", ignore_errors=True)
     base[0].auto_model.load_state_dict(watch.weights)
     base.save_pretrained(str(progress.folder / "model"))
     progress.done(examples=examples, steps=steps, trainer="FlagEmbedding")

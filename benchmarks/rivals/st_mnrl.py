@@ -2,7 +2,7 @@
 
 Negatives from `mine_hard_negatives`, no text twice in a batch, the best of all measurements on the selection part
 is kept. Pairs that the margin leaves too few negatives are trained on without.
-Options: `labels` (no dialogues), `lr`, `epochs`, `batch`, `negatives`, `margin`, `scale`.
+Options: `labels` (no dialogues), `lr`, `epochs`, `batch`, `negatives`, `margin`, `scale`, `gist`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datasets import Dataset
 from exchange import MEASUREMENTS, Progress, Task, begin, encoded, entry_scores, figures, load_model
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer.evaluation import SentenceEvaluator
-from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
+from sentence_transformers.sentence_transformer.losses import GISTEmbedLoss, MultipleNegativesRankingLoss
 from sentence_transformers.sentence_transformer.training_args import BatchSamplers, MultiDatasetBatchSamplers
 from sentence_transformers.util import mine_hard_negatives
 
@@ -62,7 +62,7 @@ def with_negatives(
 
 def datasets(task: Task, model: Any) -> dict[str, Dataset]:
     """Pairs of the catalogue and of dialogues; negatives come from questions and from replies."""
-    wanted = int(task.number("negatives", 3))
+    wanted = int(task.number("negatives", 1 if "gist" in task.options else 3))
     pairs = [(one, other) for one, other, _ in task.question_pairs()]
     answers = {answer for answer in task.answers if answer}
     found = {}
@@ -76,6 +76,17 @@ def datasets(task: Task, model: Any) -> dict[str, Dataset]:
             mined = with_negatives(model, group, corpus, wanted, task.number("margin", RELATIVE_MARGIN))
             found |= {f"{name}-{kind}": made for kind, made in mined.items()}
     return {name: made for name, made in found.items() if len(made)}
+
+
+def loss_of(task: Task, model: Any) -> Any:
+    """The loss that the documentation names first; with the option `gist` the one whose guide, the untrained model,
+    leaves out negatives that it holds for right; it takes one mined negative only."""
+    scale = task.number("scale", 20)
+    if "gist" in task.options:
+        return GISTEmbedLoss(
+            model, load_model(task), temperature=1 / scale, margin_strategy="relative", margin=RELATIVE_MARGIN
+        )
+    return MultipleNegativesRankingLoss(model, scale=scale)
 
 
 def main() -> None:
@@ -116,7 +127,7 @@ def main() -> None:
             model=model,
             args=settings,
             train_dataset=data,
-            loss=MultipleNegativesRankingLoss(model, scale=task.number("scale", 20)),
+            loss=loss_of(task, model),
             evaluator=on_selection,
         )
         trainer.train()

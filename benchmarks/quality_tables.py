@@ -1,0 +1,159 @@
+"""From the kept results of `quality.py` to tables: figures, paired differences, and time to quality."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from common import RESULTS, table_of
+from faqtune.evaluate import EvaluationSet, Outcomes
+from faqtune.evaluate.figures import figures
+from faqtune.evaluate.intervals import RESAMPLES, bootstrap, interval
+from faqtune.evaluate.metrics import Counts, Figures
+from faqtune.evaluate.score import resampling_plan
+from faqtune.workspace import write_json, write_text
+
+SHOWN = ("recall@1", "auroc", "fpr95", "oscr@1", "oscr@5", "oscr@10")
+OURS, RIVAL_OF_TIME = "faqtune:default", "st-mnrl"
+ARRAYS = {"ranks": np.int64, "best": np.int64, "scores": np.float32, "related": np.float32, "noise_scores": np.float32}
+
+ABOUT = """\
+All methods: the same split, the same training data, chosen on the selection part, measured on the test part by
+faqtune's own evaluation. Figures in %; `general` is the loss of AUROC on everyday sentence pairs against the
+original, in points (models only). Intervals: paired bootstrap by conversation, 95 %, the same resamples for all
+methods and seeds; of a mean over seeds it is that of the mean difference, and covers the choice of test queries,
+not the chance in training, which the range over seeds shows."""
+
+Result = dict[str, Any]
+Spread = dict[str, Figures]
+
+
+def outcomes_of_scores(model: str, scores: np.ndarray[Any, Any], data: EvaluationSet) -> Outcomes:
+    """Outcomes of whatever scores every text (queries, then noise) with every entry; ties keep the catalogue's order.
+
+    A score of a classifier stands in the place of a cosine: only its order counts in the figures.
+    """
+    queries = len(data.positives)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :10]
+    found = order[:queries] == data.entry_rows[:, None]
+    ranks = np.where(found.any(axis=1), found.argmax(axis=1) + 1, 0)
+    best = scores.max(axis=1)
+    own = scores[np.arange(queries), data.entry_rows]
+    return Outcomes(model, data, ranks, order[:queries, 0], best[:queries], own, best[queries:])
+
+
+def write_tables(name: str, folder: Path, test_of: Callable[[int], EvaluationSet]) -> None:
+    """Put all results of a data set into `benchmarks/results/quality_<name>.{json,md}`, and print the tables."""
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("seed*/*.json"))]
+    by_method: dict[str, dict[int, Result]] = {}
+    for result in results:
+        by_method.setdefault(result["method"], {})[result["seed"]] = result
+    methods = dict(sorted(by_method.items(), key=lambda item: _order(item[0])))
+    spreads = {(r["method"], r["seed"]): _spread(r, test_of(r["seed"])) for r in results}
+    parts = [
+        "## Figures, mean over seeds",
+        table_of([_figures_row(method, list(seeds.values()), methods) for method, seeds in methods.items()]),
+        "## Against the original, points",
+        table_of([_against(method, "original", methods, spreads) for method in methods if method != "original"]),
+    ]
+    if OURS in methods and len(methods) > 2:
+        rivals = [method for method in methods if method not in (OURS, "original")]
+        rows = [_against(OURS, rival, methods, spreads) for rival in rivals]
+        parts += [f"## {OURS} minus each other, points", table_of(rows)]
+    parts += ["## Time to quality", table_of([_time_row(method, seeds, methods) for method, seeds in methods.items()])]
+    for seed in sorted({result["seed"] for result in results}):
+        there = {method: seeds[seed] for method, seeds in methods.items() if seed in seeds}
+        rows = [_figures_row(method, [result], methods) for method, result in there.items()]
+        parts += [f"## Seed {seed}", table_of(rows)]
+    machines = {json.dumps(result["machine"]): result["machine"] for result in results}
+    facts = "\n".join(
+        "- " + ", ".join(f"{key}: {value}" for key, value in found.items()) for found in machines.values()
+    )
+    text = "\n\n".join([f"# quality, {name}", ABOUT, *parts, facts])
+    write_text(RESULTS / f"quality_{name}.md", f"{text}\n")
+    light = [{key: value for key, value in result.items() if key != "outcomes"} for result in results]
+    for result in light:
+        if "general" in result:
+            result["general"] = {"auroc": result["general"]["auroc"]}
+    write_json(RESULTS / f"quality_{name}.json", {"benchmark": f"quality_{name}", "results": light})
+    print(f"\n{text}", flush=True)
+
+
+def _listed(facts: dict[str, str]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in facts.items())
+
+
+def _order(method: str) -> tuple[int, str]:
+    return (0 if method == "original" else 1 if method.startswith("faqtune") else 2), method
+
+
+def _spread(result: Result, data: EvaluationSet) -> Spread:
+    """Each shown figure in each resample. Raises ValueError for a result of other data."""
+    if result["digest"] != data.digest():
+        raise ValueError(
+            f"{result['method']}, seed {result['seed']}: measured on other data; remove it and measure again"
+        )
+    arrays = {name: np.array(result["outcomes"][name], dtype=kind) for name, kind in ARRAYS.items()}
+    outcomes = Outcomes(result["method"], data, **arrays)
+
+    def shown(counts: Counts) -> Spread:
+        found = figures(outcomes, counts)
+        return {name: found[name] for name in SHOWN if name in found}
+
+    return bootstrap(shown, resampling_plan(data), resamples=RESAMPLES, seed=0)
+
+
+def _figures_row(method: str, results: list[Result], methods: dict[str, dict[int, Result]]) -> dict[str, str]:
+    row = {"method": method, "seeds": str(len(results))}
+    for name in SHOWN:
+        values = [result["test"][name] for result in results if name in result["test"]]
+        row[name] = f"{100 * fmean(values):.1f}" if values else ""
+    originals = methods.get("original", {})
+    drops = [
+        originals[result["seed"]]["general"]["auroc"] - result["general"]["auroc"]
+        for result in results
+        if "general" in result and result["seed"] in originals
+    ]
+    row["general"] = f"{100 * fmean(drops):.1f}" if drops else ""
+    row["CPU seconds"] = f"{fmean(result['seconds'] for result in results):.0f}"
+    return row
+
+
+def _against(
+    method: str, other: str, methods: dict[str, dict[int, Result]], spreads: dict[tuple[str, int], Spread]
+) -> dict[str, str]:
+    """Mean over the seeds that both have, of the first minus the second."""
+    seeds = sorted(methods[method].keys() & methods.get(other, {}).keys())
+    row = {"method": method if other == "original" else f"- {other}", "seeds": str(len(seeds))}
+    for name in SHOWN:
+        pairs = [(spreads[method, seed], spreads[other, seed]) for seed in seeds]
+        if not pairs or any(name not in one or name not in two for one, two in pairs):
+            row[name] = ""
+            continue
+        values = [methods[method][seed]["test"][name] - methods[other][seed]["test"][name] for seed in seeds]
+        low, high = interval(np.mean([one[name] - two[name] for one, two in pairs], axis=0))
+        over = f", {100 * min(values):+.1f} to {100 * max(values):+.1f}" if len(values) > 1 else ""
+        row[name] = f"{100 * fmean(values):+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]{over}"
+    return row
+
+
+def _time_row(method: str, seeds: dict[int, Result], methods: dict[str, dict[int, Result]]) -> dict[str, str]:
+    """Minutes until the selection figure is reached that the rival of time ends with, the best of its variants."""
+    reached = []
+    for seed, result in seeds.items():
+        goals = [of[seed]["curve"] for name, of in methods.items() if name.startswith(RIVAL_OF_TIME) and seed in of]
+        if goals:
+            wanted = max(point["oscr@5"] for curve in goals for point in curve if point["step"])
+            reached.append(next((p["seconds"] / 60 for p in result["curve"] if p["oscr@5"] >= wanted), None))
+    shown = ", ".join("never" if minutes is None else f"{minutes:.1f}" for minutes in reached)
+    tops = [max(point["oscr@5"] for point in result["curve"]) for result in seeds.values() if result["curve"]]
+    return {
+        "method": method,
+        f"minutes to the selection OSCR@5% of {RIVAL_OF_TIME}, per seed": shown,
+        "best selection OSCR@5%": f"{100 * fmean(tops):.1f}" if tops else "",
+    }

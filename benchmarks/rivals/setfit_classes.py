@@ -1,0 +1,87 @@
+"""SetFit: the encoder is trained on pairs of the same and of different classes, then a logistic regression on it.
+
+An entry is a class, its standard questions are examples, the probability is the score. As in its paper 20 pairs of
+each kind an example, fewer where that would be more than 25,000 pairs. The regression's strength is chosen on the
+selection part.
+Options: `noise` (training noise as one more class, which answers nothing), `lr`, `pairs`, `batch`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any
+
+import numpy as np
+from datasets import Dataset
+from exchange import Progress, Scores, Task, begin, encoded, figures, load_model
+from heads import NOISE, class_scores
+from setfit import SetFitModel, Trainer, TrainingArguments
+from sklearn.linear_model import LogisticRegression
+from transformers import TrainerCallback
+
+STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
+ITERATIONS, MOST_PAIRS, MEASUREMENTS = 20, 25_000, 5
+
+
+class OnSelection(TrainerCallback):
+    """The selection figures on the way, with a regression of middling strength."""
+
+    def __init__(self, task: Task, progress: Progress, encode: Any) -> None:
+        self.task, self.progress, self.encode = task, progress, encode
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        if state.global_step % max(1, state.max_steps // MEASUREMENTS) == 0:
+            scores = class_scores(self.encode, self.task, self.task.selection, STRENGTHS[1], steps=200)
+            self.progress.measured(state.global_step, figures(scores, self.task.selection.own))
+
+
+def main() -> None:
+    task, progress = begin()
+    body = load_model(task)
+    body.default_prompt_name = None  # SetFit trains without a prompt: it is written into the texts instead.
+
+    def encode(texts: list[str]) -> Scores:
+        return encoded(body, [task.prompt + text for text in texts])
+
+    examples = list(task.labels)
+    examples += [(q, name) for name, asked in zip(task.ids, task.questions, strict=True) for q in asked]
+    if "noise" in task.options:
+        examples += [(text, NOISE) for text in task.noise]
+    pairs = int(task.number("pairs", MOST_PAIRS))
+    iterations = max(1, min(ITERATIONS, pairs // (2 * len(examples))))
+    column = {name: place for place, name in enumerate(dict.fromkeys(name for _, name in examples))}
+    data = {"text": [task.prompt + text for text, _ in examples], "label": [column[name] for _, name in examples]}
+    with tempfile.TemporaryDirectory(dir=progress.folder) as folder:
+        settings = TrainingArguments(
+            output_dir=folder,
+            seed=task.seed,
+            batch_size=int(task.number("batch", 32)),
+            num_epochs=1,
+            num_iterations=iterations,
+            body_learning_rate=task.number("lr", 2e-5),
+            save_strategy="no",
+            logging_strategy="no",
+            report_to="none",
+            show_progress_bar=False,
+        )
+        trainer = Trainer(
+            model=SetFitModel(model_body=body, model_head=LogisticRegression()),
+            args=settings,
+            train_dataset=Dataset.from_dict(data),
+            callbacks=[OnSelection(task, progress, encode)],
+        )
+        trainer.train_embeddings(data["text"], data["label"], args=settings)
+    body.eval()
+    best, chosen = -1.0, STRENGTHS[0]
+    for strength in STRENGTHS:
+        found = figures(class_scores(encode, task, task.selection, strength), task.selection.own)
+        progress.measured(trainer.st_trainer.state.global_step, found)
+        if found["oscr@5"] > best:
+            best, chosen = found["oscr@5"], strength
+    seconds = progress.seconds()
+    np.save(progress.folder / "scores.npy", class_scores(encode, task, task.test, chosen))
+    progress.done(seconds=round(seconds, 1), strength=chosen, iterations=iterations, examples=len(examples))
+
+
+if __name__ == "__main__":
+    main()

@@ -130,6 +130,25 @@ def evaluate(
 
 
 @app.command()
+def calibrate(
+    project: Project = Path(),
+    run: Annotated[str, typer.Option(help="Run whose threshold is set; unset: the newest finished one.")] = "",
+    chatter: Annotated[float | None, typer.Option(help="Most % of chatter answered; 5 if nothing is asked.")] = None,
+    unsupported: Annotated[float | None, typer.Option(help="Most % of unsupported questions answered.")] = None,
+    noise: Annotated[float | None, typer.Option(help="Most % of all noise answered.")] = None,
+    wrong: Annotated[float | None, typer.Option(help="Most % of answers that are wrong.")] = None,
+    rejected: Annotated[float | None, typer.Option(help="Most % of questions with an entry not answered.")] = None,
+    confidence: Annotated[float, typer.Option(help="That all promises hold, in %.")] = 95,
+    json: Json = False,
+) -> None:
+    """Set the answer threshold by promises that hold for data to come, and write a certificate."""
+    from faqtune.console.calibrate import run_calibrate
+
+    kinds = {"noise/chatter": chatter, "noise/unsupported": unsupported, "noise": noise}
+    run_calibrate(project, run, kinds | {"wrong": wrong, "rejected": rejected}, confidence, as_json=json)
+
+
+@app.command()
 def compare(
     a: Annotated[str, typer.Argument(help="tuned, a run, builtin, a folder or a hub name; unset: the base of B.")] = "",
     b: Annotated[str, typer.Argument(help="The same; unset: the newest run.")] = "",

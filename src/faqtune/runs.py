@@ -49,6 +49,10 @@ class Run:
         return self.folder / "thresholds.json"
 
     @property
+    def certificate_path(self) -> Path:
+        return self.folder / "certificate.json"
+
+    @property
     def report_path(self) -> Path:
         return self.folder / "report.html"
 

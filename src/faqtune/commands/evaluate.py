@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from faqtune.commands.assemble import STRATUM_OF_REASON, Project, evaluation_set, load_project
+from faqtune.commands.certificate import certified_threshold
 from faqtune.commands.gold import gold_labels
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.scorecards import Evaluated, read_scorecards, save_scorecards, scorecard_paths
@@ -49,7 +50,8 @@ def evaluate_models(
 ) -> Evaluated:
     """Measure models side by side; by default the newest run against its base model.
 
-    Every model answers at the threshold that was set for it on the calibration part. With `gold`,
+    Every model answers at the threshold that was set for it on the calibration part: the one that its
+    certificate promises things for, if it has one (`faqtune calibrate`). With `gold`,
     queries of conversations that training has seen are left out, and counted as such. What was
     measured before on the same data with the same models is read back.
     Raises UserError for more than two models, an unknown part, and where too little is left to measure.
@@ -70,6 +72,7 @@ def evaluate_models(
     inputs = digest(
         data.digest(), data.part, str(data.excluded), calibration.digest(), str(resamples),
         workspace.config().model.model_dump_json(), *names, *(model_digest(workspace, name) for name in names),
+        *(str(_certified(workspace, name, calibration)) for name in names),
     )  # fmt: skip
     step = f"evaluate {paths[0].relative_to(workspace.root).as_posix()}"
     if not force and is_current(workspace, step, inputs, paths):
@@ -112,9 +115,18 @@ def _measured(
 ) -> Outcomes:
     encoder = ReportingEncoder(load_model(workspace, name, reporter, exact=True), reporter, name)
     threshold_cosine: float | None = None
-    if calibration.positives and calibration.negatives and calibration.digest() != data.digest():
+    certified = _certified(workspace, name, calibration)
+    if certified is not None and calibration.digest() != data.digest():
+        threshold_cosine = certified
+    elif calibration.positives and calibration.negatives and calibration.digest() != data.digest():
         threshold_cosine = threshold_for(calibrate(evaluate(encoder, calibration)), encoder.name, data)
     return evaluate(encoder, data, threshold_cosine=threshold_cosine)
+
+
+def _certified(workspace: Workspace, name: str, calibration: EvaluationSet) -> float | None:
+    """The threshold that the run's certificate promises things for, if it was set on this calibration part."""
+    run = next((run for run in all_runs(workspace) if run.name == name), None)
+    return certified_threshold(run, calibration.digest()) if run is not None else None
 
 
 def _saved(paths: list[Path], results: list[Outcomes], resamples: int) -> Evaluated:

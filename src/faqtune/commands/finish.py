@@ -26,6 +26,7 @@ def finish_run(run: Run, model: TextModel, project: Project, card: ModelCard, fa
     calibration = evaluation_set(project, CALIBRATION)
     model.precision = EXACT
     run.thresholds_path.unlink(missing_ok=True)
+    run.certificate_path.unlink(missing_ok=True)  # it was another model's
     if calibration.positives and calibration.negatives:
         write_json(run.thresholds_path, asdict(calibrate(evaluate(model, calibration))))
     run.facts |= facts

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from faqtune.commands.certificate import certified_threshold
 from faqtune.commands.models import TUNED, load_model, resolved_name
 from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError
@@ -80,8 +81,8 @@ def load_matcher(
 ) -> Matcher:
     """Load the newest run's model or any other, with the whole catalogue, held-out entries too.
 
-    The threshold is the one calibrated for the run, unless given. Raises UserError for a model that is
-    nowhere, an empty catalogue, and a threshold that is no cosine.
+    The threshold is the run's certified one, else the one calibrated when it was trained, unless given.
+    Raises UserError for a model that is nowhere, an empty catalogue, and a threshold that is no cosine.
     """
     if threshold_cosine is not None and not -1 <= threshold_cosine <= 1:
         raise UserError(f"the threshold {threshold_cosine} is no cosine", "give a number from -1 to 1")
@@ -92,6 +93,8 @@ def load_matcher(
     done = {run.name: run for run in finished_runs(workspace, reporter.say)}
     name = resolved_name(workspace, model or (TUNED if done else workspace.config().model.base))
     run = done.get(name)
+    if threshold_cosine is None and run is not None:
+        threshold_cosine = certified_threshold(run)
     if threshold_cosine is None and run is not None and run.thresholds_path.exists():
         threshold_cosine = read_json(run.thresholds_path, "faqtune train")["threshold_cosine"]
     encoder = load_model(workspace, name, reporter, exact=True)

@@ -1,0 +1,165 @@
+"""`faqtune calibrate`: the threshold of a run with promises that hold for data to come, and its certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from faqtune import __version__
+from faqtune.alone import alone
+from faqtune.commands.assemble import Project, evaluation_set, load_project
+from faqtune.commands.evaluate import refuse_too_few
+from faqtune.commands.models import ReportingEncoder, load_model, model_digest
+from faqtune.encoder import Encoder
+from faqtune.errors import UserError
+from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, scorecard
+from faqtune.evaluate.certify import Certified, certify
+from faqtune.progress import Reporter, Silent
+from faqtune.ranking import rank
+from faqtune.records import CALIBRATION, TEST
+from faqtune.runs import DONE, Run, find_run
+from faqtune.workspace import Workspace, read_json, write_json, write_jsonl
+
+MOST_TO_LABEL = 50
+"""Queries nearest to the threshold that are named for labelling where a promise cannot be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What was promised and what became of it; `observed`: figures of the test part at the threshold, each with
+    its 95 % interval; `to_label`: file with the queries whose labels would tell most, if a promise was not kept."""
+
+    run: Run
+    certified: Certified
+    observed: dict[str, tuple[float, float, float]]
+    certificate: Path
+    to_label: Path | None = None
+
+
+@alone
+def calibrate_run(
+    workspace: Workspace,
+    at_most: Mapping[str, float],
+    *,
+    run: str = "",
+    confidence: float = 0.95,
+    reporter: Reporter | None = None,
+) -> Calibrated:
+    """Set the answer threshold of a finished run by promises, on the calibration part only.
+
+    `at_most`: what (`noise`, `noise/chatter`, `noise/unsupported`, `wrong`, `rejected`) to its largest share.
+    Writes `certificate.json` into the run; `match` and `evaluate` answer at its threshold from then on.
+    Raises UserError where a promise makes no sense on this data, or there is too little of it.
+    """
+    reporter = reporter or Silent()
+    chosen = find_run(workspace, run)
+    if chosen.status != DONE:
+        raise UserError(f"the run {chosen.name} has not finished", "run `faqtune train` to go on, or name another run")
+    project = load_project(workspace)
+    data = {part: evaluation_set(project, part) for part in (CALIBRATION, TEST)}
+    refuse_too_few(len(data[CALIBRATION].positives), data[CALIBRATION].part)
+    encoder = ReportingEncoder(load_model(workspace, chosen.name, reporter, exact=True), reporter, chosen.name)
+    calibration = evaluate(encoder, data[CALIBRATION])
+    certified = certify(calibration, at_most, confidence)
+    test = _on_test(encoder, data[TEST], certified.threshold_cosine)
+    to_label = None
+    if not certified.is_certified:
+        to_label = _queries_to_label(chosen, project, encoder, data[CALIBRATION], certified.threshold_cosine)
+    write_json(chosen.certificate_path, _certificate(workspace, chosen, certified, calibration, data[TEST], test))
+    return Calibrated(chosen, certified, test, chosen.certificate_path, to_label)
+
+
+def _on_test(encoder: Encoder, data: EvaluationSet, threshold_cosine: float) -> dict[str, tuple[float, float, float]]:
+    """Figures at the threshold on the test part, which had no say in it; nothing where there is too little."""
+    if not data.positives or not data.negatives:
+        return {}
+    card = scorecard(evaluate(encoder, data, threshold_cosine=threshold_cosine))
+    return {
+        name: (figure.value, figure.low, figure.high)
+        for name, figure in card.figures.items()
+        if name.partition("/")[0] in ("answered", "precision", "accepted")
+    }
+
+
+def _certificate(
+    workspace: Workspace,
+    run: Run,
+    certified: Certified,
+    calibration: Outcomes,
+    test: EvaluationSet,
+    observed: dict[str, tuple[float, float, float]],
+) -> dict[str, Any]:
+    """Everything that somebody needs to trust the threshold, or to refute it."""
+    return {
+        "faqtune": __version__,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "run": run.name,
+        "base": run.base,
+        "model_digest": model_digest(workspace, run.name),
+        "certified": certified.is_certified,
+        "threshold_cosine": certified.threshold_cosine,
+        "confidence": certified.confidence,
+        "promises": [asdict(promise) | {"kept": promise.is_kept} for promise in certified.promises],
+        "calibration": {
+            "part": calibration.data.part,
+            "digest": calibration.data.digest(),
+            "queries": len(calibration.scores),
+            "noise": len(calibration.noise_scores),
+            "answered": certified.answered,
+        },
+        "test": {
+            "part": test.part,
+            "digest": test.digest(),
+            "figures": {
+                name: dict(zip(("value", "low", "high"), found, strict=True)) for name, found in observed.items()
+            },
+        },
+        "better_than_base": _paired_test(run),
+    }
+
+
+def _paired_test(run: Run) -> dict[str, Any] | None:
+    """Differences to the base model on the test part, if `evaluate` has measured them."""
+    path = run.scorecards_path / "test-comparison.json"
+    if not path.exists():
+        return None
+    differences = read_json(path, "faqtune evaluate")["differences"]
+    return {name: differences[name] for name in ("oscr@5", "auroc", "recall@1") if name in differences}
+
+
+def _queries_to_label(
+    run: Run, project: Project, encoder: Encoder, data: EvaluationSet, threshold_cosine: float
+) -> Path | None:
+    """Queries of calibration conversations that no person has labelled, those nearest to the threshold first."""
+    waiting = [
+        query
+        for query in project.queries
+        if project.split.conversations.get(query.conversation) == CALIBRATION
+        and not ((decision := project.decisions.get(query.id)) is not None and decision.is_human)
+    ]
+    if not waiting:
+        return None
+    questions = encoder.encode(data.catalogue.questions)
+    ranking = rank(encoder.encode([query.text for query in waiting]), questions, data.catalogue.owners, k=1)
+    scores = np.asarray(ranking.scores)[:, 0]
+    nearest = np.argsort(np.abs(scores - threshold_cosine), kind="stable")[:MOST_TO_LABEL]
+    path = run.folder / "to_label.jsonl"
+    write_jsonl(
+        path,
+        [
+            {
+                "query": waiting[row].text,
+                "conversation": waiting[row].conversation,
+                "score": round(float(scores[row]), 4),
+                "entry": data.catalogue.entries[int(ranking.rows[row][0])].id,
+                "question": data.catalogue.entries[int(ranking.rows[row][0])].questions[0],
+            }
+            for row in nearest
+        ],
+    )
+    return path

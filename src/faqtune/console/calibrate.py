@@ -1,0 +1,87 @@
+"""Output of `faqtune calibrate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faqtune.commands.calibrate import Calibrated, calibrate_run
+from faqtune.console.output import emit, emit_json, next_step, plain, table
+from faqtune.console.reporter import ConsoleReporter
+from faqtune.evaluate.certify import Kept
+from faqtune.workspace import Workspace
+
+WORDS = {
+    "noise": "noise of all kinds answered",
+    "noise/chatter": "everyday chatter answered",
+    "noise/other_domain": "another domain's questions answered",
+    "noise/unsupported": "unsupported questions answered",
+    "noise/garbage": "garbage answered",
+    "wrong": "answers that are wrong",
+    "rejected": "questions with an entry not answered",
+}
+USUAL = {"noise/chatter": 5.0}
+"""What is promised if nothing is asked for, in percent."""
+
+
+def run_calibrate(
+    project: Path, run: str, promised: dict[str, float | None], confidence: float, *, as_json: bool
+) -> None:
+    """`promised` and `confidence` in percent."""
+    wanted = {what: share for what, share in promised.items() if share is not None} or USUAL
+    with ConsoleReporter() as reporter:
+        made = calibrate_run(
+            Workspace(project),
+            {what: share / 100 for what, share in wanted.items()},
+            run=run,
+            confidence=confidence / 100,
+            reporter=reporter,
+        )
+    if as_json:
+        emit_json(plain(made) | {"certified": made.certified.is_certified})
+    else:
+        _show(made)
+        emit("", next_step("match", project, ' "…"'))
+
+
+def _show(made: Calibrated) -> None:
+    certified = made.certified
+    state = "certified" if certified.is_certified else "NOT certified"
+    emit(f"{made.run.name}: answer from a cosine of {certified.threshold_cosine:.4f} on; {state}")
+    rows = [_row(promise) for promise in certified.promises]
+    emit(*table((f"with {certified.confidence:.0%} confidence", "promised", "bound", "seen", "units", ""), rows))
+    emit(f"  {certified.answered:.1%} of the calibration part's questions are answered there")
+    emit(*[line for promise in certified.promises if (line := _advice(promise))])
+    if made.observed:
+        emit("On the test part, which had no say in it (95 % intervals):")
+        rows = [
+            (name, f"{value:.1%}", f"[{low:.1%}, {high:.1%}]") for name, (value, low, high) in made.observed.items()
+        ]
+        emit(*(f"  {line}" for line in table(("figure", "value", "interval"), rows)))
+    emit(f"  certificate: {made.certificate}")
+    if made.to_label is not None:
+        emit(f"  queries whose labels would tell most: {made.to_label}")
+
+
+def _row(promise: Kept) -> tuple[str, ...]:
+    return (
+        WORDS[promise.what],
+        f"at most {100 * promise.at_most:g} %",
+        f"{promise.bound:.1%}",
+        f"{promise.observed:.1%}",
+        str(promise.units),
+        "kept" if promise.is_kept else "not kept",
+    )
+
+
+def _advice(promise: Kept) -> str:
+    """What would help where a promise is not kept."""
+    if promise.is_kept:
+        return ""
+    over = f"{WORDS[promise.what]}: {100 * (promise.bound - promise.at_most):.1f} points above the promise"
+    if promise.needed:
+        return (
+            f"{over}; {promise.units} conversations or sources cannot show it, {promise.needed} without a failure could"
+        )
+    if promise.what == "rejected":
+        return f"{over}; the other promises want this threshold: promise less of them, or train a better model"
+    return f"{over}; no threshold keeps it: promise less, or train a better model"

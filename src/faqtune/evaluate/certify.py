@@ -1,0 +1,211 @@
+"""A threshold with promises that hold for data to come, with a stated confidence.
+
+Each promise bounds a risk that lies between 0 and 1: noise of one kind that is answered, answers that are
+wrong, questions that are rejected. The threshold is chosen on calibration data so that the bound holds with
+probability 1 - delta over the draw of that data: risk-controlling prediction sets (Bates et al. 2021, arXiv
+2101.02703) for risks that only fall as the threshold rises, and fixed-sequence testing (Learn then Test,
+Angelopoulos et al. 2021, arXiv 2110.01052) for wrong answers, whose share may rise and fall.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from faqtune.errors import UserError
+from faqtune.evaluate.outcomes import Outcomes
+
+NOISE, WRONG, REJECTED = "noise", "wrong", "rejected"
+"""What a promise is about: `noise` (of all kinds), `noise/chatter` and so on; `wrong`: answered questions whose
+entry is not the right one; `rejected`: questions with an entry that are not answered."""
+
+STEPS = 100
+"""Thresholds at which wrong answers are tested, from the strictest to the loosest."""
+
+START_TIMES = 3
+"""The first test has so many times the answers that are needed if none is wrong: one wrong answer at the very top
+would otherwise end the sequence before it has begun."""
+
+Losses = NDArray[np.float64]
+"""Mean loss of each unit, a conversation or a source: units are drawn independently, their rows are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A promise and what became of it. `bound`: what the risk is at most, with the certificate's confidence;
+    `observed`: its mean over the `units` of the calibration data; `needed`: units without a single failure
+    that would be enough to promise it, where there are fewer (0: there are enough)."""
+
+    what: str
+    at_most: float
+    observed: float
+    bound: float
+    units: int
+    needed: int = 0
+
+    @property
+    def is_kept(self) -> bool:
+        return self.bound <= self.at_most
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """The lowest threshold that keeps what can be kept. Together all kept promises hold with `confidence`."""
+
+    threshold_cosine: float
+    confidence: float
+    promises: tuple[Kept, ...]
+    answered: float
+
+    @property
+    def is_certified(self) -> bool:
+        return all(promise.is_kept for promise in self.promises)
+
+
+def certify(outcomes: Outcomes, at_most: Mapping[str, float], confidence: float = 0.95) -> Certified:
+    """The lowest threshold at which every promise of `at_most` (what to share) holds with `confidence`.
+
+    `outcomes` of the calibration part. The allowed doubt is shared out evenly among the promises. A promise that
+    no threshold can keep does not move the threshold beyond the strictest score seen, and comes back as not
+    kept. `rejected` only falls as the threshold falls, so it is judged at the threshold that the others want.
+    Raises UserError for shares that are none, a kind of noise that is not there, and where nothing is promised.
+    """
+    _refuse(outcomes, at_most, confidence)
+    doubt = (1 - confidence) / len(at_most)
+    wanted = [
+        _Risk(outcomes, what).lowest_threshold(share, doubt) for what, share in at_most.items() if what != REJECTED
+    ]
+    scores = outcomes.scores
+    threshold = max(wanted) if wanted else float(scores.min())
+    promises = tuple(_kept(outcomes, what, share, threshold, doubt) for what, share in at_most.items())
+    return Certified(threshold, confidence, promises, float(np.mean(scores >= threshold)))
+
+
+def p_value(losses: Losses, at_most: float) -> float:
+    """How likely losses so low are at least where their true mean is above `at_most`.
+
+    Exact (binomial) where every loss is 0 or 1, else the bound of Hoeffding and Bentkus (arXiv 2101.02703,
+    section 3.1). 1.0 without losses.
+    """
+    count, total = len(losses), float(losses.sum())
+    if not count:
+        return 1.0
+    if np.isin(losses, (0.0, 1.0)).all():
+        return float(binom.cdf(round(total), count, at_most))
+    mean = total / count
+    hoeffding = math.exp(-count * _divergence(min(mean, at_most), at_most))
+    return min(1.0, hoeffding, math.e * float(binom.cdf(math.ceil(total), count, at_most)))
+
+
+def upper_bound(losses: Losses, doubt: float) -> float:
+    """What the true mean is at most, but for a probability of `doubt`: the highest value that is not refuted."""
+    low, high = (float(losses.mean()) if len(losses) else 1.0), 1.0
+    if low >= 1:
+        return 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if p_value(losses, middle) <= doubt else (middle, high)
+    return high
+
+
+def losses_at(outcomes: Outcomes, what: str, threshold: float) -> Losses:
+    """The losses of each unit at a threshold; of `wrong` only units in which something is answered."""
+    return _Risk(outcomes, what).at(threshold)
+
+
+class _Risk:
+    """One kind of loss as a function of the threshold."""
+
+    def __init__(self, outcomes: Outcomes, what: str) -> None:
+        self.what = what
+        if what in (WRONG, REJECTED):
+            self.scores, groups = outcomes.scores, [positive.group for positive in outcomes.data.positives]
+        else:
+            stratum = what.partition("/")[2]
+            rows = outcomes.data.noise_rows[stratum] if stratum else np.arange(len(outcomes.noise_scores))
+            self.scores, groups = outcomes.noise_scores[rows], [outcomes.data.negatives[row].group for row in rows]
+        # Rows without a group are units of their own.
+        named = np.array([group or f"\0{row}" for row, group in enumerate(groups)])
+        self.unit = np.unique(named, return_inverse=True)[1]
+        self.wrong = outcomes.ranks != 1
+
+    def at(self, threshold: float) -> Losses:
+        answered = self.scores >= threshold
+        if self.what == WRONG:
+            return _means(self.wrong[answered], self.unit[answered])
+        return _means(~answered if self.what == REJECTED else answered, self.unit)
+
+    def lowest_threshold(self, share: float, doubt: float) -> float:
+        """Going down from the strictest threshold, the last one before the promise is first not kept."""
+        above_all = float(np.nextafter(self.scores.max(), np.float32(np.inf)))
+        if self.what != WRONG:
+            # The risk only falls as the threshold rises, so the first that keeps the promise can be searched for.
+            levels = np.nextafter(np.unique(self.scores), np.float32(np.inf), dtype=np.float32)
+            place = bisect_left(levels, True, key=lambda level: p_value(self.at(float(level)), share) <= doubt)
+            if place == 0 and p_value(self.at(-1.0), share) <= doubt:
+                return -1.0
+            return float(levels[place]) if place < len(levels) else above_all
+        # Levels are chosen without looking at which answers are right.
+        levels = np.unique(np.quantile(self.scores, np.linspace(0, 1, STEPS + 1), method="lower"))[::-1]
+        units = [len(self.at(float(level))) for level in levels]
+        start = min(START_TIMES * needed_units(share, doubt), max(units))
+        kept = float(self.scores.max())
+        for level, there in zip(levels, units, strict=True):
+            if there < start:
+                continue
+            if p_value(self.at(float(level)), share) > doubt:
+                break
+            kept = float(level)
+        return kept
+
+
+def needed_units(at_most: float, doubt: float) -> int:
+    """Units without a failure that are enough to promise `at_most`: (1 - at_most)^n <= doubt."""
+    return math.ceil(math.log(doubt) / math.log1p(-at_most))
+
+
+def _kept(outcomes: Outcomes, what: str, share: float, threshold: float, doubt: float) -> Kept:
+    losses = losses_at(outcomes, what, threshold)
+    needed = needed_units(share, doubt)
+    return Kept(
+        what,
+        share,
+        float(losses.mean()) if len(losses) else 1.0,
+        upper_bound(losses, doubt),
+        len(losses),
+        needed if needed > len(losses) else 0,
+    )
+
+
+def _means(failed: NDArray[np.bool_], unit: NDArray[np.int64]) -> Losses:
+    """Mean of each unit that has any row, in their order."""
+    counts = np.bincount(unit)
+    return np.bincount(unit, weights=failed)[counts > 0] / counts[counts > 0] if len(unit) else np.zeros(0)
+
+
+def _divergence(a: float, b: float) -> float:
+    """Kullback-Leibler divergence of two coins."""
+    parts: Sequence[tuple[float, float]] = ((a, b), (1 - a, 1 - b))
+    return sum(p * math.log(p / q) for p, q in parts if p > 0)
+
+
+def _refuse(outcomes: Outcomes, at_most: Mapping[str, float], confidence: float) -> None:
+    if not at_most:
+        raise UserError("nothing is promised", "promise something, for example --chatter 5")
+    if not 0 < confidence < 1:
+        raise UserError(f"a confidence of {confidence:.0%} is none", "give --confidence 50 to 99.9")
+    known = {NOISE, WRONG, REJECTED, *(f"{NOISE}/{stratum}" for stratum in outcomes.data.noise_rows)}
+    for what, share in at_most.items():
+        if not 0 < share < 1:
+            raise UserError(f"{what}: at most {100 * share:g} % is no promise", "give more than 0 and less than 100 %")
+        if what not in known or (what == NOISE and not len(outcomes.noise_scores)):
+            raise UserError(
+                f"{outcomes.data.part}: there is no {what.partition('/')[2] or 'noise'} to set a threshold on",
+                "promise nothing about it, or add such noise and run `faqtune split`",
+            )

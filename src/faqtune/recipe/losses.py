@@ -61,12 +61,11 @@ class RejectionLoss(Loss):
 
 
 class NearRejectionLoss(RejectionLoss):
-    near_cosine: float | None = Field(
-        default=None,
+    near_cosine: float = Field(
+        default=1.0,
         ge=-1,
         le=1,
-        title="Entries whose questions are nearer to each other are not held against each other; "
-        "unset: the mean of related cosines at the start",
+        title="Entries with questions nearer to each other are no noise for each other; 1: all are",
     )
 
 
@@ -92,7 +91,7 @@ class Losses(Part):
                 "noise_ceiling": _filled(self.noise_ceiling, ceiling_cosine=unrelated),
                 "positive_floor": _filled(self.positive_floor, floor_cosine=related),
                 "rejection": _filled(self.rejection, temperature=temperature),
-                "near_rejection": _filled(self.near_rejection, temperature=temperature, near_cosine=related),
+                "near_rejection": _filled(self.near_rejection, temperature=temperature),
             }
         )
 

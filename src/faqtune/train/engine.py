@@ -139,8 +139,10 @@ def _own_parts(
     if settings.rejection.weight and noise_best is not None:
         parts["rejection"] = losses.rejection(own, noise_best, weights, _filled(settings.rejection.temperature))
     if (near := settings.near_rejection).weight:
-        alike = losses.near_other_entries(scores, labels, columns, _filled(near.near_cosine))
-        others = scores.masked_fill((labels != 0) | ~is_question | alike, -torch.inf)[has_own].amax(dim=1)
+        not_noise = (labels != 0) | ~is_question
+        if near.near_cosine < 1:
+            not_noise |= losses.near_other_entries(scores, labels, columns, near.near_cosine)
+        others = scores.masked_fill(not_noise, -torch.inf)[has_own].amax(dim=1)
         if others.isfinite().any():
             found = losses.rejection(own, others[others.isfinite()], weights, _filled(near.temperature))
             parts["near_rejection"] = found

@@ -81,6 +81,9 @@ def train(
     project: Project = Path(),
     recipe: Recipe = "",
     set_: Overrides = None,
+    gpus: Annotated[
+        int | None, typer.Option(help="Train on so many GPUs of this machine; unset: on one, or the CPU.", min=1)
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Only go on with an interrupted training.")] = False,
     track: Annotated[str, typer.Option(help="Follow it in tensorboard, mlflow, wandb, trackio or swanlab.")] = "",
     force: Force = False,
@@ -89,7 +92,7 @@ def train(
     """Fine-tune the model. An interrupted training goes on where it stopped."""
     from faqtune.console.train import run_train
 
-    run_train(project, recipe, set_ or [], force=force, resume=resume, track=track, as_json=json)
+    run_train(project, recipe, set_ or [], gpus, force=force, resume=resume, track=track, as_json=json)
 
 
 @app.command()

@@ -31,14 +31,7 @@ TOUCHES = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmt
 def main(model_folder: str, shop: str, recipe: str) -> None:
     torch.set_num_threads(1)
     model = load(model_folder, max_length_tokens=64, device="cpu")
-    raw = json.loads(Path(shop).read_text(encoding="utf-8"))
-    entries = tuple(Entry(**{**entry, "questions": tuple(entry["questions"])}) for entry in raw["catalogue"]["entries"])
-    data = TrainingData(
-        Catalogue(entries),
-        tuple(Example(**label) for label in raw["labels"]),
-        tuple((asked, reply) for asked, reply in raw["dialogues"]),
-        tuple(raw["noise"]),
-    )
+    data = read_shop(Path(shop))
     plan = Recipe.model_validate_json(Path(recipe).read_text(encoding="utf-8"))
     for line in sys.stdin:
         folder, event = line.rsplit(" ", 1)
@@ -48,6 +41,17 @@ def main(model_folder: str, shop: str, recipe: str) -> None:
         else:
             run(model, data, plan, Path(folder), int(event))
             os._exit(0)
+
+
+def read_shop(path: Path) -> TrainingData:
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    entries = tuple(Entry(**{**entry, "questions": tuple(entry["questions"])}) for entry in raw["catalogue"]["entries"])
+    return TrainingData(
+        Catalogue(entries),
+        tuple(Example(**label) for label in raw["labels"]),
+        tuple((asked, reply) for asked, reply in raw["dialogues"]),
+        tuple(raw["noise"]),
+    )
 
 
 def run(model: TextModel, data: TrainingData, plan: Recipe, folder: Path, event: int) -> None:

@@ -6,6 +6,7 @@ import json
 import platform
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,11 @@ from faqtune.commands.assemble import Project, load_project, selection_set, trai
 from faqtune.commands.finish import MEASURED_ON, finish_run, shown
 from faqtune.commands.listener import TrainingListener
 from faqtune.commands.models import load_model, model_digest, resolved_name
+from faqtune.commands.together import tell, together, told
 from faqtune.commands.trackers import Tracked, refuse_tracker
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, evaluate, point_figures
+from faqtune.processes import place
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import Recipe, load_recipe
 from faqtune.report import loss_curve_svg
@@ -27,7 +30,7 @@ from faqtune.workspace import Workspace, digest, write_json, write_text
 
 if TYPE_CHECKING:
     from faqtune.model import TextModel
-    from faqtune.train import Outcome, TrainingData
+    from faqtune.train import Measure, Outcome, TrainingData
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,25 @@ class Interrupted(UserError):  # noqa: N818 - that someone stopped it is no erro
     exit_code = 130
 
 
+def follow(
+    workspace: Workspace, *, recipe: str = "", overrides: tuple[str, ...] = (), **_: object
+) -> Callable[[], Trained]:
+    """Help another process, which has locked the project, with its `train_model`, and write nothing."""
+    name, is_done = told()
+    if not is_done:
+        from faqtune.train import train
+
+        plan, _project, data, selection = _read(workspace, recipe, overrides)
+        model = load_model(workspace, find_run(workspace, name).base, Silent())
+        listener = TrainingListener(plan, Silent())
+        outcome = train(model, data, plan, find_run(workspace, name).folder, _measured_on(selection), listener)
+        if outcome.status == INTERRUPTED:
+            # As a success: a launcher would otherwise kill the first process, which has still something to say.
+            raise SystemExit(0)
+    return lambda: _trained(is_done, find_run(workspace, name))
+
+
+@together(follow)
 @alone
 def train_model(
     workspace: Workspace,
@@ -67,16 +89,14 @@ def train_model(
     its last checkpoint, even then. `resume`: do nothing else than go on with it. `track`: follow it in
     one of `faqtune.commands.trackers.TRACKERS`. Where the recipe mixes the result with the base model,
     the best mixture is the newest run. Raises Interrupted after Ctrl-C, UserError where a stage cannot
-    learn, or there is nothing to resume.
+    learn, or there is nothing to resume. In several processes, which a launcher has started, each calls
+    it with the same arguments.
     """
     reporter = reporter or Silent()
     if track:
         refuse_tracker(track)
     config = workspace.config()
-    plan = load_recipe(recipe or configured_recipe(workspace), overrides)
-    project = load_project(workspace)
-    data = training_data(workspace, project, workspace.pairs())
-    selection = selection_set(project)
+    plan, project, data, selection = _read(workspace, recipe, overrides)
     base = resolved_name(workspace, config.model.base)
     inputs = digest(
         plan.model_dump_json(), config.model.model_dump_json(), model_digest(workspace, base), data.digest(),
@@ -86,7 +106,8 @@ def train_model(
     if run is not None and run.status == DONE and run.model_path.is_dir() and not force:
         # Looked for by its time, the run that was asked for last is the newest.
         run.save()
-        return _mixed(workspace, plan, Trained(True, run, *_result(run.facts)), reporter)
+        tell(run.name, True)
+        return _mixed(workspace, plan, _trained(True, run), reporter)
     if resume and (run is None or run.status == DONE):
         raise UserError(
             f"no interrupted training of {plan.name} with these labels and settings is there to resume",
@@ -96,7 +117,20 @@ def train_model(
         run = new_run(workspace, plan.name, base, inputs)
         shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
     write_json(run.folder / "recipe.json", plan.model_dump())
+    tell(run.name, False)
     return _mixed(workspace, plan, _train(workspace, run, plan, project, data, selection, track, reporter), reporter)
+
+
+def _read(
+    workspace: Workspace, recipe: str, overrides: tuple[str, ...]
+) -> tuple[Recipe, Project, TrainingData, EvaluationSet]:
+    plan = load_recipe(recipe or configured_recipe(workspace), overrides)
+    project = load_project(workspace)
+    return plan, project, training_data(workspace, project, workspace.pairs()), selection_set(project)
+
+
+def _measured_on(selection: EvaluationSet) -> Measure:
+    return lambda encoder: point_figures(evaluate(encoder, selection))
 
 
 def _mixed(workspace: Workspace, plan: Recipe, trained: Trained, reporter: Reporter) -> Trained:
@@ -148,7 +182,7 @@ def _train(
     run.save()
     listener = Tracked(plan, reporter, track, run) if track else TrainingListener(plan, reporter)
     try:
-        outcome = train(model, data, plan, run.folder, lambda m: point_figures(evaluate(m, selection)), listener)
+        outcome = train(model, data, plan, run.folder, _measured_on(selection), listener)
     finally:
         if isinstance(listener, Tracked):
             listener.finish()
@@ -163,7 +197,7 @@ def _train(
         )
     _finish(run, plan, model, project, outcome, data)
     reporter.say(f"model saved to {run.model_path}")
-    return Trained(False, run, *_result(run.facts))
+    return _trained(False, run)
 
 
 def _facts(model: TextModel, data: TrainingData, selection: EvaluationSet) -> dict[str, Any]:
@@ -174,6 +208,7 @@ def _facts(model: TextModel, data: TrainingData, selection: EvaluationSet) -> di
         "machine": f"{platform.machine()} {platform.system()}",
         "device": str(model.device),
         "precision": model.precision.name,
+        "processes": place().count,
         "data": data.sizes(),
         "selection": {"queries": len(selection.positives), "noise": len(selection.negatives)},
     }
@@ -196,6 +231,6 @@ def _finish(run: Run, plan: Recipe, model: TextModel, project: Project, outcome:
     finish_run(run, model, project, card, facts)
 
 
-def _result(facts: dict[str, Any]) -> tuple[tuple[int, int], dict[str, float], dict[str, float]]:
-    stage, step = facts["best_step"]
-    return (stage, step), facts["before"], facts["after"]
+def _trained(skipped: bool, run: Run) -> Trained:
+    stage, step = run.facts["best_step"]
+    return Trained(skipped, run, (stage, step), run.facts["before"], run.facts["after"])

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from faqtune.commands.launch import launch_on_gpus
 from faqtune.commands.train import Trained, train_model
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step, plain
 from faqtune.console.reporter import ConsoleReporter
+from faqtune.processes import place
 from faqtune.workspace import Workspace
 
 
 def run_train(
-    project: Path, recipe: str, overrides: list[str], *, force: bool, resume: bool, track: str, as_json: bool
+    project: Path,
+    recipe: str,
+    overrides: list[str],
+    gpus: int | None,
+    *,
+    force: bool,
+    resume: bool,
+    track: str,
+    as_json: bool,
 ) -> None:
+    if gpus is not None and gpus > 1:
+        flags = [name for name, wanted in (("--force", force), ("--resume", resume), ("--json", as_json)) if wanted]
+        options = [f"--project={project}", f"--recipe={recipe}", f"--track={track}", *flags]
+        # The processes have said all that there is to say.
+        raise SystemExit(launch_on_gpus(gpus, [*options, *(f"--set={change}" for change in overrides)]))
     with ConsoleReporter() as reporter:
         result = train_model(
             Workspace(project),
@@ -23,6 +38,8 @@ def run_train(
             track=track,
             reporter=reporter,
         )
+    if not place().is_writer:
+        return
     if as_json:
         emit_json({**plain(result), "model": result.run.model_path})
     else:

@@ -110,6 +110,11 @@ def latest_checkpoint(folder: Path, training: str) -> Checkpoint | None:
     return None
 
 
+def load_checkpoint(folder: Path, stage: int, step: int) -> Checkpoint:
+    """The checkpoint of a step, which is there and can be read."""
+    return _load(folder / _name(stage, step))
+
+
 def save_best(folder: Path, stage: int, step: int, weights: dict[str, Tensor]) -> None:
     """Keep the weights of a step as the best so far. Raises UserError when the disk is full."""
     with atomic_folder(folder / f"{BEST}{_name(stage, step)}", replace=True) as part:

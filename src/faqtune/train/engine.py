@@ -14,9 +14,10 @@ from torch.nn.functional import normalize
 
 from faqtune.model import TextModel, autocast
 from faqtune.recipe import Losses
-from faqtune.train import losses
+from faqtune.train import losses, ranks
 from faqtune.train.batches import Batch
 from faqtune.train.gradients import sparse_embedding_gradients
+from faqtune.train.shares import gather_rows, stretches
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +37,47 @@ def learn(
     before: Tensor | None = None,
     nested: Sequence[int] = (),
 ) -> StepLoss:
-    """Add the gradients of one batch to the model's parameters.
+    """Add the gradients of one batch to the model's parameters: of several ranks each adds those of its own texts.
 
     Texts go through the encoder in parts of like length, at most `micro_batch_tokens` with padding.
-    A batch of more than `graph_tokens` does not fit into memory at once, so its gradients are cached
-    (arXiv 2101.06983): encode without a graph, take the loss's gradient with respect to the vectors,
-    and encode again part by part to carry it into the weights. Texts that the loss does not move, of
-    which losses with a margin leave many, are not encoded again. The model must be in evaluation
+    Then the loss's gradient with respect to the vectors is carried into the weights. Of more than
+    `graph_tokens` the graph does not fit into memory at once, so gradients are cached (arXiv 2101.06983):
+    encoded without a graph, and again part by part to carry the gradient on. Texts that the loss does not
+    move, of which losses with a margin leave many, are not encoded again. The model must be in evaluation
     mode: without dropout both ways give the same.
+
+    Several ranks share the texts, not the loss: each has the vectors of all, so that a query is compared
+    with what other ranks encoded, and the gradients add up to those of one rank.
     """
     token_ids = model.tokenise(batch.texts)
-    parts = micro_batches([len(ids) for ids in token_ids], micro_batch_tokens)
-    inputs = _of_parts(token_ids, parts)
-    back = torch.argsort(torch.tensor([place for part in parts for place in part])).to(model.device)
+    shares = stretches([len(ids) for ids in token_ids], ranks.count())
+    mine = shares[ranks.number()]
+    own_ids = [token_ids[place] for place in mine]
+    parts = _of_parts(own_ids, micro_batches([len(ids) for ids in own_ids], micro_batch_tokens))
+    fits = sum(len(ids) * len(ids[-1]) for ids in parts) <= graph_tokens
     with sparse_embedding_gradients(model):
-        if sum(len(ids) * len(ids[-1]) for ids in inputs) <= graph_tokens:
-            vectors = _embed(model, inputs)
-            loss, step_loss = batch_loss(vectors[back], batch, settings, before, nested)
+        with ranks.all_or_none(), torch.set_grad_enabled(fits):
+            own = _embed(model, parts)
+        vectors = gather_rows(own.detach(), shares).requires_grad_(True)
+        with ranks.all_or_none():
+            loss, step_loss = batch_loss(vectors, batch, settings, before, nested)
             _backward(loss)
-            return step_loss
-        with torch.no_grad():
-            cached = _embed(model, inputs)[back].requires_grad_(True)
-        loss, step_loss = batch_loss(cached, batch, settings, before, nested)
-        _backward(loss)
-        assert cached.grad is not None
-        # One text at least, so that every weight gets a gradient, be it 0: AdamW decays and remembers by it.
-        moved = cached.grad.any(dim=1).nonzero().flatten().tolist() or [0]
-        moved_ids = [token_ids[place] for place in moved]
-        for part in micro_batches([len(ids) for ids in moved_ids], micro_batch_tokens):
-            gradient = cached.grad[[moved[place] for place in part]]
-            _backward(_embed(model, _of_parts(moved_ids, [part])), gradient)
-    return step_loss
+            assert vectors.grad is not None
+            gradient = vectors.grad[mine]
+            if not fits:
+                _carry(model, own_ids, gradient, micro_batch_tokens)
+            elif mine:
+                _backward(own, gradient)
+    return ranks.same(step_loss)
+
+
+def _carry(model: TextModel, token_ids: Sequence[Sequence[int]], gradient: Tensor, micro_batch_tokens: int) -> None:
+    """Encode texts again, part by part, to carry the gradient of their vectors (n, d) into the weights."""
+    # One text at least, so that every weight gets a gradient, be it 0: AdamW decays and remembers by it.
+    moved = gradient.any(dim=1).nonzero().flatten().tolist() or [0]
+    moved_ids = [token_ids[place] for place in moved]
+    for part in micro_batches([len(ids) for ids in moved_ids], micro_batch_tokens):
+        _backward(_embed(model, _of_parts(moved_ids, [part])), gradient[[moved[place] for place in part]])
 
 
 def batch_loss(
@@ -171,7 +182,8 @@ def _embed(model: TextModel, parts: Sequence[Sequence[Sequence[int]]]) -> Tensor
     """Unit vectors of all parts, float32. Only the encoder runs in the model's precision: a loss in bfloat16
     could not tell cosines apart that differ by less than 0.004."""
     with autocast(model.device, model.precision):
-        return torch.cat([model.embed_ids(ids) for ids in parts])
+        none = torch.empty(0, model.dimension, device=model.device)
+        return torch.cat([none, *(model.embed_ids(ids) for ids in parts)])
 
 
 def _backward(value: Tensor, gradient: Tensor | None = None) -> None:

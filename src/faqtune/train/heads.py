@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -11,9 +12,11 @@ from torch import Tensor
 from faqtune.model import TextModel, autocast
 from faqtune.model.tokens import special_ids
 from faqtune.recipe import Heads, Losses
+from faqtune.train import ranks
 from faqtune.train.batches import Batch
 from faqtune.train.engine import StepLoss, batch_loss, micro_batches
 from faqtune.train.gradients import sparse_embedding_gradients
+from faqtune.train.shares import gather_rows, stretches
 from faqtune.train.unified import lexical_scores, multi_vector_scores, unified
 
 
@@ -44,23 +47,52 @@ def learn_with_heads(
 
     As `engine.learn`: a batch of more than `graph_tokens` is encoded twice, its gradients cached, here
     those of every token's vector too. The heads themselves need no second pass: their graph is small.
+    Each of several ranks encodes its share and runs the heads on all of it; rank 0 keeps their gradients.
     """
     token_ids = model.tokenise(batch.texts)
-    parts = micro_batches([len(ids) for ids in token_ids], micro_batch_tokens)
+    shares = stretches([len(ids) for ids in token_ids], ranks.count())
+    mine = shares[ranks.number()]
+    parts = [
+        [mine[number] for number in part]
+        for part in micro_batches([len(token_ids[place]) for place in mine], micro_batch_tokens)
+    ]
+    fits = sum(len(part) * len(token_ids[part[-1]]) for part in parts) <= graph_tokens
     with sparse_embedding_gradients(model):
-        if sum(len(part) * len(token_ids[part[-1]]) for part in parts) <= graph_tokens:
-            encoded = _encode(model, token_ids, parts)
-            loss, step_loss = heads_loss(model, encoded, token_ids, batch, settings, heads, before, nested)
+        with ranks.all_or_none(), torch.set_grad_enabled(fits):
+            own = _encode(model, token_ids, parts)
+        every = _gathered(own, token_ids, shares)
+        with ranks.all_or_none():
+            loss, step_loss = heads_loss(model, every, token_ids, batch, settings, heads, before, nested)
             torch.autograd.backward(loss)
-            return step_loss
-        with torch.no_grad():
-            cached = _encode(model, token_ids, parts)
-        for leaf in (cached.vectors, cached.tokens):
-            leaf.requires_grad_(True)
-        loss, step_loss = heads_loss(model, cached, token_ids, batch, settings, heads, before, nested)
-        torch.autograd.backward(loss)
-        _carry(model, cached, token_ids, micro_batch_tokens)
-    return step_loss
+            if not ranks.is_writer() and model.heads is not None:
+                model.heads.zero_grad(set_to_none=True)
+            gradient = _of_own(every, own)
+            if not fits:
+                _carry(model, gradient, token_ids, micro_batch_tokens)
+            elif mine:
+                torch.autograd.backward((own.vectors, own.tokens), (gradient.vectors, gradient.tokens))
+    return ranks.same(step_loss)
+
+
+def _gathered(own: Encoded, token_ids: Sequence[Sequence[int]], shares: Sequence[Sequence[int]]) -> Encoded:
+    """What all ranks have encoded, share after share, as leaves of a graph."""
+    places = [place for share in shares for place in share]
+    lengths = [len(token_ids[place]) for place in places]
+    sizes = [[len(share) for share in shares], [sum(len(token_ids[place]) for place in share) for share in shares]]
+    vectors, tokens = (
+        gather_rows(rows.detach(), [range(end - size, end) for end, size in zip(accumulate(of), of, strict=True)])
+        for rows, of in zip((own.vectors, own.tokens), sizes, strict=True)
+    )
+    return Encoded(vectors.requires_grad_(True), tokens.requires_grad_(True), places, lengths)
+
+
+def _of_own(every: Encoded, own: Encoded) -> Encoded:
+    """The gradients of what this rank has encoded."""
+    assert every.vectors.grad is not None and every.tokens.grad is not None
+    first = every.places.index(own.places[0]) if own.places else 0
+    token = sum(every.lengths[:first])
+    vectors = every.vectors.grad[first : first + len(own.places)]
+    return Encoded(vectors, every.tokens.grad[token : token + sum(own.lengths)], own.places, own.lengths)
 
 
 def heads_loss(
@@ -117,13 +149,12 @@ def _token_scores(
     return scores
 
 
-def _carry(model: TextModel, cached: Encoded, token_ids: Sequence[Sequence[int]], micro_batch_tokens: int) -> None:
+def _carry(model: TextModel, gradient: Encoded, token_ids: Sequence[Sequence[int]], micro_batch_tokens: int) -> None:
     """Carry the gradients of cached vectors into the weights, for the texts that have any."""
-    assert cached.vectors.grad is not None and cached.tokens.grad is not None
-    vectors = dict(zip(cached.places, cached.vectors.grad, strict=True))
-    tokens = dict(zip(cached.places, cached.tokens.grad.split_with_sizes(cached.lengths), strict=True))
+    vectors = dict(zip(gradient.places, gradient.vectors, strict=True))
+    tokens = dict(zip(gradient.places, gradient.tokens.split_with_sizes(gradient.lengths), strict=True))
     # One text at least, so that every weight gets a gradient, be it 0: AdamW decays and remembers by it.
-    moved = _moved(cached, cached.vectors.grad, cached.tokens.grad) or [0]
+    moved = _moved(gradient) or gradient.places[:1]
     for part in micro_batches([len(token_ids[place]) for place in moved], micro_batch_tokens):
         again = _encode(model, token_ids, [[moved[number] for number in part]])
         torch.autograd.backward(
@@ -135,17 +166,18 @@ def _carry(model: TextModel, cached: Encoded, token_ids: Sequence[Sequence[int]]
         )
 
 
-def _moved(cached: Encoded, of_vectors: Tensor, of_tokens: Tensor) -> list[int]:
+def _moved(gradient: Encoded) -> list[int]:
     """Texts whose gradients are not all 0."""
-    some = of_tokens.any(dim=1).cpu().split_with_sizes(cached.lengths)
-    pairs = zip(cached.places, of_vectors.any(dim=1).tolist(), some, strict=True)
+    some = gradient.tokens.any(dim=1).cpu().split_with_sizes(gradient.lengths)
+    pairs = zip(gradient.places, gradient.vectors.any(dim=1).tolist(), some, strict=True)
     return sorted(place for place, vector, tokens in pairs if vector or tokens.any())
 
 
 def _encode(model: TextModel, token_ids: Sequence[Sequence[int]], parts: Sequence[Sequence[int]]) -> Encoded:
     """Vectors of all parts. Only the encoder runs in the model's precision, as in `engine.learn`."""
     with autocast(model.device, model.precision):
-        found = [model.embed_ids_and_tokens([token_ids[place] for place in part]) for part in parts]
+        none = torch.empty(0, model.dimension, device=model.device)
+        found = [(none, none), *(model.embed_ids_and_tokens([token_ids[place] for place in part]) for part in parts)]
     places = [place for part in parts for place in part]
     vectors, tokens = (torch.cat(kind) for kind in zip(*found, strict=True))
     return Encoded(vectors, tokens, places, [len(token_ids[place]) for place in places])

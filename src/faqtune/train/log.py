@@ -11,20 +11,26 @@ from faqtune.workspace import write_text
 
 
 class RunLog:
-    """Appends events. `length` is how many there are; a resumed run goes back to the length of its checkpoint."""
+    """Appends events. `length` is how many there are; a resumed run goes back to the length of its checkpoint.
 
-    def __init__(self, path: Path) -> None:
+    `writes`: whether this process writes the file. Of several that train one model only the first does.
+    """
+
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
         self.path = path
+        self.writes = writes
         self.length = 0
 
     def write(self, event: str, **fields: Any) -> None:
         """Raises UserError when the disk is full."""
+        self.length += 1
+        if not self.writes:
+            return
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"event": event, **fields}) + "\n")
         except OSError as error:
             raise write_error(self.path, error) from error
-        self.length += 1
 
     def read(self) -> list[dict[str, Any]]:
         """All events."""
@@ -32,6 +38,9 @@ class RunLog:
 
     def rewind(self, length: int) -> None:
         """Keep the first `length` events, and with them no line that a kill has cut off."""
+        self.length = length
+        if not self.writes:
+            return
         kept = self._lines()[:length]
         write_text(self.path, "".join(f"{line}\n" for line in kept))
         self.length = len(kept)

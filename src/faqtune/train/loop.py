@@ -15,11 +15,13 @@ from torch import Tensor
 from faqtune.errors import UserError
 from faqtune.model import TextModel, attach_heads, drop_lora, effective_weights, merge_lora, put_weights, unfreeze
 from faqtune.recipe import NEED_NOISE, Recipe
+from faqtune.train import ranks
 from faqtune.train.checkpoints import Progress, digest_of_training, load_best
 from faqtune.train.data import TrainingData
 from faqtune.train.draws import queries_per_step, usable
 from faqtune.train.interrupt import stop_requests
 from faqtune.train.log import RunLog
+from faqtune.train.shares import encoder_of
 from faqtune.train.stage import run_stage
 from faqtune.train.state import Listener, Measure, Training
 from faqtune.train.trainable import names_trained
@@ -52,7 +54,8 @@ def train(
     recipe and base model is taken up where it stopped. Ctrl-C or SIGTERM finishes the step,
     writes a checkpoint and returns with status "interrupted"; the model is then as it was at that step.
     Raises UserError when a stage cannot learn (no data, loss not finite, too little memory), when
-    the disk is full, and when the folder holds another training.
+    the disk is full, and when the folder holds another training. Inside `ranks.joined` every rank calls
+    it with the same arguments and gets the same weights; rank 0 writes.
     """
     _refuse_empty_stages(recipe, data)
     model.eval()  # no dropout: gradient caching and resuming are then exact
@@ -62,7 +65,8 @@ def train(
         names = names_trained(model, recipe)
         settings = f"{recipe.model_dump_json()} {model.max_length_tokens} {model.pooling} {model.prompt}"
         progress = Progress(digest_of_training(settings, data.digest(), effective_weights(model, names)))
-        log = RunLog(folder / "log.jsonl")
+        ranks.refuse_different(progress.training)
+        log = RunLog(folder / "log.jsonl", writes=ranks.is_writer())
         before = _noise_before(model, data, recipe)
         with stop_requests() as stop:
             training = Training(
@@ -84,7 +88,9 @@ def _run(training: Training) -> Outcome:
             training.progress.start_stage(number)
             resumed = None
         if not run_stage(training, stage, resumed):
+            ranks.barrier()  # nobody leaves while rank 0 writes
             return _outcome(training, "interrupted")
+    ranks.barrier()
     drop_lora(training.model)
     put_weights(training.model, load_best(training.checkpoints, training.progress))
     return _outcome(training, "done")
@@ -94,7 +100,7 @@ def _noise_before(model: TextModel, data: TrainingData, recipe: Recipe) -> Tenso
     """The base model's vectors of all noise, (n, d), if a stage is to stay near them."""
     if not any(stage.losses.stay_near.weight for stage in recipe.stages):
         return None
-    return torch.from_numpy(model.encode(data.noise)).to(model.device)
+    return torch.from_numpy(encoder_of(model).encode(data.noise)).to(model.device)
 
 
 def _outcome(training: Training, status: str) -> Outcome:

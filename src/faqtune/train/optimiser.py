@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from faqtune.recipe import Stage
+from faqtune.train import ranks
+from faqtune.train.shards import ShardedAdamW
 
 FUSED = frozenset({"cpu", "cuda"})
 """Kinds of devices whose AdamW torch has in one piece."""
@@ -19,7 +21,7 @@ def make_optimiser(model: nn.Module, stage: Stage, depths: Mapping[str, int] | N
     Weight decay pulls matrices only; biases and the scales of LayerNorm, which have one dimension,
     are left out, as in BERT (arXiv 1810.04805) and all that came after it. `depths`: how many layers
     lie above each parameter, by name; its share of the learning rate is `layer_decay` to that power
-    (ULMFiT, arXiv 1801.06146). Without it all learn alike.
+    (ULMFiT, arXiv 1801.06146). Without it all learn alike. Several ranks share what it remembers.
     """
     groups: dict[tuple[bool, int], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
@@ -36,7 +38,8 @@ def make_optimiser(model: nn.Module, stage: Stage, depths: Mapping[str, int] | N
     ]
     # One pass over the weights instead of ten, and no copies of them in between.
     fused = all(parameter.device.type in FUSED for group in groups.values() for parameter in group)
-    return torch.optim.AdamW(made, lr=stage.learning_rate, fused=fused)
+    kind = torch.optim.AdamW if ranks.count() == 1 else ShardedAdamW
+    return kind(made, lr=stage.learning_rate, fused=fused)
 
 
 def schedule(step: int, steps: int, warmup_share: float) -> float:
@@ -52,15 +55,17 @@ def schedule(step: int, steps: int, warmup_share: float) -> float:
 
 
 def update(optimiser: torch.optim.Optimizer, learning_rate: float, max_gradient_norm: float) -> float:
-    """Clip the gradients to a common norm, take one step with them, and forget them.
+    """Clip the gradients, of several ranks their sums, to a common norm, take one step with them, and forget them.
 
     Returns the norm before clipping. Where it is not finite no step is taken, so the weights stay sound.
     """
+    if isinstance(optimiser, ShardedAdamW):
+        optimiser.sum_gradients()
     parameters = []
     for group in optimiser.param_groups:
         group["lr"] = learning_rate * group.get("rate_share", 1.0)
         parameters += group["params"]
-    norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    norm = ranks.total_norm(torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None]))
     if norm.isfinite():
         if norm > max_gradient_norm:
             torch.nn.utils.clip_grads_with_norm_(parameters, max_gradient_norm, norm)
@@ -70,13 +75,17 @@ def update(optimiser: torch.optim.Optimizer, learning_rate: float, max_gradient_
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """What an optimiser remembers of each parameter, flat, for a file of tensors."""
+    """What an optimiser remembers of each parameter, flat, for a file of tensors; of several ranks rank 0 gets all."""
+    if isinstance(optimiser, ShardedAdamW):
+        return optimiser.tensors()
     state = optimiser.state_dict()["state"]
     return {f"{number}.{name}": tensor for number, remembered in state.items() for name, tensor in remembered.items()}
 
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put back what `optimiser_tensors` took from an optimiser of the same parameters."""
+    """Put back what `optimiser_tensors` took from an optimiser of the same parameters, on any number of ranks."""
+    if isinstance(optimiser, ShardedAdamW):
+        tensors = optimiser.own_part(tensors)
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         number, _, name = key.partition(".")

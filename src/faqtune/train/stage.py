@@ -10,6 +10,7 @@ import torch
 from faqtune.errors import UserError
 from faqtune.model import layers_above
 from faqtune.recipe import Mining, Stage
+from faqtune.train import ranks
 from faqtune.train.batches import batch_at, can_learn
 from faqtune.train.checkpoints import Checkpoint, Progress
 from faqtune.train.data import TrainingData
@@ -17,6 +18,7 @@ from faqtune.train.draws import evaluate_every, steps_of, usable
 from faqtune.train.memory import learn_within_memory
 from faqtune.train.mining import Mined, mine
 from faqtune.train.optimiser import make_optimiser, restore_optimiser, schedule, update
+from faqtune.train.shares import encoder_of
 from faqtune.train.state import Training
 from faqtune.train.trainable import prepare
 
@@ -43,7 +45,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     training.listener.stage_started(stage, progress.stage, steps, progress.step)
     ended = ""
     while progress.step < steps and not ended:
-        if training.stop.is_set():
+        if training.is_to_stop():
             if mined is not None:
                 training.save(optimiser, mined)
             return False
@@ -94,7 +96,7 @@ def _mine(training: Training, stage: Stage, data: TrainingData, steps: int, last
     """Mine with the model as it is. The first mining of a training says how the base model's cosines lie."""
     progress = training.progress
     draw = (training.recipe.seed, progress.stage, progress.step)
-    mined, figures = mine(training.model, data, stage.mining, draw)
+    mined, figures = ranks.same(mine(encoder_of(training.model), data, stage.mining, draw))
     if last is not None:
         figures["noise_similarity_change"] = mined.noise_similarity - last.noise_similarity
     if progress.step == 0:

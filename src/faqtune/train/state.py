@@ -12,18 +12,29 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from faqtune.encoder import Encoder
 from faqtune.model import TextModel, effective_weights, put_weights, stored_weights
+from faqtune.processes import is_orphan
 from faqtune.recipe import Recipe, Stage
-from faqtune.train.checkpoints import Checkpoint, Progress, latest_checkpoint, save_best, save_checkpoint
+from faqtune.train import ranks
+from faqtune.train.checkpoints import (
+    Checkpoint,
+    Progress,
+    latest_checkpoint,
+    load_checkpoint,
+    save_best,
+    save_checkpoint,
+)
 from faqtune.train.data import TrainingData
 from faqtune.train.engine import StepLoss
 from faqtune.train.log import RunLog
 from faqtune.train.mining import Mined
 from faqtune.train.optimiser import optimiser_tensors
 from faqtune.train.selection import note_if_best
+from faqtune.train.shares import encoder_of
 from faqtune.train.trainable import prepare
 
-Measure = Callable[[TextModel], dict[str, float]]
+Measure = Callable[[Encoder], dict[str, float]]
 """Figures of a model on the selection part, by the names of `Scorecard.figures`."""
 
 
@@ -58,7 +69,7 @@ class Training:
 
     def begin(self) -> Checkpoint | None:
         """Go back to the newest checkpoint; without one measure the base model, the first that is best."""
-        found = latest_checkpoint(self.checkpoints, self.progress.training)
+        found = self._newest_checkpoint()
         if found is None:
             self.log.rewind(0)
             self.measure_now(at_start=True)
@@ -71,12 +82,22 @@ class Training:
         self.log.rewind(found.progress.events)
         return found
 
+    def _newest_checkpoint(self) -> Checkpoint | None:
+        """The one that rank 0 chooses, and tidies up after, on all ranks."""
+        found = latest_checkpoint(self.checkpoints, self.progress.training) if ranks.is_writer() else None
+        chosen = ranks.same(found and (found.progress.stage, found.progress.step))
+        return found if found or not chosen else load_checkpoint(self.checkpoints, *chosen)
+
+    def is_to_stop(self) -> bool:
+        """Whether this process, or another that trains with it, was asked to stop."""
+        return any(ranks.agreed(self.stop.is_set() or is_orphan()))
+
     def measure_now(self, *, at_start: bool = False) -> None:
         """Measure the model, and keep its weights if they are the best so far."""
         progress = self.progress
-        figures = self.measure(self.model)
+        figures = ranks.same(self.measure(encoder_of(self.model)))
         is_best = note_if_best(figures, self.recipe.selection, progress, at_start=at_start)
-        if is_best:
+        if is_best and ranks.is_writer():
             found = effective_weights(self.model, self.names)
             save_best(self.checkpoints, progress.best_stage, progress.best_step, found)
         self.log.write("measured", stage=progress.stage, step=progress.step, figures=figures, best=is_best)
@@ -94,7 +115,7 @@ class Training:
         """
         steps, minutes = self.recipe.checkpoint_every_steps, self.recipe.checkpoint_every_minutes
         is_time = minutes > 0 and time.monotonic() - self.saved_seconds >= 60 * minutes
-        return is_time or (steps > 0 and self.progress.step % steps == 0)
+        return ranks.same(is_time) or (steps > 0 and self.progress.step % steps == 0)
 
     def save(self, optimiser: torch.optim.Optimizer, mined: Mined) -> None:
         """Write a checkpoint, unless there is one of this step."""
@@ -102,9 +123,9 @@ class Training:
         if self.saved_at == (progress.stage, progress.step):
             return
         progress.events = self.log.length
-        save_checkpoint(
-            self.checkpoints,
-            Checkpoint(progress, stored_weights(self.model, self.names), optimiser_tensors(optimiser), mined),
-        )
+        found = stored_weights(self.model, self.names)
+        checkpoint = Checkpoint(progress, found, optimiser_tensors(optimiser), mined)
+        if ranks.is_writer():
+            save_checkpoint(self.checkpoints, checkpoint)
         self.saved_at = (progress.stage, progress.step)
         self.saved_seconds = time.monotonic()

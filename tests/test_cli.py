@@ -19,7 +19,20 @@ from faqtune import Workspace
 from faqtune.cli import app
 
 Run = Callable[..., tuple[int, str, str]]
-OF_A_PROJECT = ("ingest", "label", "split", "train", "merge", "evaluate", "compare", "report", "match", "trim", "tune")
+OF_A_PROJECT = (
+    "ingest",
+    "label",
+    "split",
+    "train",
+    "merge",
+    "evaluate",
+    "calibrate",
+    "compare",
+    "report",
+    "match",
+    "trim",
+    "tune",
+)
 NEEDED = {"match": ("能退吗",), "trim": ("builtin", "--out", "smaller")}
 """Arguments that a command does not go without."""
 COMMANDS = ("init", *OF_A_PROJECT, "demo", "convert", "doctor")

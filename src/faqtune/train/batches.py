@@ -163,7 +163,7 @@ def disturbed(text: str, rng: np.random.Generator) -> str:
     """The text with one character swapped with the next, left out or doubled, as fingers do.
 
     >>> disturbed("发货", np.random.default_rng(0))
-    '发货货'
+    '发发货'
     """
     if len(text) < 2:
         return text

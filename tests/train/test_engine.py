@@ -10,7 +10,7 @@ from torch import Tensor
 from faqtune.encoder import Encoder
 from faqtune.model import Precision, TextModel
 from faqtune.recipe import Losses, Mining, Recipe
-from faqtune.train import engine, losses
+from faqtune.train import engine, losses, memory
 from faqtune.train.batches import Batch, batch_at
 from faqtune.train.data import TrainingData
 from faqtune.train.engine import batch_loss, learn, micro_batches
@@ -134,6 +134,21 @@ def test_bfloat16_reaches_the_encoder_but_not_the_losses(
     for graph_tokens in (1, 100_000):
         agree(in_float32, gradients(tiny_model, batch, 200, graph_tokens), 0.25)
     assert {torch.bfloat16, torch.float32} == set(inside) and set(scores) == {torch.float32}
+
+
+@pytest.mark.parametrize("graph_tokens", [1, 100_000])
+def test_float16_keeps_gradients_that_it_could_not_hold_unscaled(
+    tiny_model: TextModel, batch: Batch, graph_tokens: int
+):
+    small = Losses.model_validate({"ranking": {"weight": 1e-4, "temperature": 0.1}})
+    in_float32 = learned(tiny_model, batch, small, 200, graph_tokens)
+    tiny_model.precision = Precision("float16", "test")
+    scaled = learned(tiny_model, batch, small, 200, graph_tokens)
+    memory.unscale(tiny_model)
+    found = {name: p.grad for name, p in tiny_model.named_parameters() if p.grad is not None}
+    agree(in_float32, found, 0.05)
+    name = "backbone.encoder.layer.0.attention.self.value.weight"
+    torch.testing.assert_close(scaled[name], found[name] * 4096)
 
 
 def test_the_total_is_the_weighted_sum_of_the_losses(batch: Batch):

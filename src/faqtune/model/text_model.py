@@ -118,9 +118,15 @@ class TextModel(nn.Module):
         `input_ids` int64 (n, l), padded on the right; `attention_mask` int64 (n, l), 1 where a
         token is. Pooling and length run in float32 whatever the backbone's precision.
         """
-        return self._pooled(
-            self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state, attention_mask
-        )
+        return self._pooled(self._tokens(input_ids, attention_mask), attention_mask)
+
+    def _tokens(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Vectors of tokens, (n, l, d). Gradients go on into the backbone multiplied by the precision's scale."""
+        tokens: Tensor = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        scale = self.precision.gradient_scale
+        if scale != 1 and tokens.requires_grad:
+            tokens.register_hook(lambda gradient: gradient * scale)  # type: ignore[no-untyped-call]
+        return tokens
 
     def _pooled(self, tokens: Tensor, attention_mask: Tensor) -> Tensor:
         """Unit vectors of texts, float32 (n, d), from vectors of their tokens, (n, l, d)."""
@@ -138,7 +144,7 @@ class TextModel(nn.Module):
         """Unit vectors of tokenised texts, float32 (n, d), and the vectors of all their tokens that they were made
         from, float32 (sum of lengths, d), text after text without padding; differentiable; one batch, padded here."""
         input_ids, attention_mask = self._padded(ids)
-        tokens = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        tokens = self._tokens(input_ids, attention_mask)
         length = input_ids.shape[1]
         places = np.concatenate([np.arange(row * length, row * length + len(text)) for row, text in enumerate(ids)])
         flat = tokens.flatten(0, 1).index_select(0, torch.from_numpy(places).to(self.device))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from faqtune.errors import UserError
-from faqtune.model import free_memory, is_out_of_memory
+from faqtune.model import TextModel, free_memory, is_out_of_memory
 from faqtune.recipe import Stage
 from faqtune.train.batches import Batch
 from faqtune.train.engine import StepLoss, learn
@@ -28,10 +28,13 @@ def learn_within_memory(training: Training, stage: Stage, batch: Batch, place: s
         graph_tokens = 0 if progress.micro_batch_tokens else recipe.graph_tokens
         try:
             if stage.heads.trained:
-                return learn_with_heads(
+                loss = learn_with_heads(
                     model, batch, losses, stage.heads, at_once, graph_tokens, before, stage.nested_dimensions
                 )
-            return learn(model, batch, losses, at_once, graph_tokens, before, stage.nested_dimensions)
+            else:
+                loss = learn(model, batch, losses, at_once, graph_tokens, before, stage.nested_dimensions)
+            unscale(model)
+            return loss
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -48,3 +51,13 @@ def learn_within_memory(training: Training, stage: Stage, batch: Batch, place: s
             f"{place}: memory was too small; going on with gradient caching and {smaller} tokens at once, "
             "which changes nothing but the time"
         )
+
+
+def unscale(model: TextModel) -> None:
+    """Take the precision's scale out of the backbone's gradients again. What float16 could not hold is infinite, and
+    shows in their norm."""
+    if model.precision.gradient_scale == 1:
+        return
+    for parameter in model.backbone.parameters():
+        if parameter.grad is not None:
+            parameter.grad.div_(model.precision.gradient_scale)

@@ -45,11 +45,16 @@ def write_report(workspace: Workspace, *, run: str = "") -> Reported:
         labels=_label_summary(workspace),
         run=_run_facts(workspace, chosen),
         examples=evaluated.examples,
+        certificate=_certificate(chosen),
     )
     picture = chosen.folder / "before_after.svg"
     write_text(chosen.report_path, report_html(report))
     write_text(picture, before_after_svg(evaluated.comparison))
     return Reported(chosen.name, chosen.report_path, picture)
+
+
+def _certificate(run: Run) -> dict[str, Any] | None:
+    return read_json(run.certificate_path, "faqtune calibrate") if run.certificate_path.exists() else None
 
 
 def _history(run: Run) -> list[dict[str, Any]]:

@@ -8,17 +8,9 @@ from faqtune.commands.calibrate import Calibrated, calibrate_run
 from faqtune.console.output import emit, emit_json, next_step, plain, table
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.evaluate.certify import Kept
+from faqtune.report import PROMISE_WORDS
 from faqtune.workspace import Workspace
 
-WORDS = {
-    "noise": "noise of all kinds answered",
-    "noise/chatter": "everyday chatter answered",
-    "noise/other_domain": "another domain's questions answered",
-    "noise/unsupported": "unsupported questions answered",
-    "noise/garbage": "garbage answered",
-    "wrong": "answers that are wrong",
-    "rejected": "questions with an entry not answered",
-}
 USUAL = {"noise/chatter": 5.0}
 """What is promised if nothing is asked for, in percent."""
 
@@ -40,7 +32,7 @@ def run_calibrate(
         emit_json(plain(made) | {"certified": made.certified.is_certified})
     else:
         _show(made)
-        emit("", next_step("match", project, ' "…"'))
+        emit("", next_step("report", project))
 
 
 def _show(made: Calibrated) -> None:
@@ -64,7 +56,7 @@ def _show(made: Calibrated) -> None:
 
 def _row(promise: Kept) -> tuple[str, ...]:
     return (
-        WORDS[promise.what],
+        PROMISE_WORDS["en"][promise.what],
         f"at most {100 * promise.at_most:g} %",
         f"{promise.bound:.1%}",
         f"{promise.observed:.1%}",
@@ -77,7 +69,9 @@ def _advice(promise: Kept) -> str:
     """What would help where a promise is not kept."""
     if promise.is_kept:
         return ""
-    over = f"{WORDS[promise.what]}: {100 * (promise.bound - promise.at_most):.1f} points above the promise"
+    over = (
+        f"{PROMISE_WORDS['en'][promise.what]}: {100 * (promise.bound - promise.at_most):.1f} points above the promise"
+    )
     if promise.needed:
         return (
             f"{over}; {promise.units} conversations or sources cannot show it, {promise.needed} without a failure could"

@@ -12,6 +12,7 @@ from faqtune.report.data import Example, LabelSummary, RunReport
 from faqtune.report.history import Training, training
 from faqtune.report.label_chart import label_chart
 from faqtune.report.limits import Listing, clipped, listing
+from faqtune.report.promises import Promises, promises
 from faqtune.report.provenance import Rows, facts, outline
 from faqtune.report.summary import Summary, summary
 from faqtune.report.training_charts import NOISE_SERIES, SELECTION_SERIES, training_charts
@@ -60,6 +61,7 @@ class Article:
     charts: list[Chart]
     strata: list[tuple[str, list[FigureRow]]]
     strata_charts: list[Chart]
+    promises: Promises | None
     training: list[Chart]
     measurements: Measurements
     labels: Labels | None
@@ -85,6 +87,7 @@ def article(report: RunReport, language: Language) -> Article:
         charts=[chart for chart in charts if chart],
         strata=[(stratum_name(s, language), _rows(narrowed(comparison, s), language)) for s in strata_of(comparison)],
         strata_charts=[by_stratum] if by_stratum else [],
+        promises=promises(report.certificate, language) if report.certificate else None,
         training=training_charts(run, language),
         measurements=_measurements(run, language),
         labels=_labels(report.labels, language) if report.labels else None,

@@ -69,8 +69,8 @@ class RunFacts:
 class RunReport:
     """One run and its comparison with the model it started from.
 
-    `history` are the events of `log.jsonl`; `language` is shown where the browser asks for neither
-    Chinese nor English.
+    `history` are the events of `log.jsonl`; `certificate` is the content of `certificate.json`;
+    `language` is shown where the browser asks for neither Chinese nor English.
     """
 
     comparison: Comparison
@@ -79,4 +79,5 @@ class RunReport:
     labels: LabelSummary | None = None
     run: RunFacts = RunFacts()
     examples: Examples | None = None
+    certificate: Mapping[str, Any] | None = None
     language: Language = "zh"

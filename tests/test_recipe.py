@@ -57,6 +57,7 @@ def test_a_users_file_is_named_after_itself_and_may_have_a_bom(tmp_path: Path, t
     ("line", "key", "nearest"),
     [
         ("lerning_rate = 1", "stage.1.lerning_rate", "learning_rate"),
+        ("negatives_per_query = 1", "stage.1.negatives_per_query", "stage.1.mining.negatives_per_query"),
         ("batch_querys = 8", "stage.1.batch_querys", "batch_queries"),
         ("losses.ranking.temprature = 1", "stage.1.losses.ranking.temprature", "temperature"),
         ("losses.rankin.weight = 1", "stage.1.losses.rankin", "ranking"),

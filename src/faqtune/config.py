@@ -209,7 +209,11 @@ def _nearest(unknown: str, keys: list[str]) -> str:
     for known in (siblings, keys):
         by_name = {key.rpartition(".")[2]: key for key in reversed(known)}
         if near := difflib.get_close_matches(name, by_name, n=1):
-            return f"{here}.{near[0]}" if here and known is siblings else by_name[near[0]]
+            if here and known is siblings:
+                return f"{here}.{near[0]}"
+            # A key of another table of the same stage.
+            stage = re.match(r"stage\.\d+", unknown)
+            return re.sub(r"^stages(?=\.)", stage[0], by_name[near[0]]) if stage else by_name[near[0]]
     return ""
 
 

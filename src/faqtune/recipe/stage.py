@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from faqtune.recipe.losses import Losses, Part
@@ -101,7 +103,7 @@ class Stage(Part):
     mining: Mining = Mining()
     freeze: Freeze = Freeze()
     heads: Heads = Heads()
-    nested_dimensions: list[int] = Field(
+    nested_dimensions: list[Annotated[int, Field(ge=1)]] = Field(
         default=[], title="The losses are applied to so many first numbers of the vectors as well (Matryoshka)"
     )
     batch_queries: int = Field(default=32, ge=2, title="Queries per step, over all sources")
@@ -132,7 +134,7 @@ class Selection(Part):
 class Merge(Part):
     """After the last stage: models between the base and the best one."""
 
-    coefficients: list[float] = Field(
+    coefficients: list[Annotated[float, Field(ge=0, le=1)]] = Field(
         default=[], title="Share of the tuned model in each mixture that is measured, 0 to 1; empty: no mixing"
     )
     forgetting_budget: float = Field(

@@ -19,7 +19,6 @@ NOISE_SERIES = {
     "noise_similarity": "noise-second",
     "noise_best_similarity": "noise",
     "noise_similarity/selection": "after",
-    "unrelated": "second",
 }
 SELECTION_SERIES = {"oscr@5": "after", "recall@1": "second", "auroc": "noise"}
 

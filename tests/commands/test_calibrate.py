@@ -45,8 +45,10 @@ def test_match_and_evaluate_answer_at_the_certified_threshold(tuned_shop: Worksp
 
 
 def test_a_promise_that_cannot_be_kept_names_queries_to_label(tuned_shop: Workspace) -> None:
+    before = load_matcher(tuned_shop).threshold_cosine
     made = calibrate_run(tuned_shop, {"noise/chatter": 0.001})
 
+    assert load_matcher(tuned_shop).threshold_cosine == before  # what is not certified is not used
     assert not made.certified.is_certified and made.certified.promises[0].needed == 2995
     assert made.to_label is not None
     lines = [json.loads(line) for line in made.to_label.read_text("utf-8").splitlines()[1:]]

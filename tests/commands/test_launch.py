@@ -90,8 +90,6 @@ def test_when_the_launcher_is_killed_the_others_leave_a_checkpoint(tuned_shop: W
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["torch.distributed.run --nproc-per-node=2", ACCELERATE])
 def test_it_starts_with_the_launchers_of_the_field(tuned_shop: Workspace, launcher: str) -> None:
-    if launcher == ACCELERATE:
-        pytest.importorskip("accelerate")
     options = ("-m", "faqtune.train", f"--project={tuned_shop.root}", *STEPS, "--json")
     process = command(*options, by=("-m", *launcher.split()))
     out, err = process.communicate(timeout=300)

@@ -10,7 +10,7 @@ from scipy.stats import beta
 
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Negative, Outcomes, Positive
-from faqtune.evaluate.certify import certify, losses_at, needed_units, p_value, upper_bound
+from faqtune.evaluate.certify import Risk, certify, needed_units, p_value, upper_bound
 from faqtune.records import Catalogue, Entry
 
 CATALOGUE = Catalogue((Entry("ship", ("什么时候发货",), "48小时内"), Entry("return", ("怎么退货",), "七天")))
@@ -32,21 +32,28 @@ def test_a_bound_on_coins_is_that_of_clopper_and_pearson():
     for failures, count in ((0, 59), (1, 100), (7, 40)):
         losses = np.r_[np.ones(failures), np.zeros(count - failures)]
         exact = beta.ppf(0.95, failures + 1, count - failures)
-        assert upper_bound(losses, 0.05) == pytest.approx(exact, abs=1e-6)
+        assert upper_bound(losses, 0.05, single=True) == pytest.approx(exact, abs=1e-6)
+
+
+def test_units_of_several_rows_get_the_wider_bound_even_where_all_their_losses_are_whole():
+    losses = np.r_[np.ones(3), np.zeros(97)]
+    assert upper_bound(losses, 0.05, single=False) > upper_bound(losses, 0.05, single=True)
+    # No failure at all: both bounds are that of (1 - share)^n.
+    assert p_value(np.zeros(50), 0.1, single=False) == pytest.approx(p_value(np.zeros(50), 0.1, single=True))
 
 
 def test_the_rule_of_three():
     # 0 of 300: at most 1 % with 95 % confidence; and 299 are the least for it.
-    assert upper_bound(np.zeros(300), 0.05) == pytest.approx(1 - 0.05 ** (1 / 300))
+    assert upper_bound(np.zeros(300), 0.05, single=True) == pytest.approx(1 - 0.05 ** (1 / 300))
     assert needed_units(0.01, 0.05) == 299
-    assert p_value(np.zeros(299), 0.01) <= 0.05 < p_value(np.zeros(298), 0.01)
+    assert p_value(np.zeros(299), 0.01, single=True) <= 0.05 < p_value(np.zeros(298), 0.01, single=True)
 
 
 def test_a_bound_on_means_of_groups_is_wider_than_none_and_narrower_than_one():
     losses = np.array([0.5, 0.0, 0.25, 0.0] * 25)
-    bound = upper_bound(losses, 0.05)
+    bound = upper_bound(losses, 0.05, single=False)
     assert losses.mean() < bound < 0.35
-    assert p_value(losses, bound) == pytest.approx(0.05, abs=1e-3)
+    assert p_value(losses, bound, single=False) == pytest.approx(0.05, abs=1e-3)
 
 
 def test_the_threshold_lets_through_as_much_noise_as_can_be_promised_worked_out_by_hand():
@@ -81,7 +88,7 @@ def test_right_answers_set_a_threshold_where_wrong_ones_score_low():
     scores = np.linspace(0, 1, 500)
     found = certify(outcomes_of(scores, scores > 0.4, np.array([0.1])), {"wrong": 0.05})
     assert 0.3 < found.threshold_cosine < 0.45 and found.is_certified
-    assert losses_at(outcomes_of(scores, scores > 0.4, np.array([0.1])), "wrong", 0.9).sum() == 0
+    assert Risk(outcomes_of(scores, scores > 0.4, np.array([0.1])), "wrong").at(0.9).sum() == 0
 
 
 def test_a_model_that_is_mostly_wrong_is_not_certified():
@@ -141,6 +148,7 @@ def test_the_bound_on_wrong_answers_holds_as_often_as_promised():
     [
         ({}, 0.95, "nothing is promised"),
         ({"noise": 1.5}, 0.95, "150 % is no promise"),
+        ({"wrong": 0.1, "rejected": 0.2}, 0.95, "cannot be promised at once"),
         ({"noise": 0.1}, 1.0, "confidence of 100%"),
         ({"noise/unsupported": 0.1}, 0.95, "there is no unsupported"),
     ],

@@ -121,8 +121,6 @@ def test_all_ranks_end_with_the_same_weights_to_the_bit(together: Callable[[str]
 def test_a_training_by_two_is_that_of_one(
     pairs: Pairs, together: Callable[[str], dict[str, Any]], tmp_path: Path, scenario: str
 ):
-    if scenario == "adapters":
-        pytest.importorskip("peft")
     one, both = pairs.alone(scenario, tmp_path), together(scenario)
     assert both["status"] == one["status"] == "done" and both["best_step"] == one["best_step"]
     agree(both["weights"], one["weights"])

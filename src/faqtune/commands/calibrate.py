@@ -15,6 +15,7 @@ from faqtune.alone import alone
 from faqtune.commands.assemble import Project, evaluation_set, load_project
 from faqtune.commands.evaluate import refuse_too_few
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest
+from faqtune.commands.scorecards import scorecard_paths
 from faqtune.encoder import Encoder
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, scorecard
@@ -53,7 +54,8 @@ def calibrate_run(
     """Set the answer threshold of a finished run by promises, on the calibration part only.
 
     `at_most`: what (`noise`, `noise/chatter`, `noise/unsupported`, `wrong`, `rejected`) to its largest share.
-    Writes `certificate.json` into the run; `match` and `evaluate` answer at its threshold from then on.
+    Writes `certificate.json` into the run; where all promises are kept `match` and
+    `evaluate` answer at its threshold from then on.
     Raises UserError where a promise makes no sense on this data, or there is too little of it.
     """
     reporter = reporter or Silent()
@@ -119,13 +121,13 @@ def _certificate(
                 name: dict(zip(("value", "low", "high"), found, strict=True)) for name, found in observed.items()
             },
         },
-        "better_than_base": _paired_test(run),
+        "better_than_base": _paired_test(workspace, run),
     }
 
 
-def _paired_test(run: Run) -> dict[str, Any] | None:
+def _paired_test(workspace: Workspace, run: Run) -> dict[str, Any] | None:
     """Differences to the base model on the test part, if `evaluate` has measured them."""
-    path = run.scorecards_path / "test-comparison.json"
+    path = scorecard_paths(workspace, run, TEST, models=2)[2]
     if not path.exists():
         return None
     differences = read_json(path, "faqtune evaluate")["differences"]

@@ -37,7 +37,7 @@ def run_calibrate(
 
 def _show(made: Calibrated) -> None:
     certified = made.certified
-    state = "certified" if certified.is_certified else "NOT certified"
+    state = "certified" if certified.is_certified else "NOT certified, so match keeps the threshold it had"
     emit(f"{made.run.name}: answer from a cosine of {certified.threshold_cosine:.4f} on; {state}")
     rows = [_row(promise) for promise in certified.promises]
     emit(*table((f"with {certified.confidence:.0%} confidence", "promised", "bound", "seen", "units", ""), rows))

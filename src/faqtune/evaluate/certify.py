@@ -38,7 +38,7 @@ Losses = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A promise and what became of it. `bound`: what the risk is at most, with the certificate's confidence;
+    """A promise and what became of it. `bound`: what the risk is at most at this threshold;
     `observed`: its mean over the `units` of the calibration data; `needed`: units without a single failure
     that would be enough to promise it, where there are fewer (0: there are enough)."""
 
@@ -71,55 +71,55 @@ class Certified:
 def certify(outcomes: Outcomes, at_most: Mapping[str, float], confidence: float = 0.95) -> Certified:
     """The lowest threshold at which every promise of `at_most` (what to share) holds with `confidence`.
 
-    `outcomes` of the calibration part. The allowed doubt is shared out evenly among the promises. A promise that
-    no threshold can keep does not move the threshold beyond the strictest score seen, and comes back as not
-    kept. `rejected` only falls as the threshold falls, so it is judged at the threshold that the others want.
-    Raises UserError for shares that are none, a kind of noise that is not there, and where nothing is promised.
+    `outcomes` of the calibration part. The allowed doubt is shared out evenly among the promises. Noise says
+    how low the threshold may be; from there upwards wrong answers are tested. `rejected` is judged at the
+    threshold that noise wants, which no question had a say in. A promise that no threshold can keep comes
+    back as not kept. Raises UserError for shares that are none, a kind of noise that is not there,
+    where nothing is promised, and for wrong and rejected at once: the same questions cannot both set a
+    threshold and say what it rejects.
     """
     _refuse(outcomes, at_most, confidence)
     doubt = (1 - confidence) / len(at_most)
-    wanted = [
-        _Risk(outcomes, what).lowest_threshold(share, doubt) for what, share in at_most.items() if what != REJECTED
+    noise = [
+        Risk(outcomes, what).lowest_threshold(share, doubt)
+        for what, share in at_most.items()
+        if what not in (WRONG, REJECTED)
     ]
-    scores = outcomes.scores
-    threshold = max(wanted) if wanted else float(scores.min())
-    promises = tuple(_kept(outcomes, what, share, threshold, doubt) for what, share in at_most.items())
-    return Certified(threshold, confidence, promises, float(np.mean(scores >= threshold)))
+    threshold = max(noise, default=-1.0)
+    if WRONG in at_most:
+        kept = Risk(outcomes, WRONG).last_kept(threshold, at_most[WRONG], doubt)
+        threshold = threshold if kept is None else kept
+    promises = tuple(_kept(Risk(outcomes, what), share, threshold, doubt) for what, share in at_most.items())
+    return Certified(threshold, confidence, promises, float(np.mean(outcomes.scores >= threshold)))
 
 
-def p_value(losses: Losses, at_most: float) -> float:
+def p_value(losses: Losses, at_most: float, *, single: bool) -> float:
     """How likely losses so low are at least where their true mean is above `at_most`.
 
-    Exact (binomial) where every loss is 0 or 1, else the bound of Hoeffding and Bentkus (arXiv 2101.02703,
-    section 3.1). 1.0 without losses.
+    Exact (binomial) where each unit is a `single` row, else the bound of Hoeffding and Bentkus (arXiv
+    2101.02703, section 3.1). Which of the two must not depend on the losses seen. 1.0 without losses.
     """
     count, total = len(losses), float(losses.sum())
     if not count:
         return 1.0
-    if np.isin(losses, (0.0, 1.0)).all():
+    if single:
         return float(binom.cdf(round(total), count, at_most))
-    mean = total / count
-    hoeffding = math.exp(-count * _divergence(min(mean, at_most), at_most))
+    hoeffding = math.exp(-count * _divergence(min(total / count, at_most), at_most))
     return min(1.0, hoeffding, math.e * float(binom.cdf(math.ceil(total), count, at_most)))
 
 
-def upper_bound(losses: Losses, doubt: float) -> float:
+def upper_bound(losses: Losses, doubt: float, *, single: bool) -> float:
     """What the true mean is at most, but for a probability of `doubt`: the highest value that is not refuted."""
     low, high = (float(losses.mean()) if len(losses) else 1.0), 1.0
     if low >= 1:
         return 1.0
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (low, middle) if p_value(losses, middle) <= doubt else (middle, high)
+        low, high = (low, middle) if p_value(losses, middle, single=single) <= doubt else (middle, high)
     return high
 
 
-def losses_at(outcomes: Outcomes, what: str, threshold: float) -> Losses:
-    """The losses of each unit at a threshold; of `wrong` only units in which something is answered."""
-    return _Risk(outcomes, what).at(threshold)
-
-
-class _Risk:
+class Risk:
     """One kind of loss as a function of the threshold."""
 
     def __init__(self, outcomes: Outcomes, what: str) -> None:
@@ -134,34 +134,45 @@ class _Risk:
         named = np.array([group or f"\0{row}" for row, group in enumerate(groups)])
         self.unit = np.unique(named, return_inverse=True)[1]
         self.wrong = outcomes.ranks != 1
+        self.single = len(np.unique(self.unit)) == len(self.unit)
 
     def at(self, threshold: float) -> Losses:
+        """Losses of the units at a threshold; of `wrong` only those of units in which something is answered."""
         answered = self.scores >= threshold
         if self.what == WRONG:
             return _means(self.wrong[answered], self.unit[answered])
         return _means(~answered if self.what == REJECTED else answered, self.unit)
 
+    def holds(self, threshold: float, share: float, doubt: float) -> bool:
+        return p_value(self.at(threshold), share, single=self.single) <= doubt
+
     def lowest_threshold(self, share: float, doubt: float) -> float:
-        """Going down from the strictest threshold, the last one before the promise is first not kept."""
-        above_all = float(np.nextafter(self.scores.max(), np.float32(np.inf)))
-        if self.what != WRONG:
-            # The risk only falls as the threshold rises, so the first that keeps the promise can be searched for.
-            levels = np.nextafter(np.unique(self.scores), np.float32(np.inf), dtype=np.float32)
-            place = bisect_left(levels, True, key=lambda level: p_value(self.at(float(level)), share) <= doubt)
-            if place == 0 and p_value(self.at(-1.0), share) <= doubt:
-                return -1.0
-            return float(levels[place]) if place < len(levels) else above_all
-        # Levels are chosen without looking at which answers are right.
-        levels = np.unique(np.quantile(self.scores, np.linspace(0, 1, STEPS + 1), method="lower"))[::-1]
-        units = [len(self.at(float(level))) for level in levels]
+        """The lowest threshold that keeps a promise about noise; just above all of it if none does.
+
+        The risk only falls as the threshold rises, so the first that keeps the promise can be searched for.
+        """
+        if self.holds(-1.0, share, doubt):
+            return -1.0
+        levels = np.nextafter(np.unique(self.scores), np.float32(np.inf), dtype=np.float32)
+        place = bisect_left(levels, True, key=lambda level: self.holds(float(level), share, doubt))
+        return float(levels[min(place, len(levels) - 1)])
+
+    def last_kept(self, from_cosine: float, share: float, doubt: float) -> float | None:
+        """Going down from the strictest threshold to `from_cosine`, the last before a promise is first not kept.
+
+        The thresholds are chosen without looking at which answers are right. None if the first is not kept.
+        """
+        levels = np.unique(np.quantile(self.scores, np.linspace(0, 1, STEPS + 1), method="lower"))
+        tested = [*(float(level) for level in levels[levels > from_cosine][::-1]), from_cosine]
+        units = [len(self.at(level)) for level in tested]
         start = min(START_TIMES * needed_units(share, doubt), max(units))
-        kept = float(self.scores.max())
-        for level, there in zip(levels, units, strict=True):
+        kept = None
+        for level, there in zip(tested, units, strict=True):
             if there < start:
                 continue
-            if p_value(self.at(float(level)), share) > doubt:
+            if not self.holds(level, share, doubt):
                 break
-            kept = float(level)
+            kept = level
         return kept
 
 
@@ -170,14 +181,14 @@ def needed_units(at_most: float, doubt: float) -> int:
     return math.ceil(math.log(doubt) / math.log1p(-at_most))
 
 
-def _kept(outcomes: Outcomes, what: str, share: float, threshold: float, doubt: float) -> Kept:
-    losses = losses_at(outcomes, what, threshold)
+def _kept(risk: Risk, share: float, threshold: float, doubt: float) -> Kept:
+    losses = risk.at(threshold)
     needed = needed_units(share, doubt)
     return Kept(
-        what,
+        risk.what,
         share,
         float(losses.mean()) if len(losses) else 1.0,
-        upper_bound(losses, doubt),
+        upper_bound(losses, doubt, single=risk.single),
         len(losses),
         needed if needed > len(losses) else 0,
     )
@@ -200,6 +211,12 @@ def _refuse(outcomes: Outcomes, at_most: Mapping[str, float], confidence: float)
         raise UserError("nothing is promised", "promise something, for example --chatter 5")
     if not 0 < confidence < 1:
         raise UserError(f"a confidence of {confidence:.0%} is none", "give --confidence 50 to 99.9")
+    if {WRONG, REJECTED} <= at_most.keys():
+        raise UserError(
+            "wrong answers and rejected questions cannot be promised at once: the same questions would set the "
+            "threshold and judge it",
+            "promise one of the two",
+        )
     known = {NOISE, WRONG, REJECTED, *(f"{NOISE}/{stratum}" for stratum in outcomes.data.noise_rows)}
     for what, share in at_most.items():
         if not 0 < share < 1:

@@ -33,6 +33,8 @@ class Lines(Silent):
 
 def machine() -> dict[str, str]:
     """Date, versions and hardware, kept with every result."""
+    import torch
+
     cpu = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.processor(),
@@ -40,6 +42,7 @@ def machine() -> dict[str, str]:
     return {
         "date": date.today().isoformat(),
         "cpu": f"{cpu}, {os.cpu_count()} cores",
+        **({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}),
         "python": platform.python_version(),
         **{name: version(name) for name in ("faqtune", "torch", "transformers", "sentence-transformers")},
     }
@@ -104,6 +107,14 @@ def clock_of(threads: int) -> Callable[[], float]:
 
     torch.set_num_threads(threads)
     return time.process_time if threads == 1 else time.perf_counter
+
+
+def gpu_clock() -> float:
+    """Seconds of the wall, after all that the GPU was told to do."""
+    import torch
+
+    torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def peak_memory_bytes() -> int:

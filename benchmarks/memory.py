@@ -24,6 +24,7 @@ from common import fresh, keep_run, peak_memory_bytes
 from faqtune.model import freeze, load
 from faqtune.recipe import Losses, Recipe, Stage
 from faqtune.train.batches import Batch
+from faqtune.train.budget import token_budget
 from faqtune.train.engine import learn
 from faqtune.train.optimiser import make_optimiser, update
 from shapes import TRIMMED_PIECES, make_bge_m3
@@ -74,9 +75,9 @@ def our_step(folder: Path, precision: str, frozen: bool, pieces: int | None) -> 
     )  # fmt: skip
     stage = Stage.model_validate({"data": {}, "losses": {}})
     optimiser = make_optimiser(model, stage)
-    budgets = {name: Recipe.model_fields[name].default for name in ("micro_batch_tokens", "graph_tokens")}
+    budget = token_budget(model, Recipe(stages=[stage]))
     for _ in range(STEPS):
-        learn(model, batch, LOSSES, **budgets)
+        learn(model, batch, LOSSES, budget.at_once, budget.graph)
         update(optimiser, LEARNING_RATE, stage.max_gradient_norm)
 
 

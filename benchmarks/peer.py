@@ -20,9 +20,9 @@ from transformers import TrainerCallback
 MAX_LENGTH_TOKENS = 128
 
 
-def load_peer(folder: Path) -> SentenceTransformer:
+def load_peer(folder: Path, device: str = "cpu") -> SentenceTransformer:
     """In float32 and without a prompt, whatever the folder says: texts are compared as they are."""
-    model = SentenceTransformer(str(folder), device="cpu", model_kwargs={"dtype": torch.float32})
+    model = SentenceTransformer(str(folder), device=device, model_kwargs={"dtype": torch.float32})
     model.max_seq_length = MAX_LENGTH_TOKENS
     model.default_prompt_name = None
     return model
@@ -72,7 +72,7 @@ def train_seconds(
             max_steps=steps + warm_up_steps,
             learning_rate=5e-6,
             bf16=bfloat16,
-            use_cpu=True,
+            use_cpu=model.device.type == "cpu",
             save_strategy="no",
             logging_strategy="no",
             report_to="none",

@@ -26,6 +26,7 @@ from common import clock_of, fresh, keep_run
 from faqtune.model import TextModel, load, unfreeze
 from faqtune.recipe import Losses, Recipe, Stage
 from faqtune.train import engine
+from faqtune.train.budget import token_budget
 from faqtune.train.engine import learn
 from faqtune.train.optimiser import make_optimiser, update
 from shapes import SHAPES, model_folder
@@ -84,7 +85,7 @@ def time_ours(given: argparse.Namespace) -> dict[str, Any]:
     model = load_ours(given.folder, given.precision)
     stage = Stage.model_validate({"data": {}, "losses": {}, "learning_rate": LEARNING_RATE})
     optimiser = make_optimiser(model, stage)
-    defaults = {name: Recipe.model_fields[name].default for name in ("micro_batch_tokens", "graph_tokens")}
+    budget = token_budget(model, Recipe(stages=[stage]))
     clock = clock_of(given.threads)
     inside = _count_encoder_seconds(clock)
     seconds, shares, sizes = [], [], []
@@ -94,7 +95,7 @@ def time_ours(given: argparse.Namespace) -> dict[str, Any]:
         inside.clear()
         started = clock()
         batch = workload.batch(examples)
-        learn(model, batch, LOSSES, **defaults)
+        learn(model, batch, LOSSES, budget.at_once, budget.graph)
         update(optimiser, LEARNING_RATE, stage.max_gradient_norm)
         took = clock() - started
         seconds.append(took)

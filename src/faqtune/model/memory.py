@@ -87,10 +87,13 @@ def need_of_config(config: PretrainedConfig, batch_tokens: int = TRAINING_BATCH_
     with torch.device("meta"):
         backbone = AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
     parameters = sum(parameter.numel() for parameter in backbone.parameters())
-    width = batch_tokens * config.hidden_size
     return MemoryNeed(
         parameters,
-        training=parameters * FLOAT_BYTES * TRAINING_COPIES
-        + width * config.num_hidden_layers * TRAINING_ACTIVATION_BYTES,
-        encoding=parameters * FLOAT_BYTES + width * ENCODING_ACTIVATION_BYTES,
+        training=parameters * FLOAT_BYTES * TRAINING_COPIES + batch_tokens * activation_bytes(config),
+        encoding=parameters * FLOAT_BYTES + batch_tokens * config.hidden_size * ENCODING_ACTIVATION_BYTES,
     )
+
+
+def activation_bytes(config: PretrainedConfig) -> int:
+    """What training keeps of one token, from the forward to the backward pass; an estimate for float32."""
+    return int(config.hidden_size * config.num_hidden_layers * TRAINING_ACTIVATION_BYTES)

@@ -32,6 +32,9 @@ grows with the batch, what one more batch costs does not."""
 
 ACCELERATOR_BATCH_TOKENS = 32768
 
+KEPT_BATCHES = 16
+"""Of vectors that stay on an accelerator before they are fetched together: it need not wait for this side then."""
+
 
 class TextModel(nn.Module):
     """A backbone of transformers, a fast tokenizer, and how they are put together.
@@ -185,13 +188,21 @@ class TextModel(nn.Module):
         ids = self._tokenise(distinct)
         vectors = np.empty((len(distinct), self.dimension), dtype=np.float32)
         budget = batch_tokens or (CPU_BATCH_TOKENS if self.device.type == "cpu" else ACCELERATOR_BATCH_TOKENS)
-        done = 0
+        done: list[int] = []
+        kept: list[Tensor] = []
+        at_once = 1 if self.device.type == "cpu" else KEPT_BATCHES
+        batches = list(_batches([len(tokens) for tokens in ids], budget))
         with torch.inference_mode(), self._evaluating(), autocast(self.device, self.precision):
-            for rows in _batches([len(tokens) for tokens in ids], budget):
-                vectors[rows] = self.embed_ids([ids[row] for row in rows]).cpu().numpy()
-                done += len(rows)
+            for number, rows in enumerate(batches, start=1):
+                kept.append(self.embed_ids([ids[row] for row in rows]))
+                if number % at_once and number < len(batches):
+                    continue
+                found = [row for batch in batches[number - len(kept) : number] for row in batch]
+                vectors[found] = torch.cat(kept).cpu().numpy()
+                kept.clear()
+                done += found
                 if on_progress is not None:
-                    on_progress(done, len(distinct))
+                    on_progress(len(done), len(distinct))
         row_of = {text: row for row, text in enumerate(distinct)}
         return vectors[[row_of[text] for text in texts]]
 

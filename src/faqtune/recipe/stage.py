@@ -146,9 +146,16 @@ class Recipe(Part):
     name: str = Field(default="unnamed", pattern=FILE_NAME, max_length=60, title="Part of the run's folder name")
     description: str = Field(default="", title="What it is for, in one sentence")
     seed: int = Field(default=0, ge=0, title="Of every random choice in training")
-    micro_batch_tokens: int = Field(default=2048, ge=64, title="Padded tokens that go through the encoder at once")
-    graph_tokens: int = Field(
-        default=8192, ge=64, title="Batches of more padded tokens are trained with gradient caching: less memory"
+    micro_batch_tokens: int | None = Field(
+        default=None,
+        ge=64,
+        title="Padded tokens that go through the encoder at once; unset: 2048 on a CPU, up to 32768 on a GPU",
+    )
+    graph_tokens: int | None = Field(
+        default=None,
+        ge=64,
+        title="Batches of more padded tokens are trained with gradient caching, which takes less memory; "
+        "unset: 8192 on a CPU, on a GPU what its free memory holds",
     )
     checkpoint_every_minutes: float = Field(
         default=5.0, ge=0, title="Write a checkpoint at least so often; 0: not by time"

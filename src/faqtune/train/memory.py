@@ -8,6 +8,7 @@ from faqtune.errors import UserError
 from faqtune.model import TextModel, free_memory, is_out_of_memory
 from faqtune.recipe import Stage
 from faqtune.train.batches import Batch
+from faqtune.train.budget import token_budget
 from faqtune.train.engine import StepLoss, learn
 from faqtune.train.heads import learn_with_heads
 from faqtune.train.state import Training
@@ -22,10 +23,11 @@ def learn_within_memory(training: Training, stage: Stage, batch: Batch, place: s
     model, recipe, progress = training.model, training.recipe, training.progress
     losses = stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start)
     before = None if training.before is None else training.before[torch.from_numpy(batch.noise_numbers)]
+    training.budget = budget = training.budget or token_budget(model, recipe)
     while True:
         # What did not fit once is not tried again in one piece.
-        at_once = progress.micro_batch_tokens or recipe.micro_batch_tokens
-        graph_tokens = 0 if progress.micro_batch_tokens else recipe.graph_tokens
+        at_once = progress.micro_batch_tokens or budget.at_once
+        graph_tokens = 0 if progress.micro_batch_tokens else budget.graph
         try:
             if stage.heads.trained:
                 loss = learn_with_heads(
@@ -39,7 +41,7 @@ def learn_within_memory(training: Training, stage: Stage, batch: Batch, place: s
             if not is_out_of_memory(error):
                 raise
             model.zero_grad(set_to_none=True)
-            smaller = at_once if progress.micro_batch_tokens == 0 and recipe.graph_tokens else at_once // 2
+            smaller = at_once // 2 if progress.micro_batch_tokens else at_once
             if smaller < LEAST_TOKENS:
                 raise UserError(
                     f"{place}: the memory of {model.device} is too small, even for {at_once} tokens at once",

@@ -17,6 +17,7 @@ from faqtune.model import TextModel, effective_weights, put_weights, stored_weig
 from faqtune.processes import is_orphan
 from faqtune.recipe import Recipe, Stage
 from faqtune.train import ranks
+from faqtune.train.budget import TokenBudget
 from faqtune.train.checkpoints import (
     Checkpoint,
     Progress,
@@ -51,7 +52,8 @@ class Listener(Protocol):
 @dataclass(slots=True)
 class Training:
     """One training on its way. `names`: the parameters that at least one stage trains; `before`: the base model's
-    unit vectors of `data.noise`, if a stage wants them; `saved_at`: stage and step of the last checkpoint."""
+    unit vectors of `data.noise`, if a stage wants them; `budget`: tokens at once, found at the first step;
+    `saved_at`: stage and step of the last checkpoint."""
 
     model: TextModel
     data: TrainingData
@@ -64,6 +66,7 @@ class Training:
     names: tuple[str, ...]
     progress: Progress
     before: Tensor | None = None
+    budget: TokenBudget | None = None
     saved_at: tuple[int, int] | None = None
     saved_seconds: float = field(default_factory=time.monotonic)
 

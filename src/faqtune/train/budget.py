@@ -1,0 +1,40 @@
+"""How many tokens go through the encoder at once: what suits the device, and what its memory holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faqtune.model import TextModel
+from faqtune.model.machine import free_memory_bytes
+from faqtune.model.memory import FLOAT_BYTES, TRAINING_COPIES, activation_bytes
+from faqtune.recipe import Recipe
+
+CPU_AT_ONCE_TOKENS = 2048
+CPU_GRAPH_TOKENS = 8192
+"""On a CPU small parts are as fast as large ones, and padding costs."""
+
+GPU_AT_ONCE_TOKENS = 32_768
+"""Enough to keep any GPU busy; more only pads."""
+
+USED_SHARE = 0.8
+"""Of the free memory of a GPU: the estimate is rough, and what does not fit costs a second try."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBudget:
+    """Padded tokens that go through the encoder at once, and of how many one graph is kept."""
+
+    at_once: int
+    graph: int
+
+
+def token_budget(model: TextModel, recipe: Recipe) -> TokenBudget:
+    """What the recipe says, else what suits the device. Ask before the first step: then the optimiser's averages
+    and the gradients are still to come, and are allowed for."""
+    at_once, graph = CPU_AT_ONCE_TOKENS, CPU_GRAPH_TOKENS
+    if model.device.type == "cuda" and (free := free_memory_bytes(model.device)) is not None:
+        trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+        left = USED_SHARE * free - (TRAINING_COPIES - 1) * FLOAT_BYTES * trained
+        graph = max(CPU_AT_ONCE_TOKENS, int(left / activation_bytes(model.backbone.config)))
+        at_once = min(GPU_AT_ONCE_TOKENS, graph)
+    return TokenBudget(recipe.micro_batch_tokens or at_once, recipe.graph_tokens or graph)

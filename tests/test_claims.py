@@ -134,7 +134,10 @@ def test_a_file_of_an_earlier_version_is_migrated_with_its_claims(path, done):
     with closing(sqlite3.connect(path)) as connection, connection:
         for migration in claims.MIGRATIONS[:done]:
             connection.execute(migration)
-        connection.execute("INSERT INTO claims VALUES (1, 'q1', 'a', 'human:王敏', 1.0, '', '2026-01-05', '')")
+        columns = """number, query, entry, by, confidence, why, "when", reason"""
+        connection.execute(
+            f"INSERT INTO claims ({columns}) VALUES (1, 'q1', 'a', 'human:王敏', 1.0, '', '2026-01-05', '')"
+        )
         connection.execute(f"PRAGMA user_version={done}")
     assert claims.read(path) == [Claim("q1", "a", "human:王敏", 1.0, when="2026-01-05")]
     fresh = path.with_name("fresh.db")
@@ -188,11 +191,39 @@ def test_a_place_that_cannot_be_written_is_no_traceback(tmp_path):
         claims.append(tmp_path / "file" / "claims.db", [RULE])
 
 
+def as_of_two_migrations(path, rows):
+    """A file as the first released form of claims wrote it."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        for migration in claims.MIGRATIONS[:2]:
+            connection.execute(migration)
+        connection.executemany(
+            'INSERT INTO claims (query, entry, by, confidence, why, "when", reason) VALUES (?,?,?,?,?,?,?)',
+            [(c.query, c.entry, c.by, c.confidence, c.why, c.when, c.reason) for c in rows],
+        )
+        connection.execute("PRAGMA user_version=2")
+        connection.commit()
+
+
+def test_a_file_of_the_first_form_keeps_everything_and_takes_acts(path):
+    path.parent.mkdir()
+    as_of_two_migrations(path, [RULE, HUMAN])
+    later = Claim("q1", "b", "human:Ann", 1.0, when="2026-02-01", act="a1")
+    assert claims.read(path) == [RULE, HUMAN]
+    assert claims.append(path, [later]) == 1
+    assert claims.read(path) == [RULE, HUMAN, later]
+    assert claims.withdraw(path, "a1", "human:Ann") == 1
+    assert claims.read(path) == [RULE, HUMAN]
+
+
 @pytest.fixture
-def read_only_claims():
+def read_only_claims(request):
     """A database in a folder that nobody may write to, not even root: it becomes somebody else meanwhile."""
     folder = Path(tempfile.mkdtemp(prefix="faqtune-test-"))
-    claims.append(folder / "claims.db", [RULE, HUMAN])
+    if getattr(request, "param", None) == 2:
+        as_of_two_migrations(folder / "claims.db", [RULE, HUMAN])
+    else:
+        claims.append(folder / "claims.db", [RULE, HUMAN])
     folder.chmod(0o555)
     is_root = os.geteuid() == 0
     if is_root:
@@ -210,6 +241,13 @@ def test_claims_are_read_where_nothing_can_be_written(read_only_claims):
     with pytest.raises(UserError):
         claims.append(read_only_claims, [RULE])
     assert list(read_only_claims.parent.iterdir()) == [read_only_claims]
+
+
+@pytest.mark.parametrize("read_only_claims", [2], indirect=True)
+def test_claims_of_an_earlier_version_are_read_where_nothing_can_be_written(read_only_claims):
+    before = read_only_claims.read_bytes()
+    assert claims.read(read_only_claims) == [RULE, HUMAN]
+    assert read_only_claims.read_bytes() == before
 
 
 def test_reading_leaves_nothing_beside_the_file(path):

@@ -1,10 +1,16 @@
-"""Append and read Claims: one SQLite table (WAL), so that a web page and a terminal may write at once."""
+"""Append, withdraw and read Claims: SQLite (WAL), so that a web page and a terminal may write at once.
+
+What people said is only ever added to; what they take back is a withdrawal beside it. Whoever repeats a request
+because no answer came sends the same act again: it is there once. What a call has returned for survives the
+process's and the machine's sudden end.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,25 +25,62 @@ MIGRATIONS = (
         confidence REAL NOT NULL CHECK (confidence BETWEEN 0 AND 1),
         why TEXT NOT NULL, "when" TEXT NOT NULL, reason TEXT NOT NULL)""",
     "CREATE INDEX claims_by_query ON claims (query, number)",
+    "ALTER TABLE claims ADD COLUMN act TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX claims_by_act ON claims (act) WHERE act != ''",
+    'CREATE TABLE withdrawals (act TEXT PRIMARY KEY, by TEXT NOT NULL, "when" TEXT NOT NULL)',
 )
 """Applied in order; `PRAGMA user_version` counts those done. Never change one that was released."""
 
 WAIT_SECONDS = 30.0
 """For another process that is writing."""
 
-ALL_CLAIMS = 'SELECT query, entry, by, confidence, why, "when", reason FROM claims ORDER BY number'
+EVERYTHING = """
+    SELECT claims.query, claims.entry, claims.by, claims.confidence, claims.why, claims."when", claims.reason,
+        claims.act, withdrawals.by, withdrawals."when"
+    FROM claims LEFT JOIN withdrawals ON claims.act != '' AND withdrawals.act = claims.act ORDER BY number"""
+CLAIM_COLUMNS = 8
 CANNOT_WRITE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_FULL")
 
 
-def append(path: Path, claims: Iterable[Claim]) -> int:
-    """Append claims in one transaction; all or nothing. Returns how many.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A claim that was made at some time; `withdrawn_by` and `withdrawn_when` are empty while it is in force."""
 
-    A claim without `when` gets the time of now. Raises ValueError for a confidence outside 0 to 1.
+    claim: Claim
+    withdrawn_by: str = ""
+    withdrawn_when: str = ""
+
+
+def append(path: Path, claims: Iterable[Claim]) -> int:
+    """Append claims in one transaction; all or nothing. Returns how many were written.
+
+    Claims of an act that is stored already are passed over, so the claims of one act must come in one call; those
+    without an act are always written. A claim without `when` gets the time of now. Raises ValueError for a
+    confidence outside 0 to 1.
     """
     rows = _rows(claims)
     with _open(path) as connection, _transaction(connection):
-        _insert(connection, rows)
-    return len(rows)
+        known = {act for act in {row[-1] for row in rows} if _is_stored(connection, act)}
+        new = [row for row in rows if row[-1] not in known]
+        _insert(connection, new)
+    return len(new)
+
+
+def withdraw(path: Path, act: str, by: str) -> int:
+    """Take the claims of an act out of force, in the name of `by`. Returns how many that are; 0 if it was done before.
+
+    For good: what was withdrawn by mistake is said again, by a new act. An act that comes only after its withdrawal
+    (requests may overtake each other) is never in force. Raises ValueError for an empty act, which is no act.
+    """
+    if not act:
+        raise ValueError("a claim without an act cannot be withdrawn")
+    act, now = str(_storable(act)), _now()
+    with _open(path) as connection, _transaction(connection):
+        done = connection.execute("INSERT OR IGNORE INTO withdrawals VALUES (?, ?, ?)", (act, _storable(by), now))
+        if not done.rowcount:
+            return 0
+        counted = "SELECT COUNT(*) FROM claims WHERE act = ? AND act != ''"
+        return int(connection.execute(counted, (act,)).fetchone()[0])
 
 
 def replace(path: Path, by: str, claims: Iterable[Claim]) -> int:
@@ -59,15 +102,20 @@ def replace(path: Path, by: str, claims: Iterable[Claim]) -> int:
 
 
 def read(path: Path) -> list[Claim]:
-    """All claims, oldest first; none if nobody has labelled yet."""
+    """The claims in force, oldest first; none if nobody has labelled yet."""
+    return [told.claim for told in history(path) if not told.withdrawn_by]
+
+
+def history(path: Path) -> list[Told]:
+    """All claims that were ever made and not replaced, oldest first, and by whom and when they were withdrawn."""
     if not path.exists():
         return []
     try:
         with _open(path) as connection:
-            rows = connection.execute(ALL_CLAIMS).fetchall()
+            rows = connection.execute(EVERYTHING).fetchall()
     except UserError as error:
         rows = _rows_as_they_lie(path, error)
-    return [Claim(*row) for row in rows]
+    return [Told(Claim(*row[:CLAIM_COLUMNS]), *(value or "" for value in row[CLAIM_COLUMNS:])) for row in rows]
 
 
 def _rows_as_they_lie(path: Path, failure: UserError) -> list[tuple[Any, ...]]:
@@ -80,10 +128,15 @@ def _rows_as_they_lie(path: Path, failure: UserError) -> list[tuple[Any, ...]]:
     if not name.startswith(CANNOT_WRITE) or _is_written(path):
         raise failure
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
-            if _version(connection) != len(MIGRATIONS):
-                raise failure
-            return connection.execute(ALL_CLAIMS).fetchall()
+        as_it_lies = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        with (
+            closing(sqlite3.connect(as_it_lies, uri=True)) as file,
+            closing(sqlite3.connect(":memory:", isolation_level=None)) as connection,
+        ):
+            # A file of an earlier version is migrated too, only not where it lies.
+            file.backup(connection)
+            _migrate(connection, path)
+            return connection.execute(EVERYTHING).fetchall()
     except sqlite3.DatabaseError as error:
         raise _user_error(path, error) from error
 
@@ -95,12 +148,16 @@ def _is_written(path: Path) -> bool:
 
 
 def _rows(claims: Iterable[Claim]) -> list[tuple[object, ...]]:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = _now()
     claims = list(claims)
     if not all(0 <= claim.confidence <= 1 for claim in claims):
         raise ValueError("a confidence is not in 0 to 1")
-    values = ((c.query, c.entry, c.by, c.confidence, c.why, c.when or now, c.reason) for c in claims)
+    values = ((c.query, c.entry, c.by, c.confidence, c.why, c.when or now, c.reason, c.act) for c in claims)
     return [tuple(map(_storable, row)) for row in values]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _storable(value: object) -> object:
@@ -110,8 +167,13 @@ def _storable(value: object) -> object:
 
 def _insert(connection: sqlite3.Connection, rows: list[tuple[object, ...]]) -> None:
     connection.executemany(
-        'INSERT INTO claims (query, entry, by, confidence, why, "when", reason) VALUES (?,?,?,?,?,?,?)', rows
+        'INSERT INTO claims (query, entry, by, confidence, why, "when", reason, act) VALUES (?,?,?,?,?,?,?,?)', rows
     )
+
+
+def _is_stored(connection: sqlite3.Connection, act: object) -> bool:
+    found = connection.execute("SELECT 1 FROM claims WHERE act = ? AND act != '' LIMIT 1", (act,))
+    return found.fetchone() is not None
 
 
 @contextmanager
@@ -120,6 +182,8 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)) as connection:
+            # On the disk before it is acknowledged; SQLite may have been built with less.
+            connection.execute("PRAGMA synchronous=FULL")
             _migrate(connection, path)
             yield connection
     except OSError as error:

@@ -122,7 +122,8 @@ class Claim:
 
     `by` is "reply_rules", "llm:<model>" or "human:<name>"; `confidence` is in 0 to 1;
     `reason` names why there is no entry (chitchat, unclear, unsupported, several).
-    Abstaining makes no Claim.
+    `act` is the id of one decision, made by the client that made it: a query that asks for several
+    entries gets one Claim for each, with the same act and the reason "several". Abstaining makes no Claim.
     """
 
     query: str
@@ -132,6 +133,7 @@ class Claim:
     why: str = ""
     when: str = ""
     reason: str = ""
+    act: str = ""
 
     @property
     def is_human(self) -> bool:

@@ -20,7 +20,20 @@ from faqtune.commands.assemble import (
 from faqtune.errors import UserError
 from faqtune.evaluate import Negative, Positive
 from faqtune.label import decide, pairs_of
-from faqtune.records import PARTS, Catalogue, Claim, Conversation, Entry, Noise, Query, Split, Turn, normalise
+from faqtune.records import (
+    PARTS,
+    TEST,
+    TRAIN,
+    Catalogue,
+    Claim,
+    Conversation,
+    Entry,
+    Noise,
+    Query,
+    Split,
+    Turn,
+    normalise,
+)
 from faqtune.workspace import Workspace, write_json, write_jsonl
 
 SHOP = Catalogue(
@@ -64,6 +77,25 @@ def human(name, entry, reason=""):
 
 def talk(name, *turns):
     return Conversation(name, tuple(Turn(customer, agent) for customer, agent in turns))
+
+
+def asks_for_two(name, *entries):
+    return [Claim(name, entry, "human:Ann", 1.0, reason="several", act=name) for entry in entries]
+
+
+def test_a_query_that_asks_for_several_is_trained_on_for_each_and_not_measured(workspace):
+    queries = [query("q1", "几天发货，能退吗", "c1"), query("q2", "能退吗，开票吗", "c2")]
+    said = [*asks_for_two("q1", "发货", "退货"), *asks_for_two("q2", "退货", "发票")]
+    project = project_of(queries, said, Split(0, {"c1": TRAIN, "c2": TEST}))
+    assert [label.row for label in trained(workspace, project).labels] == [0, 1]
+    measured = evaluation_set(project, TEST)
+    assert (measured.positives, measured.excluded) == ((), {"several": 1})
+
+
+def test_a_query_is_not_trained_on_if_any_of_its_entries_is_held_out(workspace):
+    said = asks_for_two("q1", "发货", "退货")
+    split = Split(0, {"c1": TRAIN}, held_out={"退货": TEST})
+    assert trained(workspace, project_of([query("q1", "几天发货，能退吗", "c1")], said, split)).labels == ()
 
 
 def test_no_conversation_is_on_both_sides(workspace):

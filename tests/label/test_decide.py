@@ -77,6 +77,37 @@ def test_among_equals_confidence_wins():
     assert only(rules("a", 0.7), Claim("q1", None, "llm:qwen", 0.6)).entry == "a"
 
 
+def several(*entries, act="1", by="human:Ann", query="q1"):
+    return [Claim(query, entry, by, 1.0, reason="several", act=act) for entry in entries]
+
+
+def test_the_latest_act_of_a_person_counts_with_all_its_entries():
+    made = only(*several("b", "a", "b"), rules("c", 1.0))
+    assert (made.entry, made.others, made.entries, made.reason) == ("b", ("a",), ("b", "a"), "several")
+    one = only(*several("b", "a"), Claim("q1", "c", "human:Ann", 1.0, act="2"))
+    assert (one.entry, one.others) == ("c", ())
+    other_person = only(*several("b", "a"), Claim("q1", "c", "human:王敏", 1.0, act="1"))
+    assert other_person.entries == ("c",)
+
+
+def test_one_act_about_two_queries_is_an_answer_to_each():
+    made = decide([*several("a", query="q1"), *several("b", query="q2")])
+    assert (made["q1"].entries, made["q2"].entries) == (("a",), ("b",))
+
+
+def test_machines_agree_where_they_name_the_same_entries():
+    made = only(*several("a", "b", by="llm:qwen"), *several("b", "a", by="llm:glm"), rules("a", 1.0))
+    assert (set(made.entries), made.sources) == ({"a", "b"}, ("llm:glm", "llm:qwen"))
+
+
+def test_a_query_that_asks_for_several_makes_one_pair_of_each():
+    catalogue = Catalogue((Entry("发货", ("什么时候发货",), "48小时内"), Entry("退货", ("能退吗",), "能")))
+    decisions = decide(several("退货", "gone", "发货"))
+    pairs, nothing = pairs_of(decisions, [Query("q1", "能退吗几天到", "c", (0,))], catalogue)
+    assert [(pair.partner, pair.entry) for pair in pairs] == [("能退吗", "退货"), ("什么时候发货", "发货")]
+    assert nothing == []
+
+
 def test_a_machine_that_changed_its_mind_has_one_vote():
     made = only(rules("a", 0.9), rules("a", 0.9), rules("b", 0.2))
     assert (made.entry, made.confidence) == ("b", 0.2)

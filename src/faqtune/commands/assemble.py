@@ -133,6 +133,8 @@ def is_measurable(decision: Decision) -> bool:
 def _placed(project: Project, part: str, query: Query) -> Positive | Negative | str:
     """What a labelled query is measured as, or why it is not."""
     decision = project.decisions[query.id]
+    if decision.others:
+        return "several"  # It has more than one right answer; measures of rank know one.
     if decision.entry is None:
         if decision.reason in STRATUM_OF_REASON:
             return Negative(query.text, STRATUM_OF_REASON[decision.reason], query.conversation)
@@ -187,7 +189,11 @@ def training_data(workspace: Workspace, project: Project, pairs: Iterable[Pair])
 def _training_conversations(project: Project) -> set[str]:
     """Conversations to train on. One that got a label of a held-out entry only after the split is left out."""
     decisions, held_out = project.decisions, project.split.held_out
-    touched = {q.conversation for q in project.queries if q.id in decisions and decisions[q.id].entry in held_out}
+    touched = {
+        query.conversation
+        for query in project.queries
+        if query.id in decisions and not held_out.keys().isdisjoint(decisions[query.id].entries)
+    }
     return {name for name, part in project.split.conversations.items() if part == TRAIN} - touched
 
 

@@ -83,6 +83,8 @@ def _assigned(
 ) -> Split:
     labelled: dict[str, list[str]] = defaultdict(list)
     for query, decision in decisions.items():
+        if decision.others:
+            continue  # Not measured; where one of its entries is held out, it is not trained on either.
         if decision.entry is not None and decision.entry in catalogue.rows and is_measurable(decision):
             labelled[decision.entry].append(queries[query].conversation)
     human = [query for query, decision in decisions.items() if decision.is_human]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from faqtune.commands.assemble import STRATUM_OF_REASON, Project, evaluation_set, load_project
 from faqtune.commands.certificate import certified_threshold
+from faqtune.commands.details import Details, details_path
 from faqtune.commands.gold import gold_labels
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.scorecards import Evaluated, read_scorecards, save_scorecards, scorecard_paths
@@ -75,11 +76,18 @@ def evaluate_models(
         *(str(_certified(workspace, name, calibration)) for name in names),
     )  # fmt: skip
     step = f"evaluate {paths[0].relative_to(workspace.root).as_posix()}"
-    if not force and is_current(workspace, step, inputs, paths):
+    drawn = [details_path(paths[2])] if len(names) == 2 else []
+    if not force and is_current(workspace, step, inputs, [*paths, *drawn]):
         return replace(read_scorecards(paths), skipped=True)
-    results = [_measured(workspace, name, data, calibration, reporter) for name in names]
+    details = Details(workspace, project, data)
+    results = [
+        _measured(workspace, name, data, calibration, reporter, details, is_last=name == names[-1]) for name in names
+    ]
     made = _saved(paths, results, resamples)
-    mark_current(workspace, step, inputs, paths)
+    if drawn:
+        reporter.say("drawing maps and thresholds for the report")
+        details.save(drawn[0], results, resamples)
+    mark_current(workspace, step, inputs, [*paths, *drawn])
     return made
 
 
@@ -111,16 +119,25 @@ def refuse_too_few(queries: int, of: str, advice: str = OF_THE_SPLIT) -> None:
 
 
 def _measured(
-    workspace: Workspace, name: str, data: EvaluationSet, calibration: EvaluationSet, reporter: Reporter
+    workspace: Workspace,
+    name: str,
+    data: EvaluationSet,
+    calibration: EvaluationSet,
+    reporter: Reporter,
+    details: Details,
+    *,
+    is_last: bool,
 ) -> Outcomes:
-    encoder = ReportingEncoder(load_model(workspace, name, reporter, exact=True), reporter, name)
+    encoder = details.keeping(ReportingEncoder(load_model(workspace, name, reporter, exact=True), reporter, name))
     threshold_cosine: float | None = None
     certified = _certified(workspace, name, calibration)
     if certified is not None and calibration.digest() != data.digest():
         threshold_cosine = certified
     elif calibration.positives and calibration.negatives and calibration.digest() != data.digest():
         threshold_cosine = threshold_for(calibrate(evaluate(encoder, calibration)), encoder.name, data)
-    return evaluate(encoder, data, threshold_cosine=threshold_cosine)
+    outcomes = evaluate(encoder, data, threshold_cosine=threshold_cosine)
+    details.add(encoder, outcomes, is_last=is_last)
+    return outcomes
 
 
 def _certified(workspace: Workspace, name: str, calibration: EvaluationSet) -> float | None:

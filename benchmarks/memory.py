@@ -6,7 +6,8 @@
 optimiser's averages are there); each side in a process of its own. The peak of resident memory includes
 Python, torch and loading. With the embeddings frozen is how faqtune trains by default; on a CPU their
 table then stays in the model's file, of which only the rows in use are read. Trimmed is the same with a
-vocabulary of 27,354 tokens; ids are folded into it, for only memory is measured.
+vocabulary of 27,354 tokens; ids are folded into it, for only memory is measured. Of the two others one has the
+lower half of the layers frozen too, and one trains adapters (freeze.lora_rank = 16) beside frozen weights.
 """
 
 from __future__ import annotations
@@ -21,20 +22,28 @@ from typing import Any
 import numpy as np
 
 from common import fresh, keep_run, peak_memory_bytes
-from faqtune.model import freeze, load
+from faqtune.model import load
 from faqtune.recipe import Losses, Recipe, Stage
 from faqtune.train.batches import Batch
 from faqtune.train.budget import token_budget
 from faqtune.train.engine import learn
 from faqtune.train.optimiser import make_optimiser, update
+from faqtune.train.trainable import prepare
 from shapes import TRIMMED_PIECES, make_bge_m3
 
 PAIRS = 16
 STEPS = 2
 LEARNING_RATE = 1e-5
 LOSSES = Losses.model_validate({"online_contrastive": {"weight": 1.0, "margin": 0.3}})
-TRIMMED = "faqtune, vocabulary trimmed"
-SIDES = ("sentence-transformers", "faqtune, all weights", "faqtune, embeddings frozen", TRIMMED)
+THEIRS, TRIMMED = "sentence-transformers", "faqtune, vocabulary trimmed"
+FROZEN: dict[str, dict[str, Any]] = {
+    "faqtune, all weights": {"embeddings": False},
+    "faqtune, embeddings frozen": {},
+    TRIMMED: {},
+    "faqtune, lower 12 layers frozen": {"lower_layers": 12},
+    "faqtune, LoRA of rank 16": {"lora_rank": 16},
+}
+SIDES = (THEIRS, *FROZEN)
 
 
 def pairs() -> list[tuple[str, str, float]]:
@@ -57,9 +66,10 @@ def their_step(folder: Path, precision: str) -> None:
     )
 
 
-def our_step(folder: Path, precision: str, frozen: bool, pieces: int | None) -> None:
+def our_step(folder: Path, precision: str, frozen: dict[str, Any], pieces: int | None) -> None:
     model = load(folder, max_length_tokens=128, device="cpu", precision=precision)  # type: ignore[arg-type]
-    freeze(model, embeddings=frozen)
+    stage = Stage.model_validate({"data": {}, "losses": {}, "freeze": frozen})
+    prepare(model, stage, seed=0)
     rows = pairs()
     texts = [*(row[0] for row in rows), *(row[1] for row in rows)]
     if pieces:
@@ -73,7 +83,6 @@ def our_step(folder: Path, precision: str, frozen: bool, pieces: int | None) -> 
         tuple(texts), places[:PAIRS], places[PAIRS:], none, labels,
         np.ones(PAIRS, dtype=np.float32), np.ones(PAIRS, dtype=np.bool_),
     )  # fmt: skip
-    stage = Stage.model_validate({"data": {}, "losses": {}})
     optimiser = make_optimiser(model, stage)
     budget = token_budget(model, Recipe(stages=[stage]))
     for _ in range(STEPS):
@@ -83,11 +92,11 @@ def our_step(folder: Path, precision: str, frozen: bool, pieces: int | None) -> 
 
 def one_side(given: argparse.Namespace) -> dict[str, Any]:
     started = time.perf_counter()
-    if given.side == SIDES[0]:
+    if given.side == THEIRS:
         their_step(given.folder, given.precision)
     else:
-        trimmed = given.side == TRIMMED
-        our_step(given.folder, given.precision, "all weights" not in given.side, TRIMMED_PIECES if trimmed else None)
+        pieces = TRIMMED_PIECES if given.side == TRIMMED else None
+        our_step(given.folder, given.precision, FROZEN[given.side], pieces)
     return {"peak_bytes": peak_memory_bytes(), "seconds": time.perf_counter() - started}
 
 

@@ -9,7 +9,7 @@ import pytest
 from faqtune.config import SplitConfig
 from faqtune.errors import UserError
 from faqtune.records import CALIBRATION, SELECTION, TEST, TRAIN
-from faqtune.split import assign, check_split
+from faqtune.split import assign, check_split, hand_labels_train
 
 CONVERSATIONS = [f"output.json#{number}" for number in range(5_000)]
 SOURCES = [f"chatter.json#{number}" for number in range(5_000)]
@@ -98,6 +98,13 @@ def test_conversations_with_hand_labels_are_in_test_unless_training_gets_a_share
     by_hand = CONVERSATIONS[::7] + [name for entry in ENTRIES[:100] for name in LABELLED[entry]]
     made = assign(CONVERSATIONS, SOURCES, LABELLED, SplitConfig(held_out_entries=0.5), by_hand)
     assert {made.conversations[name] for name in by_hand} == {TEST}
+
+
+def test_where_hand_labels_will_go_is_known_before_anybody_labels():
+    settings = SplitConfig(human_labels_for_training=0.6)
+    conversations = [f"c{number}" for number in range(200)]
+    parts = assign(conversations, [], {}, settings, by_people=conversations).conversations
+    assert parts == {c: TRAIN if hand_labels_train(c, settings) else TEST for c in conversations}
 
 
 def test_conversations_of_a_held_out_entry_follow_it():

@@ -51,8 +51,7 @@ def assign(
     measuring = [part for part, share in shares.items() if share > 0]
     held_out = _hold_out(labelled, settings, measuring, [part for part in measuring if part not in has_near_noise])
     people = list(by_people)
-    training = settings.human_labels_for_training
-    forced = {c: TEST for c in people if _hash("by people", c, settings.seed) >= training}
+    forced = {c: TEST for c in people if not hand_labels_train(c, settings)}
     for entry, part in held_out.items():
         for conversation in labelled[entry]:
             forced.setdefault(conversation, part)
@@ -60,6 +59,11 @@ def assign(
     parts = {c: forced.get(c) or _part("conversation", c, settings.seed, shares) for c in conversations}
     noise = {source: _part("noise", source, settings.seed, shares) for source in noise_sources}
     return Split(settings.seed, parts, noise, held_out)
+
+
+def hand_labels_train(conversation: str, settings: SplitConfig) -> bool:
+    """Whether hand labels in a conversation are for training (else for the test): known before anybody labels it."""
+    return _hash("by people", conversation, settings.seed) < settings.human_labels_for_training
 
 
 def _part(kind: str, name: str, seed: int, shares: Mapping[str, float]) -> str:

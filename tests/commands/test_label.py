@@ -11,7 +11,8 @@ import pytest
 from faqtune import UserError, Workspace, claims, ingest_files, label_queries, make_split
 from faqtune.commands import label as command
 from faqtune.label import BY
-from faqtune.records import Claim
+from faqtune.records import Claim, Query
+from faqtune.workspace import write_jsonl
 
 
 @pytest.fixture
@@ -116,6 +117,37 @@ def test_what_people_said_stays_when_the_rules_label_anew(tuned_shop: Workspace)
     assert Claim(query, entry, "human:王敏", 1.0) in [
         Claim(c.query, c.entry, c.by, c.confidence) for c in claims.read(tuned_shop.claims_path)
     ]
+
+
+def _asked(workspace: Workspace, by: str) -> Query:
+    """A query that neither the rules nor the hand labels know, with what `by` says of it."""
+    conversation = next(workspace.conversations())
+    query = Query("asked on a page", conversation.turns[0].customer, conversation.id, (0,))
+    write_jsonl(workspace.queries_path, [*workspace.queries(), query])
+    claims.append(workspace.claims_path, [Claim(query.id, workspace.catalogue().entries[0].id, by, 1.0, act="1")])
+    return query
+
+
+@pytest.mark.parametrize("by", ["human:王敏", "llm:qwen"])
+def test_queries_that_others_labelled_stay_when_the_rules_label_anew(tuned_shop: Workspace, by: str) -> None:
+    query = _asked(tuned_shop, by)
+
+    label_queries(tuned_shop, force=True)
+
+    assert query in tuned_shop.queries()
+    claims.withdraw(tuned_shop.claims_path, "1", by)
+    label_queries(tuned_shop, force=True)
+    assert query not in tuned_shop.queries()
+
+
+def test_damaged_queries_that_people_labelled_are_not_written_over(tuned_shop: Workspace) -> None:
+    _asked(tuned_shop, "human:王敏")
+    tuned_shop.queries_path.write_text("not a line of JSON", encoding="utf-8")
+
+    with pytest.raises(UserError, match="damaged") as caught:
+        label_queries(tuned_shop, force=True)
+    assert "restore queries.jsonl" in caught.value.next_step
+    assert tuned_shop.queries_path.read_text(encoding="utf-8") == "not a line of JSON"
 
 
 def test_tuned_means_the_run_and_not_the_word(tuned_shop: Workspace) -> None:

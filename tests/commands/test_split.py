@@ -10,8 +10,9 @@ import pytest
 from faqtune import Workspace, claims, make_split
 from faqtune.commands import split as command
 from faqtune.commands.assemble import evaluation_set, load_project
-from faqtune.label import BY
-from faqtune.records import CALIBRATION, SELECTION, TEST
+from faqtune.commands.settled import training_conversations, weighed_sources
+from faqtune.label import BY, Source
+from faqtune.records import CALIBRATION, SELECTION, TEST, TRAIN, Claim
 
 
 def test_every_hand_labelled_conversation_is_in_the_test_part(tuned_shop: Workspace) -> None:
@@ -92,3 +93,68 @@ def test_what_a_part_is_measured_on_is_counted_apart(tuned_shop: Workspace) -> N
         part: len(evaluation_set(project, part).positives) for part in (SELECTION, CALIBRATION, TEST)
     }
     assert 0 < made.measured[TEST] < made.queries[TEST]
+
+
+def _checked(workspace: Workspace, share: float) -> Workspace:
+    """A share of the hand-labelled conversations trains, and a language model has labelled what people labelled."""
+    text = workspace.config_path.read_text(encoding="utf-8")
+    text = re.sub("# human_labels_for_training = .*", f"human_labels_for_training = {share}", text)
+    workspace.config_path.write_text(text, encoding="utf-8")
+    people = [claim for claim in claims.read(workspace.claims_path) if claim.is_human]
+    said = [Claim(claim.query, "nothing like it", "llm:x", 0.9) for claim in people]
+    claims.append(workspace.claims_path, said)
+    return workspace
+
+
+def _weights(workspace: Workspace) -> dict[str, Source]:
+    said, queries = claims.read(workspace.claims_path), workspace.queries()
+    return weighed_sources(said, queries, training_conversations(workspace.split()))
+
+
+def test_no_label_of_the_test_part_weighs_what_is_trained_on(tuned_shop: Workspace) -> None:
+    """Every hand label of the test part is turned around, and not one pair is another.
+
+    Without held-out entries: which ones are follows from the labels too, and with them what trains.
+    """
+    workspace = _checked(tuned_shop, 0.5)
+    text = workspace.config_path.read_text(encoding="utf-8")
+    text = re.sub("# held_out_entries = .*", "held_out_entries = 0.0", text)
+    workspace.config_path.write_text(text, encoding="utf-8")
+    make_split(workspace)
+    before, weights = workspace.pairs(), _weights(workspace)
+    assert weights["llm:x"].right.n > 5
+    part = workspace.split().conversations
+    place = {query.id: query.conversation for query in workspace.queries()}
+    tested = [c for c in claims.read(workspace.claims_path) if c.is_human and part[place[c.query]] == TEST]
+    assert len(tested) > 5
+    claims.append(workspace.claims_path, [Claim(c.query, "nothing like it", "human:Ann", 1.0) for c in tested])
+
+    assert not make_split(workspace).skipped
+
+    trained = {pair for pair in before if part[pair.group] == TRAIN}
+    assert {pair for pair in workspace.pairs() if part[pair.group] == TRAIN} == trained
+    assert _weights(workspace) == weights
+
+
+def test_by_default_no_hand_label_weighs_anything(tuned_shop: Workspace) -> None:
+    _checked(tuned_shop, 0.0)
+    make_split(tuned_shop)
+
+    assert _weights(tuned_shop) == {}
+
+
+def test_a_source_that_the_training_labels_found_wrong_is_trained_on_less(tuned_shop: Workspace) -> None:
+    workspace = _checked(tuned_shop, 0.7)
+    other = next(query for query in workspace.queries() if query.id not in {c.query for c in _of_people(workspace)})
+    claims.replace(workspace.claims_path, BY, [])
+    entry = workspace.catalogue().entries[0].id
+    claims.append(workspace.claims_path, [Claim(other.id, entry, "llm:x", 0.9)])
+    make_split(workspace)
+
+    (pair,) = [pair for pair in workspace.pairs() if pair.claims == ("llm:x",)]
+    assert pair.weight == pytest.approx(_weights(workspace)["llm:x"].precision(0.9))
+    assert pair.weight < 0.5
+
+
+def _of_people(workspace: Workspace) -> list[Claim]:
+    return [claim for claim in claims.read(workspace.claims_path) if claim.is_human]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faqtune.label import decide, pairs_of
+from faqtune.label import Level, Proportion, Source, decide, pairs_of, settle
 from faqtune.records import Catalogue, Claim, Entry, Pair, Query
 
 claims = st.lists(
@@ -29,22 +29,27 @@ def rules(entry, confidence):
 
 
 def naive(said, query):
-    """(entry, confidence) by a plain walk over all claims."""
+    """(entry, confidence) by a plain walk over all claims and all answers that a wrong label may give."""
     said = [claim for claim in said if claim.query == query]
     for claim in reversed(said):
         if claim.by.startswith("human:"):
             return claim.entry, claim.confidence
-    best = None
-    for entry in ("b", "a", None):
-        votes, doubt = 0, 1.0
-        for by in ("reply_rules", "llm:qwen", "llm:glm"):
-            latest = [claim for claim in said if claim.by == by][-1:]
-            if latest and latest[0].entry == entry:
-                votes += 1
-                doubt *= 1 - latest[0].confidence
-        if votes and (best is None or (votes, 1 - doubt) > best[:2]):
-            best = (votes, 1 - doubt, entry)
-    return best[2], best[1]
+    last = [[c for c in said if c.by == by][-1:] for by in ("reply_rules", "llm:qwen", "llm:glm")]
+    voices = [(found[0].entry, found[0].confidence) for found in last if found]
+    if len(voices) == 1:
+        return voices[0]
+    named = list(dict.fromkeys(entry for entry, _ in voices))
+    probability = {}
+    for answer in [*named, *(f"nobody's {number}" for number in range(5 - len(named)))]:
+        probability[answer] = 1.0
+        for entry, p in voices:
+            p = min(max(p, 0.001), 0.999)
+            probability[answer] *= p if entry == answer else (1 - p) / 4
+    total = sum(probability.values())
+    return max(
+        ((entry, round(probability[entry] / total, 9)) for entry in named),
+        key=lambda found: (found[1], found[0] is not None, found[0] or ""),
+    )
 
 
 @given(claims)
@@ -52,7 +57,8 @@ def test_decide_is_its_naive_twin(said):
     made = decide(said)
     assert set(made) == {claim.query for claim in said}
     for query, decision in made.items():
-        assert (decision.entry, decision.confidence) == naive(said, query)
+        entry, confidence = naive(said, query)
+        assert (decision.entry, decision.confidence) == (entry, pytest.approx(confidence, abs=2e-9))
 
 
 def test_the_latest_human_wins_over_everything():
@@ -64,12 +70,25 @@ def test_the_latest_human_wins_over_everything():
     assert only(wang, ann).entry == "a"
 
 
-def test_agreement_wins_over_confidence():
-    made = only(rules("a", 0.3), Claim("q1", "b", "llm:qwen", 0.99), Claim("q1", "a", "llm:glm", 0.4))
+def test_agreement_outweighs_a_source_that_is_surer():
+    made = only(rules("a", 0.7), Claim("q1", "b", "llm:qwen", 0.8), Claim("q1", "a", "llm:glm", 0.7))
     assert made.entry == "a"
     assert made.sources == ("llm:glm", "reply_rules")
-    assert made.confidence == pytest.approx(1 - 0.7 * 0.6)
+    a, b, others = 0.7 * 0.7 * 0.05, 0.075 * 0.075 * 0.8, 3 * 0.075 * 0.075 * 0.05
+    assert made.confidence == pytest.approx(a / (a + b + others))
     assert not made.is_human
+
+
+def test_two_that_hardly_know_do_not_outweigh_one_that_does():
+    made = only(rules("a", 0.3), Claim("q1", "b", "llm:qwen", 0.99), Claim("q1", "a", "llm:glm", 0.4))
+    assert made.entry == "b"
+    assert made.confidence < 0.99
+
+
+def test_contradiction_makes_unsure_and_agreement_sure():
+    alone = only(rules("a", 0.8)).confidence
+    assert only(rules("a", 0.8), Claim("q1", "b", "llm:qwen", 0.5)).confidence < alone
+    assert only(rules("a", 0.8), Claim("q1", "a", "llm:qwen", 0.5)).confidence > alone
 
 
 def test_among_equals_confidence_wins():
@@ -98,6 +117,41 @@ def test_one_act_about_two_queries_is_an_answer_to_each():
 def test_machines_agree_where_they_name_the_same_entries():
     made = only(*several("a", "b", by="llm:qwen"), *several("b", "a", by="llm:glm"), rules("a", 1.0))
     assert (set(made.entries), made.sources) == ({"a", "b"}, ("llm:glm", "llm:qwen"))
+
+
+def source(by, n, right, low=0.0):
+    return Source(by, Proportion(n, right), 0.9, (Level(low, Proportion(n, right)),))
+
+
+def test_a_source_that_people_found_wrong_counts_for_less():
+    said = (rules("a", 0.9), Claim("q1", "b", "llm:qwen", 0.8))
+    assert decide(said)["q1"].entry == "a"
+    found_wrong = {"reply_rules": source("reply_rules", 40, 10)}
+    made = decide(said, found_wrong)["q1"]
+    assert (made.entry, made.sources) == ("b", ("llm:qwen",))
+    alone = decide(said[:1], found_wrong)["q1"]
+    assert (alone.entry, alone.confidence) == ("a", pytest.approx((10 + 10 * 0.9) / 50))
+
+
+@given(claims)
+def test_one_machine_that_nobody_checked_is_decided_as_it_says(said):
+    """No weighing without something to weigh by: entry and confidence are those of its last claim."""
+    said = [claim for claim in said if claim.by == "reply_rules"]
+    last = {claim.query: claim for claim in said}
+    made = decide(said)
+    assert {q: (d.entry, d.confidence) for q, d in made.items()} == {
+        q: (c.entry, c.confidence) for q, c in last.items()
+    }
+    assert settle(said, [Query(q, "", q, (0,)) for q in last]) == made
+
+
+def test_a_person_overrules_the_machines_whatever_turns_belong_to_the_query():
+    one = Query("q1", "多少钱", "c", (2,))
+    two = Query("q2", "帐篷杆，多少钱", "c", (1, 2))
+    other = Query("q3", "能退吗", "c", (3,))
+    said = [rules("a", 0.9), Claim("q2", "b", "human:Ann", 1.0), Claim("q3", "a", "reply_rules", 0.9)]
+    assert {query: made.entry for query, made in settle(said, [one, two, other]).items()} == {"q2": "b", "q3": "a"}
+    assert settle(said[:1], [one, two]).keys() == {"q1"}
 
 
 def test_a_query_that_asks_for_several_makes_one_pair_of_each():

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from faqtune import claims as claim_store
+from faqtune.commands.settled import settled
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Negative, Positive
-from faqtune.label import Decision, decide
+from faqtune.label import Decision
 from faqtune.records import (
     CALIBRATION,
     HUMAN,
@@ -66,12 +67,13 @@ class Project:
 
 def load_project(workspace: Workspace) -> Project:
     """Raises UserError naming the command that makes what is missing."""
+    queries, split = workspace.queries(), workspace.split()
     return Project(
         catalogue=workspace.catalogue(),
         noise=workspace.noise(),
-        queries=workspace.queries(),
-        decisions=decide(claim_store.read(workspace.claims_path)),
-        split=workspace.split(),
+        queries=queries,
+        decisions=settled(claim_store.read(workspace.claims_path), queries, split),
+        split=split,
     )
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from faqtune import claims as claim_store
 from faqtune.alone import alone
-from faqtune.commands.gold import gold_labels, gold_query, remember_gold
+from faqtune.commands.gold import BY_GOLD, gold_labels, gold_query, remember_gold
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.errors import UserError
 from faqtune.ingest import GoldLabel
 from faqtune.label import BY, Bin, Labelling, exchanges, label
 from faqtune.progress import Reporter, Silent
-from faqtune.records import Catalogue
+from faqtune.records import Catalogue, Query
 from faqtune.steps import forget, is_current, mark_current, was_finished
 from faqtune.workspace import Workspace, digest, read_json, write_json, write_jsonl
 
@@ -69,7 +69,7 @@ def label_queries(
     gold = gold_labels(workspace, gold_files, catalogue, reporter=reporter)
     labelling = _kept(workspace) if rules_stand else _labelling(workspace, catalogue, name, reporter)
     forget(workspace, BY_PEOPLE, *([] if rules_stand else [BY_RULES]))
-    queries = {query.id: query for query in (*labelling.queries, *map(gold_query, gold))}
+    queries = {query.id: query for query in (*_asked_elsewhere(workspace), *labelling.queries, *map(gold_query, gold))}
     write_jsonl(workspace.queries_path, queries.values())
     if not rules_stand:
         claim_store.replace(workspace.claims_path, BY, labelling.claims)
@@ -99,6 +99,22 @@ def refuse_unfinished(workspace: Workspace) -> None:
 def _claims_stand(workspace: Workspace) -> bool:
     """Whether the rules' claims are all still there. Raises UserError if the database is damaged."""
     return sum(claim.by == BY for claim in claim_store.read(workspace.claims_path)) == _read(workspace).claims
+
+
+def _asked_elsewhere(workspace: Workspace) -> list[Query]:
+    """The queries that others than the rules and the files of hand labels spoke about: they stay.
+
+    Raises UserError where these cannot be read any more, rather than to write over what people's labels are about.
+    """
+    about = {claim.query for claim in claim_store.read(workspace.claims_path) if claim.by not in (BY, BY_GOLD)}
+    if not about or not workspace.queries_path.exists():
+        return []
+    try:
+        return [query for query in workspace.queries() if query.id in about]
+    except UserError as error:
+        raise UserError(
+            error.problem, "restore queries.jsonl: labels of people or of a language model are about its queries"
+        ) from error
 
 
 def _summary_path(workspace: Workspace) -> Path:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from faqtune import claims as claim_store
 from faqtune.alone import alone
 from faqtune.commands.assemble import MEASURING, evaluation_set, is_measurable, load_project
 from faqtune.commands.label import refuse_unfinished
+from faqtune.commands.settled import settled
 from faqtune.config import SplitConfig
-from faqtune.label import Decision, decide, pairs_of
-from faqtune.records import PARTS, TEST, Catalogue, Query, Split
+from faqtune.label import Decision, acts_of, last_of_people, latest, pairs_of, settle
+from faqtune.records import PARTS, TEST, Catalogue, Claim, Query, Split
 from faqtune.split import assign, check_split
 from faqtune.steps import is_current, mark_current
 from faqtune.workspace import Workspace, digest, write_json, write_jsonl
@@ -44,17 +45,19 @@ def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
     """Write `split.json` and `pairs.jsonl`. Conversations with hand labels go to the test part, unless
     `split.human_labels_for_training` gives a share of them to training.
 
+    Which entries are held out follows from what the sources say of themselves; the pairs then from the sources
+    weighed by the people's labels of the training part, which the split has to name first.
+
     Entries are held out as near noise of every part that measures; of the test part only where people
     have not named enough unsupported queries. Raises UserError if labelling has not been finished,
     or if something would be on both sides.
     """
     config = workspace.config()
     refuse_unfinished(workspace)
-    decided = decide(claim_store.read(workspace.claims_path))
+    said = claim_store.read(workspace.claims_path)
     inputs = digest(
         config.split.model_dump_json(),
-        # What was decided, not who said it when: labelling anew with the same result changes nothing.
-        repr(sorted(decided.items())),
+        _last_words(said),
         workspace.queries_path,
         workspace.conversations_path,
         workspace.noise_path,
@@ -64,14 +67,24 @@ def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
     if not force and is_current(workspace, STEP, inputs, outputs):
         return _counted(workspace, skipped=True)
     queries = {query.id: query for query in workspace.queries()}
-    decisions = {query: decision for query, decision in decided.items() if query in queries}
     catalogue = workspace.catalogue()
-    made = _assigned(workspace, config.split, catalogue, queries, decisions)
-    pairs, _ = pairs_of(decisions, queries.values(), catalogue)
+    made = _assigned(workspace, config.split, catalogue, queries, settle(said, queries.values()))
+    pairs, _ = pairs_of(settled(said, queries.values(), made), queries.values(), catalogue)
     write_json(workspace.split_path, made)
     write_jsonl(workspace.pairs_path, pairs)
     mark_current(workspace, STEP, inputs, outputs)
     return _counted(workspace, skipped=False)
+
+
+def _last_words(said: Sequence[Claim]) -> str:
+    """What counts of the claims, whoever made them when: labelling anew with the same result changes nothing."""
+    words: list[tuple[object, ...]] = []
+    for query, acts in acts_of(said).items():
+        last = latest(acts)
+        person = last_of_people(last)
+        counting = [act for act in last.values() if not act.is_human or act is person]
+        words += [(query, act.by, act.answer, act.confidence, act.reason) for act in counting]
+    return repr(sorted(words, key=repr))
 
 
 def _assigned(

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from faqtune.label.acts import Act, Answer, acts_of, last_of_people, latest, place_of
+from faqtune.label.sources import Source
 from faqtune.records import HUMAN, Catalogue, Claim, Pair, Query
 
-Answer = tuple[str, ...]
-"""What one act says of a query: its entries, the first one first; none of them if no entry answers it."""
+CANDIDATES = 5
+"""What a wrong label may say: a source that errs picks among the few entries that are like the right one."""
+LEAST_SURE, MOST_SURE = 0.001, 0.999
+"""Nobody who is contradicted is quite sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,71 +41,82 @@ class Decision:
         return () if self.entry is None else (self.entry, *self.others)
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """The claims about one query that somebody made in one go, as one answer."""
+def decide(claims: Iterable[Claim], sources: Mapping[str, Source] | None = None) -> dict[str, Decision]:
+    """Query id to its decision: the latest act of a person wins, then the weighted agreement of the machines.
 
-    by: str
-    answer: Answer
-    confidence: float
-    reason: str
-
-    @property
-    def is_human(self) -> bool:
-        return self.by.startswith(HUMAN)
-
-
-def acts_of(claims: Iterable[Claim]) -> dict[str, list[Act]]:
-    """Query id to what was said of it, in order. Claims of one source with one act belong together.
-
-    The confidence of an act is the least of its claims'. `claims` are those in force, in the order of their making.
+    Claims come in the order in which they were made; of each machine source only the latest act counts. `sources`
+    are as people found them (`estimate_sources`); others count as right as they say. Machines are combined as if they
+    erred independently (naive Bayes): each gives its answer its precision p, and every other of `CANDIDATES` answers
+    an equal share of 1 - p; the likeliest answer that somebody gave wins, its confidence is its probability. A single
+    machine keeps its p. A last tie goes to an entry before none, and to the greater id: labelling anew changes the
+    order of the machines' claims and must not change the decision.
     """
-    said: dict[str, dict[tuple[str, str | int], list[Claim]]] = defaultdict(dict)
-    for number, claim in enumerate(claims):
-        said[claim.query].setdefault((claim.by, claim.act or number), []).append(claim)
-    return {query: [_act(together) for together in acts.values()] for query, acts in said.items()}
+    return {query: _decide_one(query, said, sources or {}) for query, said in acts_of(claims).items()}
 
 
-def _act(claims: Sequence[Claim]) -> Act:
-    entries = dict.fromkeys(claim.entry for claim in claims if claim.entry is not None)
-    reason = next((claim.reason for claim in claims if claim.reason), "")
-    return Act(claims[0].by, tuple(entries), min(claim.confidence for claim in claims), reason)
+def settle(
+    claims: Iterable[Claim], queries: Collection[Query], sources: Mapping[str, Source] | None = None
+) -> dict[str, Decision]:
+    """`decide`, without what machines say of a turn that a person labelled, with whatever turns before it.
 
-
-def decide(claims: Iterable[Claim]) -> dict[str, Decision]:
-    """Query id to its decision: the latest act of a person wins, then agreement, then confidence.
-
-    Claims come in the order in which they were made; of each machine source only the latest act counts.
-    Machine sources that say the same are combined as independent: confidence 1 - prod(1 - c). A
-    last tie goes to an entry before none, and to the greater id: labelling anew changes the order
-    of the machines' claims and must not change the decision.
+    Of queries that are not among `queries` nothing is returned.
     """
-    return {query: _decide_one(query, said) for query, said in acts_of(claims).items()}
+    decided = decide(claims, sources)
+    people = {place_of(query) for query in queries if query.id in decided and decided[query.id].is_human}
+    return {
+        query.id: decided[query.id]
+        for query in queries
+        if query.id in decided and (decided[query.id].is_human or place_of(query) not in people)
+    }
 
 
-def _decide_one(query: str, said: Sequence[Act]) -> Decision:
-    human = [act for act in said if act.is_human]
+def _decide_one(query: str, said: Sequence[Act], sources: Mapping[str, Source]) -> Decision:
+    last = latest(said)
+    human = last_of_people(last)
     if human:
-        return _decision(query, human[-1].answer, human[-1].confidence, human[-1:])
-    latest = {act.by: act for act in said}
-    voices: dict[Answer, list[Act]] = defaultdict(list)
-    for act in latest.values():
-        voices[tuple(sorted(act.answer))].append(act)
-    confidence = {answer: _combined(acts) for answer, acts in voices.items()}
-    answer = max(voices, key=lambda a: (len(voices[a]), confidence[a], bool(a), a))
-    acts = sorted(voices[answer], key=lambda act: act.by)
-    return _decision(query, acts[0].answer, confidence[answer], acts)
+        return _decision(query, human.answer, human.confidence, [human])
+    voices: dict[Answer, dict[str, Act]] = defaultdict(dict)
+    for act in last.values():
+        voices[tuple(sorted(act.answer))][act.by] = act
+    sure = {answer: [_precision(act, sources) for act in acts.values()] for answer, acts in voices.items()}
+    probability = posterior(sure)
+    answer = max(voices, key=lambda a: (probability[a], bool(a), a))
+    acts = [act for _, act in sorted(voices[answer].items())]
+    return _decision(query, acts[0].answer, probability[answer], acts)
+
+
+def _precision(act: Act, sources: Mapping[str, Source]) -> float:
+    return sources[act.by].precision(act.confidence) if act.by in sources else act.confidence
+
+
+def posterior(sure: Mapping[Answer, Sequence[float]]) -> dict[Answer, float]:
+    """The probability of each answer that somebody gave; `sure` are the precisions of those who gave it.
+
+    >>> posterior({("a",): [0.5, 0.5]}), posterior({("a",): [0.8], ("b",): [0.5]})
+    ({('a',): 0.8}, {('a',): 0.744186047, ('b',): 0.186046512})
+    """
+    voices = [(answer, p) for answer, given in sure.items() for p in given]
+    if len(voices) == 1:
+        return dict(voices)
+    others = max(CANDIDATES, len(sure)) - 1
+    logarithms = {answer: sum(_log(p, answer == given, others) for given, p in voices) for answer in sure}
+    nobody = sum(_log(p, False, others) for _, p in voices)
+    most = max(*logarithms.values(), nobody)
+    weights = {answer: math.exp(value - most) for answer, value in logarithms.items()}
+    total = math.fsum(weights.values()) + (others + 1 - len(sure)) * math.exp(nobody - most)
+    # Rounded, so that the order of the voices does not move it across a threshold.
+    return {answer: round(weight / total, 9) for answer, weight in weights.items()}
+
+
+def _log(precision: float, is_its_own: bool, others: int) -> float:
+    p = min(max(precision, LEAST_SURE), MOST_SURE)
+    return math.log(p if is_its_own else (1 - p) / others)
 
 
 def _decision(query: str, answer: Answer, confidence: float, acts: Sequence[Act]) -> Decision:
     reason = next((act.reason for act in acts if act.reason), "")
     entry, others = (answer[0], answer[1:]) if answer else (None, ())
     return Decision(query, entry, confidence, tuple(act.by for act in acts), reason, others)
-
-
-def _combined(acts: Iterable[Act]) -> float:
-    # Rounded, so that neither the order of the acts nor 1 - (1 - c) moves it across a threshold.
-    return round(1 - math.prod(1 - act.confidence for act in acts), 9)
 
 
 def pairs_of(

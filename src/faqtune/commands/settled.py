@@ -1,0 +1,30 @@
+"""What each query's label is, for every command that asks: Claims, weighed by how right people found their sources."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from faqtune.label import Decision, Source, acts_of, compare, estimate_sources, settle
+from faqtune.records import TRAIN, Claim, Query, Split
+
+
+def training_conversations(split: Split) -> frozenset[str]:
+    """Conversations of the training part."""
+    return frozenset(name for name, part in split.conversations.items() if part == TRAIN)
+
+
+def weighed_sources(
+    claims: Iterable[Claim], queries: Collection[Query], conversations: Collection[str]
+) -> dict[str, Source]:
+    """Machine sources as the people's labels in these conversations found them."""
+    return estimate_sources(compare(acts_of(claims), queries, conversations))
+
+
+def settled(claims: Sequence[Claim], queries: Collection[Query], split: Split) -> dict[str, Decision]:
+    """The decisions of a project whose split is made.
+
+    Sources are weighed by the people's labels of the training part alone. By default there are none there
+    (`split.human_labels_for_training`), and every source counts as right as it says: weights that had seen the hand
+    labels of the test part would carry them into what is trained on.
+    """
+    return settle(claims, queries, weighed_sources(claims, queries, training_conversations(split)))

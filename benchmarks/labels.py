@@ -72,11 +72,26 @@ def row(made: Labelling, threshold: float, gold: Sequence[GoldLabel]) -> dict[st
 def line(figures: dict) -> str:
     right, found = figures["precision"], figures["found"]
     share = f"{right['right'] / right['n']:.2f} | {right['low']:.2f} to {right['high']:.2f}" if right["n"] else " | "
-    cosine = "all" if figures["threshold"] == -1 else f"{figures['threshold']:.2f}"
+    cosine = "all" if figures["threshold"] == -1 else f"{figures['threshold']:.3f}"
     return (
         f"| {cosine} | {figures['labels']} | {figures['coverage']:.1%} | {right['n']} | {right['right']} | {share} | "
         f"{found['right']} of {found['n']}, {found['right'] / found['n']:.0%} |"
     )
+
+
+def page(name: str, result: dict) -> list[str]:
+    """Both tables as Markdown; the first row of each is the threshold that the rules choose by themselves."""
+    lines = [f"# Reply rules on {name}, by threshold", "", f"- model: {result['model']}"]
+    lines += [f"- {key}: {value}" for key, value in result["machine"].items()]
+    lines += [
+        f"- {result['hand labels']} hand labels; those that ask for several entries are left out",
+        "- found: of the hand-labelled turns with an entry, how many the rules label right",
+    ]
+    for title, table in result["tables"].items():
+        lines += ["", f"## {title}", "", f"Of {table['exchanges']} exchanges with a reply of four characters and more."]
+        lines += ["", *HEAD, *map(line, table["rows"][1:])]
+        lines += ["", "Chosen by the rules, without a hand label:", "", *HEAD, line(table["rows"][0])]
+    return [*lines, ""]
 
 
 def main() -> None:
@@ -99,7 +114,7 @@ def main() -> None:
     gold = gold_labels(workspace, [data / "gold_dev.jsonl"], catalogue)
     found = list(exchanges(workspace.conversations(), LabelConfig().max_prefix_turns))
     encoder = Remembering(load_model(workspace, given.model, Lines()))
-    sections, result = [], {"machine": machine(), "model": given.model, "exchanges": len(found)}
+    result = {"machine": machine(), "model": given.model, "hand labels": len(gold), "tables": {}}
     for title, query_top in (("Both sides (`query_top = 5`)", 5), ("The reply alone (`query_top = 0`)", 0)):
         rows = []
         for threshold in (None, *THRESHOLDS):
@@ -107,17 +122,9 @@ def main() -> None:
             made = label(catalogue, found, encoder, settings)
             rows.append(row(made, made.threshold_cosine if threshold is None else threshold, gold))
             print(line(rows[-1]), flush=True)
-        result[title] = rows
-        chosen = f"Chosen by the rules without a hand label: {rows[0]['threshold']:.3f}."
-        sections += [f"## {title}", "", *HEAD, *map(line, rows[1:]), "", chosen, "", *HEAD, line(rows[0]), ""]
-    head = [f"# Reply rules on {given.name}, by threshold", "", f"- model: {given.model}"]
-    head += [f"- {key}: {value}" for key, value in result["machine"].items()]
-    head += [
-        f"- {len(found)} exchanges; {len(gold)} hand labels, those that ask for several entries left out",
-        "- found: of the hand-labelled turns with an entry, how many the rules label right",
-    ]
+        result["tables"][title] = {"exchanges": made.exchanges, "rows": rows}
     write_json(RESULTS / f"labels_{given.name}.json", result)
-    write_text(RESULTS / f"labels_{given.name}.md", "\n".join([*head, "", *sections]))
+    write_text(RESULTS / f"labels_{given.name}.md", "\n".join(page(given.name, result)))
 
 
 if __name__ == "__main__":

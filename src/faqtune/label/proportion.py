@@ -49,7 +49,8 @@ def wilson(share: float, n: float) -> tuple[float, float]:
     """Wilson's 95 % interval of a share among `n` > 0 (JASA 22, 1927)."""
     centre = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
     width = Z95 / (1 + Z95**2 / n) * math.sqrt(share * (1 - share) / n + (Z95 / (2 * n)) ** 2)
-    return max(0.0, centre - width), min(1.0, centre + width)
+    # Rounding must not put the share itself outside.
+    return max(0.0, min(share, centre - width)), min(1.0, max(share, centre + width))
 
 
 def _effective(right: Sequence[bool], groups: Sequence[str]) -> float:

@@ -159,14 +159,23 @@ def compare(
     data: Annotated[
         bool, typer.Option("--data", help="Also what each layer does, on the selection part; takes long.")
     ] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Turn back layers that do harm; what holds up becomes a run. Takes long.")
+    ] = False,
+    forgetting: Annotated[
+        float, typer.Option(help="Most AUROC to lose on everyday sentences, for --apply.", min=0)
+    ] = 0.01,
     out: Annotated[Path | None, typer.Option(help="Folder for compare.json and compare.svg; unset: B's run.")] = None,
-    resamples: Annotated[int, typer.Option(help="Bootstrap resamples, for --data.", min=100, max=100_000)] = 2000,
+    resamples: Annotated[
+        int, typer.Option(help="Bootstrap resamples, for --data and --apply.", min=100, max=100_000)
+    ] = 2000,
+    force: Annotated[bool, typer.Option("--force", help="Search anew, for --apply.")] = False,
     json: Json = False,
 ) -> None:
     """Compare two models layer by layer: which weights moved, how far, and whether what was frozen stood still."""
     from faqtune.console.compare import run_compare
 
-    run_compare(project, a, b, data, out, resamples, as_json=json)
+    run_compare(project, a, b, data, out, resamples, apply=apply, forgetting=forgetting, force=force, as_json=json)
 
 
 @app.command()

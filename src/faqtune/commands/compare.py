@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faqtune.alone import alone
+from faqtune.commands.mixture import FORGETTING_BUDGET, source_run
 from faqtune.commands.models import TUNED, model_place, resolved_name
 from faqtune.compare import FrozenCheck, WeightChanges, check_frozen, compare_weights, declared_frozen
 from faqtune.errors import UserError
@@ -15,6 +16,7 @@ from faqtune.runs import RUN_NAME, Run, find_run
 from faqtune.workspace import Workspace, read_json, write_json, write_text
 
 if TYPE_CHECKING:
+    from faqtune.commands.layer_search import Applied
     from faqtune.commands.layers import LayersOnData, Selection
 
 DATA_NAME, PICTURE_NAME = "compare.json", "compare.svg"
@@ -23,7 +25,8 @@ DATA_NAME, PICTURE_NAME = "compare.json", "compare.svg"
 @dataclass(frozen=True, slots=True)
 class Compared:
     """Two models, A before and B after. `frozen_ok`: whether every layer that B's recipe froze is bit-identical;
-    None where nothing was declared, or A is not what B was trained from. `data`: where data was asked for."""
+    None where nothing was declared, or A is not what B was trained from. `data` and `applied` (what a search over
+    the layers found): where they were asked for."""
 
     a: str
     b: str
@@ -34,6 +37,7 @@ class Compared:
     notes: list[str]
     weights: WeightChanges
     data: LayersOnData | None
+    applied: Applied | None
     paths: list[str]
 
 
@@ -43,6 +47,9 @@ def compare_models(
     b: str = "",
     *,
     data: bool = False,
+    apply: bool = False,
+    forgetting_budget: float = FORGETTING_BUDGET,
+    force: bool = False,
     out: Path | None = None,
     resamples: int = 2000,
     reporter: Reporter | None = None,
@@ -50,16 +57,25 @@ def compare_models(
     """Compare the weights of two models; by default the newest run with its base.
 
     Models go by the names of every command; no project is needed for two folders. With `data` also what the
-    layers do on the selection part, see `commands.layers`. `compare.json` and the picture `compare.svg` are
+    layers do on the selection part, see `commands.layers`; with `apply` layers that do harm are turned back, see
+    `commands.apply`. `compare.json` and the picture `compare.svg` are
     written to `out`, else to the run that B is if A is its base, else nowhere. Raises UserError for what is no
     model, is damaged, or has no tensor in common with the other, before anything is written.
     """
     reporter = reporter or Silent()
-    name_b = resolved_name(workspace, b or TUNED)
+    if not forgetting_budget >= 0:
+        raise UserError(f"{forgetting_budget:g} of AUROC cannot be forgotten", "give --forgetting 0 or more")
+    # A mixture that was made before is not searched once more: what it came from is.
+    name_b = source_run(workspace, "").name if apply and not b else resolved_name(workspace, b or TUNED)
     run = _run_of(workspace, name_b)
     name_a = resolved_name(workspace, a or (run.base if run else workspace.config().model.base))
     folder_a, folder_b = _folder(workspace, name_a), _folder(workspace, name_b)
     own_run = run if run is not None and folder_a.resolve() == _base_folder(workspace, run) else None
+    if apply and own_run is None:
+        raise UserError(
+            f"--apply wants a run and the model that it was trained from; {name_a} and {name_b} are not that",
+            "name no model for the newest run, or `faqtune compare BASE RUN`",
+        )
     selected = _selection(workspace) if data else None
     reporter.say(f"comparing {folder_a} and {folder_b}")
     weights = compare_weights(
@@ -72,6 +88,14 @@ def compare_models(
         on_data = measure_layers(
             workspace, selected, (name_a, name_b), folder_a, weights, resamples=resamples, reporter=reporter
         )
+    applied = None
+    if apply and own_run is not None:
+        from faqtune.commands.apply import apply_layers
+
+        applied = apply_layers(
+            workspace, own_run, (folder_a, folder_b), weights, forgetting_budget=forgetting_budget,
+            resamples=resamples, force=force, reporter=reporter,
+        )  # fmt: skip
     frozen = check_frozen(weights, _declared(own_run)) if own_run else None
     place = out or (own_run.folder if own_run else None)
     compared = Compared(
@@ -84,6 +108,7 @@ def compare_models(
         notes=_notes(weights, folder_a, folder_b, place),
         weights=weights,
         data=on_data,
+        applied=applied,
         paths=[str(place / name) for name in (DATA_NAME, PICTURE_NAME)] if place else [],
     )
     if place:

@@ -1,4 +1,5 @@
-"""What a sweep between a run's base and its tuned model found, and the run that is made of the best mixture."""
+"""Mixtures of a run's base with its tuned model: what a sweep between the two found, and the run that is made of the
+best one."""
 
 from __future__ import annotations
 
@@ -7,10 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from faqtune import __version__
-from faqtune.runs import Run, new_run
+from faqtune.errors import UserError
+from faqtune.runs import DONE, Run, all_runs, find_run, new_run
 from faqtune.workspace import Workspace, read_json, write_json, write_text
+
+FORGETTING_BUDGET = 0.01
+"""Of AUROC on everyday sentences: what a mixture may lose, by default."""
 
 FORGOTTEN_ON = "the everyday sentence pairs that come with faqtune"
 
@@ -56,13 +62,52 @@ class Swept:
         return next(place for place in self.curve if place.coefficient == self.chosen)
 
 
+def swept_facts(swept: Swept) -> dict[str, Any]:
+    """What `run.json` says of a mixture that a sweep has chosen."""
+    return {
+        "of": swept.source,
+        "coefficient": swept.chosen,
+        "metric": swept.metric,
+        "guard": swept.guard,
+        "forgetting_budget": swept.forgetting_budget,
+        "curve": [asdict(place) for place in swept.curve],
+    }
+
+
+def source_run(workspace: Workspace, name: str) -> Run:
+    """The run to mix with its base: the named one, else the newest finished one that is no mixture itself.
+
+    Raises UserError if the named run has not finished, or if there is none.
+    """
+    if name:
+        run = find_run(workspace, name)
+        if run.status != DONE:
+            raise UserError(f"the run {name} has not finished", "run `faqtune train` to go on, or name another run")
+        return run
+    trained = [run for run in all_runs(workspace) if run.status == DONE and "merged" not in run.facts]
+    return trained[-1] if trained else find_run(workspace)
+
+
+def made_before(workspace: Workspace, name: str) -> Run | None:
+    """A mixture that was made of the same before and is still there; it becomes the newest run again."""
+    made = next((run for run in all_runs(workspace) if run.name == name and run.status == DONE), None)
+    if made is None or not made.model_path.is_dir():
+        return None
+    # Looked for by its time, the run that was asked for last is the newest.
+    made.save()
+    return made
+
+
 @contextmanager
-def mixed_run(workspace: Workspace, source: Run, swept: Swept, inputs: str) -> Iterator[Run]:
-    """A new run to be finished; a folder that was not there before goes again if that fails."""
+def mixed_run(workspace: Workspace, source: Run, kind: str, facts: dict[str, Any], inputs: str) -> Iterator[Run]:
+    """A new run to be finished, of a `kind` (merge, layers) and with the `facts` of its mixture.
+
+    A folder that was not there before goes again if that fails.
+    """
     known = {path.name for path in workspace.runs_path.iterdir()}
-    run = new_run(workspace, "merge", source.base, inputs)
+    run = new_run(workspace, kind, source.base, inputs)
     try:
-        _carry_along(source, swept, run)
+        _carry_along(source, kind, facts, run)
         yield run
     except BaseException:
         if run.name not in known:
@@ -70,30 +115,21 @@ def mixed_run(workspace: Workspace, source: Run, swept: Swept, inputs: str) -> I
         raise
 
 
-def _carry_along(source: Run, swept: Swept, run: Run) -> None:
+def _carry_along(source: Run, kind: str, facts: dict[str, Any], run: Run) -> None:
     """The training of the source, so that a report shows where the model came from, and what was found."""
-    facts = {
-        "of": source.name,
-        "coefficient": swept.chosen,
-        "metric": swept.metric,
-        "guard": swept.guard,
-        "forgetting_budget": swept.forgetting_budget,
-        "curve": [asdict(place) for place in swept.curve],
-    }
     run.facts = source.facts | {"faqtune": __version__, "precision": "float32", "merged": facts}
     run.save()
     recipe = read_json(source.folder / "recipe.json", "faqtune train")
     outline = {key: value for key, value in facts.items() if key != "curve"}
-    write_json(run.folder / "recipe.json", recipe | {"merge": outline})
+    write_json(run.folder / "recipe.json", recipe | {kind: outline})
     for name in ("log.jsonl", "loss_curve.svg"):
         if (source.folder / name).is_file():
             write_text(run.folder / name, (source.folder / name).read_text(encoding="utf-8"))
 
 
-def forgotten_words(best: Place) -> str:
-    """For the model card."""
-    interval = f"{best.forgetting_low:+.3f} to {best.forgetting_high:+.3f}"
+def forgotten_words(general: float, forgetting: float, low: float, high: float) -> str:
+    """For the model card: its AUROC on everyday sentences, and what its base has more, with the interval."""
     return (
-        f"\n\nOn {FORGOTTEN_ON} it has an AUROC of {best.general:.3f}, its base {best.general + best.forgetting:.3f}: "
-        f"it has forgotten {best.forgetting:+.3f} (95 % interval {interval})."
+        f"\n\nOn {FORGOTTEN_ON} it has an AUROC of {general:.3f}, its base {general + forgetting:.3f}: "
+        f"it has forgotten {forgetting:+.3f} (95 % interval {low:+.3f} to {high:+.3f})."
     )

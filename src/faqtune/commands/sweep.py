@@ -11,7 +11,16 @@ from faqtune.alone import alone
 from faqtune.commands.assemble import Project, evaluation_set, load_project, selection_set
 from faqtune.commands.finish import MEASURED_ON, finish_run, shown
 from faqtune.commands.merge import merge_words
-from faqtune.commands.mixture import Place, Swept, forgotten_words, mixed_run
+from faqtune.commands.mixture import (
+    FORGETTING_BUDGET,
+    Place,
+    Swept,
+    forgotten_words,
+    made_before,
+    mixed_run,
+    source_run,
+    swept_facts,
+)
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest
 from faqtune.config import validated
 from faqtune.errors import UserError
@@ -19,7 +28,7 @@ from faqtune.evaluate import EvaluationSet, GeneralAbility, evaluate, forgetting
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import Recipe, Selection
 from faqtune.records import CALIBRATION
-from faqtune.runs import DONE, Run, all_runs, find_run
+from faqtune.runs import Run
 from faqtune.steps import is_current, mark_current
 from faqtune.workspace import Workspace, digest, read_json, write_json
 
@@ -27,7 +36,6 @@ if TYPE_CHECKING:
     from faqtune.model import Line
 
 COEFFICIENTS = tuple(tenth / 10 for tenth in range(11))
-FORGETTING_BUDGET = 0.01
 MERGE_NAME = "merge.json"
 
 
@@ -56,7 +64,7 @@ def merge_run(
         refuse_coefficient(coefficient)
     if not forgetting_budget >= 0:
         raise UserError(f"{forgetting_budget:g} of AUROC cannot be forgotten", "give --forgetting 0 or more")
-    source = _source(workspace, run)
+    source = source_run(workspace, run)
     choice = _selection(source)
     project = load_project(workspace)
     selection = selection_set(project)
@@ -78,22 +86,12 @@ def merge_run(
     return swept
 
 
-def _source(workspace: Workspace, name: str) -> Run:
-    """The run to sweep."""
-    if name:
-        run = find_run(workspace, name)
-        if run.status != DONE:
-            raise UserError(f"the run {name} has not finished", "run `faqtune train` to go on, or name another run")
-        return run
-    trained = [run for run in all_runs(workspace) if run.status == DONE and "merged" not in run.facts]
-    return trained[-1] if trained else find_run(workspace)
-
-
 def _selection(run: Run) -> Selection:
     """What the run's recipe chooses a model by."""
     path = run.folder / "recipe.json"
     recipe = read_json(path, "faqtune train")
-    recipe.pop("merge", None)
+    for mixture in ("merge", "layers"):
+        recipe.pop(mixture, None)
     return validated(Recipe, recipe, str(path)).selection
 
 
@@ -103,12 +101,8 @@ def _known(workspace: Workspace, path: Path) -> Swept | None:
     swept = Swept(**{**data, "curve": [Place(**place) for place in data["curve"]], "skipped": True})
     if not swept.run:
         return swept
-    made = next((run for run in all_runs(workspace) if run.name == swept.run and run.status == DONE), None)
-    if made is None or not made.model_path.is_dir():
-        return None
-    # Looked for by its time, the run that was asked for last is the newest.
-    made.save()
-    return replace(swept, model=made.model_path)
+    made = made_before(workspace, swept.run)
+    return replace(swept, model=made.model_path) if made else None
 
 
 def _swept(
@@ -139,10 +133,11 @@ def _swept(
         figures_before=before,
         measured_on=MEASURED_ON,
         made="merged",
-        origin=merge_words(base, source.name, best.coefficient) + forgotten_words(best),
+        origin=merge_words(base, source.name, best.coefficient)
+        + forgotten_words(best.general, best.forgetting, best.forgetting_low, best.forgetting_high),
         base=base,
     )
-    with mixed_run(workspace, source, swept, inputs) as run:
+    with mixed_run(workspace, source, "merge", swept_facts(swept), inputs) as run:
         finish_run(run, line.move_to(best.coefficient), project, card, {"before": before, "after": after})
     return replace(swept, run=run.name, model=run.model_path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,6 +15,9 @@ from faqtune.compare.weights import StoredTensor
 
 if TYPE_CHECKING:
     from faqtune.model import TextModel
+
+PIECE_ELEMENTS = 1 << 22
+"""Numbers read at once: the embeddings of BGE-M3 are a gigabyte."""
 
 Reverted = Mapping[str, Sequence[str]]
 """Layer to the names of its tensors that differ."""
@@ -30,7 +34,7 @@ def revertible(changes: WeightChanges) -> Reverted:
 
 def unmatched(model: TextModel, names: Sequence[str]) -> list[str]:
     """Names that no weight of the loaded model goes by."""
-    known = _by_name(model, names)
+    known = weights_by_name(model, names)
     return [name for name in names if name not in known]
 
 
@@ -41,14 +45,14 @@ def reverted(model: TextModel, names: Sequence[str], stored: Mapping[str, Stored
     `stored` goes by keys that end in the names. One layer is held twice meanwhile. Raises KeyError for a name
     that the model does not have.
     """
-    weights = _by_name(model, names)
+    weights = weights_by_name(model, names)
     own = {name: weights[name].detach().clone() for name in names}
     try:
         with torch.no_grad():
             for name in names:
-                tensor = _stored(name, stored)
-                values = torch.from_numpy(tensor.read(0, weights[name].numel()))
-                weights[name].copy_(values.reshape(weights[name].shape))
+                tensor, flat = stored_under(name, stored), weights[name].view(-1)
+                for start, stop in pairwise([*range(0, flat.numel(), PIECE_ELEMENTS), flat.numel()]):
+                    flat[start:stop].copy_(torch.from_numpy(tensor.read(start, stop)))
         yield
     finally:
         with torch.no_grad():
@@ -56,8 +60,9 @@ def reverted(model: TextModel, names: Sequence[str], stored: Mapping[str, Stored
                 weights[name].copy_(values)
 
 
-def _by_name(model: TextModel, names: Sequence[str]) -> dict[str, torch.Tensor]:
-    """Weights of the backbone; files may have something in front of its names, or it in front of theirs."""
+def weights_by_name(model: TextModel, names: Sequence[str]) -> dict[str, torch.Tensor]:
+    """Weights of the backbone, those that there are; files may have something in front of its names, or it in front
+    of theirs."""
     own = model.backbone.state_dict(keep_vars=True)
     found = {}
     for name in names:
@@ -67,7 +72,8 @@ def _by_name(model: TextModel, names: Sequence[str]) -> dict[str, torch.Tensor]:
     return found
 
 
-def _stored(name: str, stored: Mapping[str, StoredTensor]) -> StoredTensor:
+def stored_under(name: str, stored: Mapping[str, StoredTensor]) -> StoredTensor:
+    """The tensor of a name, whatever its file has in front of it."""
     return stored[name] if name in stored else next(t for key, t in stored.items() if key.endswith(f".{name}"))
 
 

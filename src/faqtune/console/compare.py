@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from faqtune.commands.compare import Compared, compare_models
 from faqtune.compare import Change, FrozenCheck, WeightChanges
-from faqtune.console.output import emit, emit_json, table
+from faqtune.console.applied import applied_lines, points
+from faqtune.console.output import emit, emit_json, next_step, table
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.workspace import Workspace
 
@@ -20,13 +21,30 @@ NOT_FROZEN = 1
 """Exit code where a layer moved that a recipe had frozen."""
 
 
-def run_compare(project: Path, a: str, b: str, data: bool, out: Path | None, resamples: int, *, as_json: bool) -> None:
+def run_compare(
+    project: Path,
+    a: str,
+    b: str,
+    data: bool,
+    out: Path | None,
+    resamples: int,
+    *,
+    apply: bool,
+    forgetting: float,
+    force: bool,
+    as_json: bool,
+) -> None:
     with ConsoleReporter() as reporter:
-        result = compare_models(Workspace(project), a, b, data=data, out=out, resamples=resamples, reporter=reporter)
+        result = compare_models(
+            Workspace(project), a, b, data=data, apply=apply, forgetting_budget=forgetting, force=force, out=out,
+            resamples=resamples, reporter=reporter,
+        )  # fmt: skip
     if as_json:
         emit_json(result)
     else:
         show_compared(result)
+        if result.applied is not None and result.applied.run:
+            emit("", next_step("evaluate", project))
     if result.frozen is not None and result.frozen.ok is False:
         sys.stderr.write(f"{_broken(result.frozen)}\n")
         raise SystemExit(NOT_FROZEN)
@@ -41,6 +59,8 @@ def show_compared(result: Compared) -> None:
         emit(_frozen(result.frozen))
     if result.data is not None:
         emit("", *_alike(result.data), "", *_reverted(result.data))
+    if result.applied is not None:
+        emit("", *applied_lines(result.applied), "")
     emit(*(f"wrote {path}" for path in result.paths))
 
 
@@ -126,7 +146,7 @@ def _reverted(data: LayersOnData) -> list[str]:
     if not data.reverted:
         return ["No layer that is used has changed: there is nothing to put back."]
     rows = [("B as it is", *(_rate(data.figures[name]) for name in shown))]
-    rows += [(found.layer, *(_points(found.differences[name]) for name in shown)) for found in data.reverted]
+    rows += [(found.layer, *(_marked(found.differences[name]) for name in shown)) for found in data.reverted]
     return [
         f"B with one layer put back to A: difference to B [95 % interval], * where it leaves zero out. Per cent, on "
         f"{data.part}: {data.queries} queries, {data.noise} noise sentences; threshold {data.threshold_cosine:.4f}.",
@@ -146,7 +166,6 @@ def _rate(figure: dict[str, float]) -> str:
     return f"{100 * figure['value']:.1f} [{100 * figure['low']:.1f}, {100 * figure['high']:.1f}]"
 
 
-def _points(difference: dict[str, float]) -> str:
-    value, low, high = (round(100 * difference[key], 1) + 0.0 for key in ("value", "low", "high"))
+def _marked(difference: dict[str, float]) -> str:
     is_clear = difference["low"] > 0 or difference["high"] < 0
-    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]{' *' * is_clear}"
+    return f"{points(difference)}{' *' * is_clear}"

@@ -10,6 +10,7 @@ and `format_comparison` puts the figures into words.
 from faqtune.evaluate.examples import EvaluationSet, Negative, Positive
 from faqtune.evaluate.figures import point_figures, right_by_entry
 from faqtune.evaluate.general import GeneralAbility, forgetting, general_ability
+from faqtune.evaluate.halves import halved
 from faqtune.evaluate.outcomes import Outcomes, evaluate
 from faqtune.evaluate.score import compare, measure, scorecard
 from faqtune.evaluate.table import Table, format_comparison, format_scorecard, markdown, plain_text
@@ -30,6 +31,7 @@ __all__ = [
     "format_comparison",
     "format_scorecard",
     "general_ability",
+    "halved",
     "markdown",
     "measure",
     "plain_text",

@@ -67,10 +67,11 @@ class Project:
 
 def load_project(workspace: Workspace) -> Project:
     """Raises UserError naming the command that makes what is missing."""
-    queries, split = workspace.queries(), workspace.split()
+    # In the order in which they are made: the first that is missing is to be made first.
+    catalogue, noise, queries, split = workspace.catalogue(), workspace.noise(), workspace.queries(), workspace.split()
     return Project(
-        catalogue=workspace.catalogue(),
-        noise=workspace.noise(),
+        catalogue=catalogue,
+        noise=noise,
         queries=queries,
         decisions=settled(claim_store.read(workspace.claims_path), queries, split),
         split=split,

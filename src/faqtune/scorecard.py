@@ -42,6 +42,69 @@ class Curve(Record):
     y_label: str
 
 
+class ReliabilityBin(Record):
+    """Texts whose probability of a right answer was said to be in `low` to `high`: mean of what was said, and what
+    came true."""
+
+    low: float
+    high: float
+    predicted: float
+    observed: Figure
+
+
+class Slice(Record):
+    """The queries of one category (`id` is its name) or of one entry (`name` is its first question).
+
+    Few queries stand behind most of them: intervals are Wilson's, with conversations counted instead of queries.
+    `answered` and `precision` at the threshold, None where none is set or nothing is answered.
+    """
+
+    id: str
+    name: str
+    queries: int
+    conversations: int
+    right: Figure
+    """Right entry first (recall@1)."""
+    answered: Figure | None = None
+    precision: Figure | None = None
+
+
+class Confusion(Record):
+    """Two entries of which queries of one are matched with the other: `a_as_b` of `asked_a` queries, and back.
+
+    `similarity`: cosine of their nearest questions. `merge`: they look like one entry written twice, for the
+    owner of the content to decide.
+    """
+
+    a: str
+    b: str
+    question_a: str
+    question_b: str
+    asked_a: int
+    asked_b: int
+    a_as_b: int
+    b_as_a: int
+    similarity: float
+    merge: bool
+
+
+class Scored(Record):
+    """One text as the model sees it. `kind`: `query`, or the stratum of a noise sentence.
+
+    `found` is a question of the best entry, `expected` one of the right entry ("" for noise).
+    """
+
+    text: str
+    kind: str
+    score: float
+    found: str
+    expected: str = ""
+
+    @property
+    def is_right(self) -> bool:
+        return self.expected != "" and self.found == self.expected
+
+
 class Scorecard(Record):
     """One model measured on one set of queries and noise against one catalogue."""
 
@@ -57,22 +120,43 @@ class Scorecard(Record):
     means: dict[str, float] = {}
     """Mean cosines: `related` (query with its entry), `unrelated` (noise with its best entry), ..."""
     curves: dict[str, Curve] = {}
+    """ROC, OSCR and risk-coverage curves, histograms of scores and of similarities: see docs/figures.md."""
     threshold_cosine: float | None = None
     """Where `answered`, `precision` and `accepted` were measured; None: no threshold was calibrated."""
+    margin_cosine: float = 0.0
+    """What the best entry leads the second by at least, where something is answered."""
+    reliability: list[ReliabilityBin] = []
+    categories: list[Slice] = []
+    entries: list[Slice] = []
+    """Those with any query, those with most first."""
+    confusions: list[Confusion] = []
+    """Most frequent first."""
+    worst_accepted: list[Scored] = []
+    """Noise with the highest scores (at or above the threshold, if there is one), highest first."""
+    worst_rejected: list[Scored] = []
+    """Queries with the lowest scores (below the threshold, if there is one), lowest first."""
     notes: list[str] = []
     """What the data cannot support, in plain words."""
     digest: str = ""
     """Digest of the measured data; two scorecards compare only if it is the same."""
+    model_digest: str = ""
+    """Digest of the model's files, where it has any."""
+    resamples: int = 0
+    """Bootstrap resamples behind the intervals."""
     created: str = ""
 
 
 class Difference(Record):
-    """After minus before, paired by query and resampled by conversation; `p` two-sided."""
+    """After minus before, paired by query and resampled by conversation; `p` two-sided.
+
+    `p_holm` is p corrected for all figures and models that were looked at together (Holm).
+    """
 
     value: float
     low: float
     high: float
     p: float
+    p_holm: float | None = None
 
     @property
     def is_clear(self) -> bool:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from faqtune.evaluate import intervals
 from faqtune.evaluate.intervals import bootstrap, interval, paired, plan, resample, sign_flip_p
 from faqtune.evaluate.metrics import mean
+from faqtune.scorecard import Difference
 
 GROUPS = st.lists(st.tuples(st.sampled_from(["", "会话1", "会话2", "film", "music"]), st.integers(0, 3)), min_size=1)
 
@@ -117,7 +118,7 @@ def test_no_change_has_p_one():
     design = plan(["a", "b"], [0, 0])
     assert sign_flip_p(np.zeros((2, 2)), design).tolist() == [1.0, 1.0]
     same = np.array([0.1, 0.2, 0.3])
-    assert paired(0.0, same, same).model_dump() == {"value": 0.0, "low": 0.0, "high": 0.0, "p": 1.0}
+    assert paired(0.0, same, same) == Difference(value=0.0, low=0.0, high=0.0, p=1.0)
 
 
 def test_bootstrap_p_by_hand():

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
+from faqtune.evaluate.curves import CURVE_POINTS, trade_off
 from faqtune.evaluate.metrics import (
-    CURVE_POINTS,
     aupr,
     auroc,
     fpr95,
@@ -18,7 +18,6 @@ from faqtune.evaluate.metrics import (
     per_entry,
     reciprocal_ranks,
     tally,
-    trade_off,
 )
 
 PERCENT = (1, 5, 10, 30)

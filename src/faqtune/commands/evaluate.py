@@ -22,6 +22,7 @@ from faqtune.evaluate import (
     calibrate,
     compare,
     evaluate,
+    probability_map,
     scorecard,
     threshold_for,
 )
@@ -130,12 +131,14 @@ def _measured(
 ) -> Outcomes:
     encoder = details.keeping(ReportingEncoder(load_model(workspace, name, reporter, exact=True), reporter, name))
     threshold_cosine: float | None = None
-    certified = _certified(workspace, name, calibration)
-    if certified is not None and calibration.digest() != data.digest():
-        threshold_cosine = certified
-    elif calibration.positives and calibration.negatives and calibration.digest() != data.digest():
-        threshold_cosine = threshold_for(calibrate(evaluate(encoder, calibration)), encoder.name, data)
-    outcomes = evaluate(encoder, data, threshold_cosine=threshold_cosine)
+    probability = None
+    if calibration.positives and calibration.negatives and calibration.digest() != data.digest():
+        set_on = evaluate(encoder, calibration)
+        probability = probability_map(set_on)
+        threshold_cosine = _certified(workspace, name, calibration)
+        if threshold_cosine is None:
+            threshold_cosine = threshold_for(calibrate(set_on), encoder.name, data)
+    outcomes = evaluate(encoder, data, threshold_cosine=threshold_cosine, probability=probability, details=True)
     details.add(encoder, outcomes, is_last=is_last)
     return outcomes
 

@@ -12,6 +12,7 @@ from faqtune.evaluate.figures import point_figures, right_by_entry
 from faqtune.evaluate.general import GeneralAbility, forgetting, general_ability
 from faqtune.evaluate.halves import halved
 from faqtune.evaluate.outcomes import Outcomes, evaluate
+from faqtune.evaluate.probability import ProbabilityMap, probability_map
 from faqtune.evaluate.score import compare, measure, scorecard
 from faqtune.evaluate.table import Table, format_comparison, format_scorecard, markdown, plain_text
 from faqtune.evaluate.thresholds import Thresholds, calibrate, threshold_for
@@ -22,6 +23,7 @@ __all__ = [
     "Negative",
     "Outcomes",
     "Positive",
+    "ProbabilityMap",
     "Table",
     "Thresholds",
     "calibrate",
@@ -36,6 +38,7 @@ __all__ = [
     "measure",
     "plain_text",
     "point_figures",
+    "probability_map",
     "right_by_entry",
     "scorecard",
     "threshold_for",

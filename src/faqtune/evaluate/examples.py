@@ -33,12 +33,14 @@ class Negative:
     """A noise sentence: no entry of the catalogue answers it.
 
     `group` is its source, or its conversation where it comes from the logs; without one ("")
-    it is a source of its own.
+    it is a source of its own. `generated`: nobody wrote it; it counts in figures of its stratum only,
+    never in those over all noise.
     """
 
     text: str
     stratum: Stratum
     group: str = ""
+    generated: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class EvaluationSet:
         rows = {stratum: np.flatnonzero(strata == stratum) for stratum in STRATA}
         return {stratum: found for stratum, found in rows.items() if len(found)}
 
+    @cached_property
+    def written_rows(self) -> NDArray[np.int64]:
+        """Rows of `negatives` that somebody wrote: what figures over all noise are about."""
+        return np.flatnonzero([not negative.generated for negative in self.negatives])
+
     def digest(self) -> str:
         """sha256 over everything that figures depend on, in order: two sets with it can be paired row by row.
 
@@ -90,7 +97,7 @@ class EvaluationSet:
         """
         content = [
             [(p.text, p.entry, p.group) for p in self.positives],
-            [(n.text, n.stratum, n.group) for n in self.negatives],
+            [(n.text, n.stratum, n.group, *(("generated",) if n.generated else ())) for n in self.negatives],
             [(e.id, e.questions) for e in self.catalogue],
         ]
         return digest(json.dumps(content, ensure_ascii=False))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from faqtune.evaluate.metrics import (
     Counts,
     Figures,
+    augrc,
     aupr,
     auroc,
     fpr95,
@@ -21,14 +22,11 @@ from faqtune.evaluate.metrics import (
     per_entry,
     reciprocal_ranks,
     tally,
-    trade_off,
 )
 from faqtune.evaluate.outcomes import Outcomes
-from faqtune.scorecard import Curve
+from faqtune.evaluate.probability import calibration_error
 
 OSCR_PERCENT = (1, 5, 10)
-
-DENSITY_BINS = 30
 
 
 def supports_oscr(percent: int, noise: int) -> bool:
@@ -40,14 +38,15 @@ def figures(outcomes: Outcomes, counts: Counts) -> dict[str, Figures]:
     """Every figure in each resample: float64 (b,) per name.
 
     `counts` (p + n, b) has the queries' rows first, then the noise's. Left out are rejection
-    figures of strata without noise, OSCR@f with fewer than 1/f noise sentences, and figures
-    at the threshold where none has been set.
+    figures of strata without noise, OSCR@f with fewer than 1/f noise sentences, figures
+    at the threshold where none has been set, and `ece` where no map to probabilities has been.
     """
     queries, noise = np.split(counts, [len(outcomes.ranks)])
     return {
         **_ranking_figures(outcomes, queries),
         **_rejection_figures(outcomes, queries, noise),
         **_threshold_figures(outcomes, queries, noise),
+        **({"ece": calibration_error(outcomes, counts)} if outcomes.probability else {}),
     }
 
 
@@ -63,10 +62,10 @@ def contributions(outcomes: Outcomes) -> dict[str, NDArray[np.float64]]:
         rows[name] = np.r_[values / queries, np.zeros(noise)]
         rows[f"{name}/macro"] = np.r_[values * even / even.sum(), np.zeros(noise)]
     if outcomes.threshold_cosine is not None:
-        rows["answered"] = np.r_[(outcomes.scores >= outcomes.threshold_cosine) / queries, np.zeros(noise)]
-        for scope, members in _scopes(outcomes).items():
+        rows["answered"] = np.r_[outcomes.answered / queries, np.zeros(noise)]
+        for scope, members in scopes(outcomes).items():
             accepted = np.zeros(noise)
-            accepted[members] = (outcomes.noise_scores[members] >= outcomes.threshold_cosine) / len(members)
+            accepted[members] = outcomes.accepted[members] / len(members)
             rows[f"accepted{scope}"] = np.r_[np.zeros(queries), accepted]
     return rows
 
@@ -74,9 +73,12 @@ def contributions(outcomes: Outcomes) -> dict[str, NDArray[np.float64]]:
 def supporting(name: str, outcomes: Outcomes) -> int:
     """How many rows stand behind a figure: queries for ranking, noise sentences (of the stratum) for rejection."""
     metric, _, scope = name.partition("/")
-    if metric in _ranking_values(outcomes) or metric in ("answered", "precision"):
-        return len(outcomes.ranks)
-    return len(outcomes.data.noise_rows[scope]) if scope else len(outcomes.noise_scores)
+    queries, written = len(outcomes.ranks), len(outcomes.data.written_rows)
+    if metric in _ranking_values(outcomes) or metric in ("answered", "precision", "augrc_queries"):
+        return queries
+    if metric == "ece":
+        return queries + written
+    return len(outcomes.data.noise_rows[scope]) if scope else written
 
 
 def right_by_entry(outcomes: Outcomes) -> dict[str, tuple[int, int]]:
@@ -88,45 +90,6 @@ def right_by_entry(outcomes: Outcomes) -> dict[str, tuple[int, int]]:
     asked = np.bincount(outcomes.data.entry_rows, minlength=len(entries))
     right = np.bincount(outcomes.data.entry_rows, weights=outcomes.ranks == 1, minlength=len(entries))
     return {entries[row].id: (int(right[row]), int(asked[row])) for row in np.flatnonzero(asked)}
-
-
-def mean_cosines(outcomes: Outcomes) -> dict[str, float]:
-    """Mean cosine of queries with their entry (`related`) and of noise with its best entry (`unrelated`).
-
-    For looking at, never for choosing a model: a collapsed model has the lowest `unrelated` of all.
-    """
-    means = {"related": outcomes.related}
-    means |= {f"unrelated{scope}": outcomes.noise_scores[rows] for scope, rows in _scopes(outcomes).items()}
-    return {name: float(np.mean(cosines, dtype=np.float64)) for name, cosines in means.items()}
-
-
-def curves(outcomes: Outcomes) -> dict[str, Curve]:
-    """`roc` and `oscr` over all noise, and per stratum where there are several."""
-    right = outcomes.ranks == 1
-    queries = tally(outcomes.scores, once(len(right)))
-    rightly = tally(outcomes.scores[right], once(int(right.sum())))
-    drawn: dict[str, Curve] = {}
-    for scope, rows in _scopes(outcomes).items():
-        noise = tally(outcomes.noise_scores[rows], once(len(rows)))
-        for name, answered, label in (("roc", queries, "queries answered"), ("oscr", rightly, "answered correctly")):
-            x, y = trade_off(answered, queries, noise)
-            drawn[f"{name}{scope}"] = Curve(x=x, y=y, x_label="noise accepted", y_label=label)
-    return drawn | _densities(outcomes)
-
-
-def _densities(outcomes: Outcomes) -> dict[str, Curve]:
-    """Histograms of the best cosine, shares per bin over the same bins for queries and noise: x is a bin's middle."""
-    # In double precision: scores of a collapsed model differ in the last bits, too few for the edges in single.
-    edges = np.histogram_bin_edges(np.r_[outcomes.scores, outcomes.noise_scores].astype(np.float64), bins=DENSITY_BINS)
-    middles = [float(x) for x in (edges[:-1] + edges[1:]) / 2]
-    drawn = {}
-    for name, scores in (("queries", outcomes.scores), ("noise", outcomes.noise_scores)):
-        if len(scores):
-            shares = np.histogram(scores, bins=edges)[0] / len(scores)
-            drawn[f"density/{name}"] = Curve(
-                x=middles, y=[float(y) for y in shares], x_label="cosine of the best entry", y_label="share"
-            )
-    return drawn
 
 
 def point_figures(outcomes: Outcomes) -> dict[str, float]:
@@ -149,12 +112,14 @@ def _rejection_figures(outcomes: Outcomes, queries: Counts, noise: Counts) -> di
     right = outcomes.ranks == 1
     queries_by_score = tally(outcomes.scores, queries)
     right_by_score = tally(outcomes.scores[right], queries[right])
-    found: dict[str, Figures] = {}
-    for scope, rows in _scopes(outcomes).items():
+    wrong_by_score = tally(outcomes.scores[~right], queries[~right])
+    found: dict[str, Figures] = {"augrc_queries": augrc(right_by_score, wrong_by_score)}
+    for scope, rows in scopes(outcomes).items():
         noise_by_score = tally(outcomes.noise_scores[rows], noise[rows])
         found[f"auroc{scope}"] = auroc(queries_by_score, noise_by_score)
         found[f"aupr{scope}"] = aupr(queries_by_score, noise_by_score)
         found[f"fpr95{scope}"] = fpr95(queries_by_score, noise_by_score)
+        found[f"augrc{scope}"] = augrc(right_by_score, wrong_by_score, noise_by_score)
         for percent in OSCR_PERCENT:
             if supports_oscr(percent, len(rows)):
                 found[f"oscr@{percent}{scope}"] = oscr(queries_by_score, right_by_score, noise_by_score, percent)
@@ -165,13 +130,12 @@ def _threshold_figures(outcomes: Outcomes, queries: Counts, noise: Counts) -> di
     """`answered`: share of queries; `precision`: share right of the answered; `accepted`: share of noise."""
     if outcomes.threshold_cosine is None:
         return {}
-    answered = outcomes.scores >= outcomes.threshold_cosine
+    answered, accepted = outcomes.answered, outcomes.accepted.astype(np.float64)
     right = (outcomes.ranks == 1).astype(np.float64)
-    accepted = (outcomes.noise_scores >= outcomes.threshold_cosine).astype(np.float64)
     return {
         "answered": mean(answered.astype(np.float64), queries),
         "precision": mean(right[answered], queries[answered]),
-        **{f"accepted{scope}": mean(accepted[rows], noise[rows]) for scope, rows in _scopes(outcomes).items()},
+        **{f"accepted{scope}": mean(accepted[rows], noise[rows]) for scope, rows in scopes(outcomes).items()},
     }
 
 
@@ -182,9 +146,8 @@ def _ranking_values(outcomes: Outcomes) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _scopes(outcomes: Outcomes) -> dict[str, NDArray[np.int64]]:
-    """Suffix of the name to rows of noise: "" for all, "/chatter" and so on; empty without noise."""
-    if not len(outcomes.noise_scores):
-        return {}
+def scopes(outcomes: Outcomes) -> dict[str, NDArray[np.int64]]:
+    """Suffix of the name to rows of noise: "" for all that somebody wrote, "/chatter" and so on; none is empty."""
     by_stratum = {f"/{stratum}": rows for stratum, rows in outcomes.data.noise_rows.items()}
-    return {"": np.arange(len(outcomes.noise_scores)), **by_stratum}
+    written = outcomes.data.written_rows
+    return {"": written, **by_stratum} if len(written) else by_stratum

@@ -19,8 +19,6 @@ Counts = NDArray[np.float64]
 Figures = NDArray[np.float64]
 """float64 (b,): one metric in each of b resamples."""
 
-CURVE_POINTS = 200
-
 
 def once(rows: int) -> Counts:
     """Every row counted once: float64 (rows, 1)."""
@@ -118,6 +116,31 @@ def auroc(queries: Tally, noise: Tally) -> Figures:
     return _ratio(np.einsum("lb,lb->b", higher, np.diff(noise.above, axis=0)), queries.total * noise.total)
 
 
+def misordered(right: Tally, failing: Tally) -> Figures:
+    """Number of pairs in which what fails scores higher than what is right; a tie counts one half."""
+    higher = failing.above[failing.levels_exceeding(right.scores)]
+    reaching = failing.above[failing.levels_reaching(right.scores)]
+    pairs: Figures = np.einsum("lb,lb->b", (higher + reaching) / 2, np.diff(right.above, axis=0))
+    return pairs
+
+
+def augrc(right: Tally, wrong: Tally, noise: Tally | None = None) -> Figures:
+    """Area under the generalised risk-coverage curve: chance that a text is answered and should not have been,
+    averaged over all thresholds. Traub et al. 2024, arXiv 2407.01032, eq. 7.
+
+    `right` and `wrong` tally the queries whose best entry is the right one, or another. With `noise`, half of the
+    texts are noise, however many there are, and answering it is a failure too. Between levels of equal scores the
+    curve is a straight line, so that the area is that of fd-shifts. From 0 to 0.5, lower is better.
+    """
+    queries = right.total + wrong.total
+    pairs = _ratio(misordered(right, wrong), queries**2)
+    failing = _ratio(wrong.total, queries)
+    if noise is None:
+        return pairs + failing**2 / 2
+    among_noise = _ratio(misordered(right, noise), queries * noise.total)
+    return (pairs + among_noise) / 4 + ((failing + 1) / 2) ** 2 / 2
+
+
 def aupr(queries: Tally, noise: Tally) -> Figures:
     """Average precision of finding the noise by low scores: out-of-distribution is the positive class.
 
@@ -164,19 +187,6 @@ def first_level_accepting(queries: Tally, percent: int) -> NDArray[np.int64]:
     """The highest level that at least `percent` % of the queries reach: int64 (b,). `queries` must not be empty."""
     short: NDArray[np.int64] = np.count_nonzero(100 * queries.above[1:] < percent * queries.total, axis=0)
     return np.minimum(short, len(queries.scores) - 1)
-
-
-def trade_off(answered: Tally, queries: Tally, noise: Tally) -> tuple[list[float], list[float]]:
-    """Share of noise accepted (x) and of queries answered (y) as the threshold falls from above all scores.
-
-    With `answered` = `queries` this is the ROC curve, with the rightly ranked ones the OSCR
-    curve. Of the first resample; at most CURVE_POINTS points, both ends kept.
-    """
-    levels = np.union1d(queries.scores, noise.scores)[::-1]
-    x = np.r_[0.0, noise.above[noise.levels_reaching(levels), 0] / noise.total[0]]
-    y = np.r_[0.0, answered.above[answered.levels_reaching(levels), 0] / queries.total[0]]
-    kept = np.unique(np.linspace(0, len(x) - 1, CURVE_POINTS).round().astype(np.int64))
-    return x[kept].tolist(), y[kept].tolist()
 
 
 def _at(tallied: Tally, levels: NDArray[np.int64]) -> Figures:

@@ -83,7 +83,8 @@ class _Points:
         self._queries = len(outcomes.scores)
         self._answered = {RIGHT: _summing(reached, right, thresholds), WRONG: _summing(reached, ~right, thresholds)}
         strata = outcomes.data.noise_rows
-        scopes = {ACCEPTED: np.arange(len(outcomes.noise_scores))} if len(outcomes.noise_scores) else {}
+        written = outcomes.data.written_rows
+        scopes = {ACCEPTED: written} if len(written) else {}
         scopes |= {f"{ACCEPTED}/{name}": rows for name, rows in strata.items()} if len(strata) > 1 else {}
         self._accepted = {
             name: (rows, _summing(reached_by_noise[rows], np.ones(len(rows), dtype=bool), thresholds))

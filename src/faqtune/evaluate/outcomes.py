@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,12 @@ from numpy.typing import NDArray
 from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError
 from faqtune.evaluate.examples import EvaluationSet
-from faqtune.ranking import rank
+from faqtune.evaluate.mistakes import confusions
+from faqtune.ranking import Ranking, rank
+from faqtune.scorecard import Confusion
+
+if TYPE_CHECKING:
+    from faqtune.evaluate.probability import ProbabilityMap
 
 BLOCK_TEXTS = 4096
 """Texts whose vectors are held at once: memory does not grow with the number of queries."""
@@ -30,7 +36,11 @@ class Outcomes:
     `scores` float32 (p,) and `noise_scores` float32 (n,): s(q), the cosine of the best entry;
     `related` float32 (p,): the cosine with the right entry;
     `noise_similarity`: mean cosine of noise with all standard questions, NaN without noise;
-    `threshold_cosine`: where the model answers, if that has been calibrated.
+    `threshold_cosine`: where the model answers, if that has been calibrated, and `margin_cosine`: what
+    the best entry must then lead the second by; `margins` float32 (p,) and `noise_margins` (n,) are that lead;
+    `noise_best` int64 (n,): row of the entry that came first;
+    `probability`: from scores to probabilities, if that has been calibrated;
+    `confusions` are as in a `Scorecard`.
     """
 
     model: str
@@ -42,11 +52,40 @@ class Outcomes:
     noise_scores: NDArray[np.float32]
     threshold_cosine: float | None = None
     noise_similarity: float = math.nan
+    margins: NDArray[np.float32] | None = None
+    noise_margins: NDArray[np.float32] | None = None
+    noise_best: NDArray[np.int64] | None = None
+    margin_cosine: float = 0.0
+    probability: ProbabilityMap | None = None
+    confusions: tuple[Confusion, ...] = ()
+
+    @property
+    def answered(self) -> NDArray[np.bool_]:
+        """bool (p,): which queries are answered; all of them where no threshold is set."""
+        return self._passing(self.scores, self.margins)
+
+    @property
+    def accepted(self) -> NDArray[np.bool_]:
+        """bool (n,): which noise sentences are."""
+        return self._passing(self.noise_scores, self.noise_margins)
+
+    def _passing(self, scores: NDArray[np.float32], margins: NDArray[np.float32] | None) -> NDArray[np.bool_]:
+        reaching = scores >= (-math.inf if self.threshold_cosine is None else self.threshold_cosine)
+        return reaching if margins is None else reaching & (margins >= self.margin_cosine)
 
 
-def evaluate(encoder: Encoder, data: EvaluationSet, *, threshold_cosine: float | None = None) -> Outcomes:
+def evaluate(
+    encoder: Encoder,
+    data: EvaluationSet,
+    *,
+    threshold_cosine: float | None = None,
+    margin_cosine: float = 0.0,
+    probability: ProbabilityMap | None = None,
+    details: bool = False,
+) -> Outcomes:
     """Match every query and noise sentence of `data` against its catalogue, in blocks.
 
+    `details`: with confusions, which training has no use for.
     Each distinct text is encoded and ranked once, so that equal texts have equal scores to the
     last bit. Raises UserError if there is no labelled query, or if the model gives NaN.
     """
@@ -70,8 +109,10 @@ def evaluate(encoder: Encoder, data: EvaluationSet, *, threshold_cosine: float |
         related[here] = _own_scores(vectors[of_query[here] - start], questions, owners, data.entry_rows[here])
         noise_here = of_noise[(of_noise >= start) & (of_noise < start + BLOCK_TEXTS)] - start
         noise_sum += vectors[noise_here].sum(axis=0, dtype=np.float64)
-    rows = np.concatenate([ranking.rows for ranking in rankings])[of_query]
-    best = np.concatenate([ranking.best for ranking in rankings])
+    ranking = Ranking(
+        np.concatenate([each.rows for each in rankings]), np.concatenate([each.scores for each in rankings])
+    )
+    rows = ranking.rows[of_query]
     found = rows == data.entry_rows[:, None]
     ranks = np.where(found.any(axis=1), found.argmax(axis=1) + 1, 0)
     # A mean of dot products is the dot product of the means.
@@ -81,11 +122,17 @@ def evaluate(encoder: Encoder, data: EvaluationSet, *, threshold_cosine: float |
         data,
         ranks,
         best=rows[:, 0],
-        scores=best[of_query],
+        scores=ranking.best[of_query],
         related=related,
-        noise_scores=best[of_noise],
+        noise_scores=ranking.best[of_noise],
         threshold_cosine=threshold_cosine,
         noise_similarity=float(similarity),
+        margins=ranking.margin[of_query],
+        noise_margins=ranking.margin[of_noise],
+        noise_best=ranking.rows[of_noise, 0],
+        margin_cosine=margin_cosine,
+        probability=probability,
+        confusions=confusions(data, rows[:, 0], questions) if details else (),
     )
 
 

@@ -8,12 +8,16 @@ import numpy as np
 
 from faqtune.encoder import Encoder
 from faqtune.errors import UserError
+from faqtune.evaluate.curves import curves, mean_cosines
 from faqtune.evaluate.examples import EvaluationSet
-from faqtune.evaluate.figures import contributions, curves, figures, mean_cosines, supporting
+from faqtune.evaluate.figures import contributions, figures, supporting
 from faqtune.evaluate.intervals import RESAMPLES, Plan, bootstrap, interval, paired, plan, sign_flip_p
 from faqtune.evaluate.metrics import Figures, once
+from faqtune.evaluate.mistakes import worst_accepted, worst_rejected
 from faqtune.evaluate.notes import notes
 from faqtune.evaluate.outcomes import Outcomes, evaluate
+from faqtune.evaluate.probability import reliability
+from faqtune.evaluate.slices import by_category, by_entry, units
 from faqtune.evaluate.thresholds import Thresholds, threshold_for
 from faqtune.scorecard import STRATA, Comparison, Difference, Figure, Scorecard
 
@@ -28,7 +32,8 @@ def measure(
 ) -> Scorecard:
     """Scorecard of one model. Raises UserError as `evaluate` and `threshold_for` do, before anything is encoded."""
     threshold_cosine = threshold_for(thresholds, encoder.name, data) if thresholds else None
-    return scorecard(evaluate(encoder, data, threshold_cosine=threshold_cosine), resamples=resamples, seed=seed)
+    outcomes = evaluate(encoder, data, threshold_cosine=threshold_cosine, details=True)
+    return scorecard(outcomes, resamples=resamples, seed=seed)
 
 
 def scorecard(outcomes: Outcomes, *, resamples: int = RESAMPLES, seed: int = 0) -> Scorecard:
@@ -69,6 +74,14 @@ def _scorecard(outcomes: Outcomes, spread: dict[str, Figures]) -> Scorecard:
         means=mean_cosines(outcomes),
         curves=curves(outcomes),
         threshold_cosine=outcomes.threshold_cosine,
+        margin_cosine=outcomes.margin_cosine,
+        reliability=reliability(outcomes),
+        categories=by_category(outcomes),
+        entries=by_entry(outcomes),
+        confusions=list(outcomes.confusions),
+        worst_accepted=worst_accepted(outcomes),
+        worst_rejected=worst_rejected(outcomes),
+        resamples=len(spread["recall@1"]),
         digest=data.digest(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -81,6 +94,9 @@ def _figures(outcomes: Outcomes, spread: dict[str, Figures]) -> dict[str, Figure
     for name, value in figures(outcomes, once(len(outcomes.ranks) + len(outcomes.noise_scores))).items():
         if not np.isnan(value[0]):
             low, high = interval(spread[name])
+            if name == "ece":
+                # Resamples add chance to chance: they lie above the value, by as much as it lies above the truth.
+                low, high = max(0.0, 2 * float(value[0]) - high), max(float(value[0]), high)
             found[name] = Figure(value=float(value[0]), low=low, high=high, n=supporting(name, outcomes))
     return found
 
@@ -111,15 +127,10 @@ def _counts(data: EvaluationSet) -> dict[str, int]:
     counts = {
         "entries": len(data.catalogue),
         "queries": len(data.positives),
-        "conversations": _distinct([positive.group for positive in data.positives]),
+        "conversations": units([positive.group for positive in data.positives]),
     }
     for stratum in STRATA:
         groups = [negative.group for negative in data.negatives if negative.stratum == stratum]
         counts[stratum] = len(groups)
-        counts[f"{stratum}/sources"] = _distinct(groups)
+        counts[f"{stratum}/sources"] = units(groups)
     return counts
-
-
-def _distinct(groups: list[str]) -> int:
-    """Number of groups, where each "" is one of its own."""
-    return len({group for group in groups if group}) + groups.count("")

@@ -13,7 +13,7 @@ from faqtune.evaluate.notes import notes
 from faqtune.evaluate.wording import TABLE, Language, figure_name, reading_order
 from faqtune.scorecard import Comparison, Difference, Figure, Scorecard
 
-LOWER_IS_BETTER = ("fpr95", "accepted")
+LOWER_IS_BETTER = ("fpr95", "accepted", "augrc", "augrc_queries", "ece")
 
 Row = tuple[str, ...]
 

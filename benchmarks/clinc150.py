@@ -89,14 +89,17 @@ def write_project(data: Rows, folder: Path, model: str, per_entry: int, seed: in
 def labelled_queries(
     data: Rows, catalogue: Catalogue, by_intent: dict[str, list[str]], per_entry: int, seed: int
 ) -> list[tuple[Query, str, str]]:
-    """Each query with its intent and its part, every query a conversation of its own."""
+    """Each query with its intent and its part, every query a conversation of its own.
+
+    An intent has 100 queries: with one as its standard question and those of the other parts, at most 89 train.
+    """
     rng = np.random.default_rng([seed, 150])
-    sizes = {TRAIN: per_entry, SELECTION: PER_ENTRY_SELECTION, CALIBRATION: PER_ENTRY_CALIBRATION}
+    others = {SELECTION: PER_ENTRY_SELECTION, CALIBRATION: PER_ENTRY_CALIBRATION}
     chosen: list[tuple[str, str, str]] = []
     for entry in catalogue:
         rest = [text for text in by_intent[entry.id] if text != entry.questions[0]]
         order = [rest[place] for place in rng.permutation(len(rest))]
-        for part, size in sizes.items():
+        for part, size in {TRAIN: min(per_entry, len(rest) - sum(others.values())), **others}.items():
             chosen += [(text, entry.id, part) for text in order[:size]]
             order = order[size:]
     chosen += [(text, intent, TEST) for text, intent in data["val"]]

@@ -8,8 +8,9 @@ rivals of `rivals/`, each of which says there what it does: `st-mnrl`, `flagembe
 Rivals run in environments of their own (--python NAME=PATH) and exchange plain files. They are trained on what
 `training_data` gives, labels below the default recipe's confidence left out, chosen on the selection part, and
 measured like faqtune's models on the test part. Only faqtune, and classifiers with the option `noise`, know how
-to learn from noise. Each result is kept in FOLDER as its own file and is not made again; the tables are built
-from all that are there. Run it with OMP_NUM_THREADS=1: times are seconds of the CPU.
+to learn from noise. Each result is kept in FOLDER as files of its own and is not made again; the tables are built
+from all that are there. Run it with OMP_NUM_THREADS=1: times are seconds of the CPU, with a GPU of the wall.
+`campaign.py` runs many at a time.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ import argparse
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,8 @@ from faqtune.records import TEST
 from faqtune.runs import DONE, all_runs
 from faqtune.workspace import Workspace, write_json
 from quality_projects import project_of
-from quality_tables import outcomes_of_scores, write_tables
+from quality_tables import ARRAYS, outcomes_of_scores, write_result, write_tables
+from rivals.exchange import CLOCKS, device
 
 METHODS = ["original", "faqtune:default", "st-mnrl", "flagembedding", "setfit", "frozen-lr"]
 SCRIPTS = {
@@ -56,13 +58,14 @@ class Timed(Lines):
     """Progress as plain lines, and when each measurement of a training was told."""
 
     def __init__(self) -> None:
-        self.started = time.process_time()
+        self.clock = CLOCKS[device()]
+        self.started = self.clock()
         self.seconds: list[float] = []
 
     def say(self, text: str) -> None:
         super().say(text)
         if re.match(r"step \d+: .*oscr@5", text):
-            self.seconds.append(round(time.process_time() - self.started, 1))
+            self.seconds.append(round(self.clock() - self.started, 1))
 
 
 @dataclass
@@ -117,9 +120,9 @@ def part_of(data: EvaluationSet, *, labelled: bool) -> dict[str, Any]:
 
 
 def parsed(method: str) -> tuple[str, list[str]]:
-    """The name of a method and the options behind it."""
+    """The name of a method and the options behind it, parted by the commas that are in no brackets."""
     name, _, options = method.partition(":")
-    return name, [option for option in options.split(",") if option]
+    return name, [option for option in re.split(r",(?![^\[]*\])", options) if option]
 
 
 def run_original(case: Case, given: argparse.Namespace, method: str) -> dict[str, Any]:
@@ -138,7 +141,7 @@ def run_faqtune(case: Case, given: argparse.Namespace, method: str) -> dict[str,
     trained = train_model(
         case.workspace, recipe=recipe, overrides=(f"seed={case.seed}", *overrides), force=True, reporter=reporter
     )
-    seconds = time.process_time() - reporter.started
+    seconds = reporter.clock() - reporter.started
     shutil.rmtree(trained.run.folder / "checkpoints", ignore_errors=True)
     lines = (trained.run.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
     told = [event for event in map(json.loads, lines) if event["event"] == "measured"]
@@ -146,7 +149,8 @@ def run_faqtune(case: Case, given: argparse.Namespace, method: str) -> dict[str,
         {"seconds": at, "step": event["step"], **{name: event["figures"][name] for name in ("oscr@5", "recall@1")}}
         for at, event in zip(reporter.seconds, told, strict=True)
     ]
-    facts = {"seconds": round(seconds, 1), "curve": curve, "best_step": trained.best_step}
+    facts = {"seconds": round(seconds, 1), "device": device(), "curve": curve, "best_step": trained.best_step}
+    facts |= {"merged": trained.run.facts["merged"]} if "merged" in trained.run.facts else {}
     return measured(case, trained.run.model_path) | facts
 
 
@@ -158,15 +162,24 @@ def run_rival(case: Case, given: argparse.Namespace, method: str) -> dict[str, A
     folder.mkdir(parents=True)
     task = case.task({key: value for key, _, value in (option.partition("=") for option in options)})
     write_json(folder / "task.json", task)
-    pythons = dict(pair.split("=", 1) for pair in given.python)
-    script = Path(__file__).parent / "rivals" / SCRIPTS[name]
-    command = [pythons.get(name, sys.executable), str(script), str(folder / "task.json"), str(folder)]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": ""}
-    subprocess.run(command, check=True, env=environment)
+    _start(name, [str(folder / "task.json"), str(folder)], given)
     done = json.loads((folder / "done.json").read_text(encoding="utf-8"))
     if (scores := folder / "scores.npy").exists():
         return kept(outcomes_of_scores(method, np.load(scores), case.test)) | done
     return measured(case, folder / "model") | done
+
+
+def _start(name: str, arguments: list[str], given: argparse.Namespace) -> None:
+    """Run a rival's script: in the environment that was given for it, or else, if asked for, in this process."""
+    pythons = dict(pair.split("=", 1) for pair in given.python)
+    script = str(Path(__file__).parent / "rivals" / SCRIPTS[name])
+    if given.in_process and name not in pythons:
+        sys.argv = [script, *arguments]
+        sys.path.insert(0, str(Path(script).parent))
+        runpy.run_path(script, run_name="__main__")
+        return
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": ""}
+    subprocess.run([pythons.get(name, sys.executable), script, *arguments], check=True, env=environment)
 
 
 def measured(case: Case, folder: Path) -> dict[str, Any]:
@@ -175,15 +188,14 @@ def measured(case: Case, folder: Path) -> dict[str, Any]:
     ability = general_ability(encoder)
     return kept(evaluate(encoder, case.test)) | {
         "selection": point_figures(evaluate(encoder, case.selection)),
-        "general": {"auroc": ability.auroc, "cosines": ability.cosines.tolist()},
+        "general": {"auroc": ability.auroc, **ability.by_language},
     }
 
 
 def kept(outcomes: Outcomes) -> dict[str, Any]:
-    arrays = ("ranks", "best", "scores", "related", "noise_scores")
     return {
         "test": point_figures(outcomes),
-        "outcomes": {name: getattr(outcomes, name).tolist() for name in arrays},
+        "outcomes": {name: getattr(outcomes, name) for name in ARRAYS},
         "digest": outcomes.data.digest(),
     }
 
@@ -206,10 +218,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--per-entry", type=int, default=20, help="labelled queries an intent of clinc150")
+    parser.add_argument("--hand-labels", type=float, default=0.0, help="share of taobao's hand labels that train")
     parser.add_argument("--python", action="append", default=[], metavar="METHOD=PATH")
     parser.add_argument("--tables", action="store_true", help="only build the tables from what is there")
     given = parser.parse_args()
+    given.in_process = False
     name = given.data_set + (f"-{given.per_entry}" if given.data_set == "clinc150" and given.per_entry != 20 else "")
+    name += "-hand" if given.hand_labels else ""
     results = given.work / "results" / name
     cases: dict[int, Case] = {}
 
@@ -217,7 +232,8 @@ def main() -> None:
         if seed not in cases:
             folder = given.work / name / f"seed{seed}"
             prepared = given.prepared or given.work / "prepared"
-            cases[seed] = Case(project_of(given.data_set, given.data, folder, seed, given.per_entry, prepared), seed)
+            made = project_of(given.data_set, given.data, folder, seed, given.per_entry, prepared, given.hand_labels)
+            cases[seed] = Case(made, seed)
         return cases[seed]
 
     for seed in given.seeds if not given.tables else ():
@@ -227,7 +243,7 @@ def main() -> None:
                 continue
             print(f"== {name}, seed {seed}, {method}", flush=True)
             found = RUNS[parsed(method)[0]](case_of(seed), given, method)
-            write_json(path, {"method": method, "seed": seed, "machine": machine(), **found})
+            write_result(path, {"method": method, "seed": seed, "machine": machine(), **found})
     write_tables(name, results, lambda seed: case_of(seed).test)
 
 

@@ -38,27 +38,34 @@ HELD_OUT_SHARE = 0.1
 NOISE_SHARES = {TRAIN: 0.4, SELECTION: 0.2, CALIBRATION: 0.1, TEST: 0.3}
 
 
-def project_of(name: str, data: Path, folder: Path, seed: int, per_entry: int, prepared: Path) -> Workspace:
+def project_of(
+    name: str, data: Path, folder: Path, seed: int, per_entry: int, prepared: Path, hand_labels: float = 0.0
+) -> Workspace:
     """The project of a data set and a seed, as it was made the first time. Nothing in it depends on a method."""
     workspace = Workspace(folder)
     if workspace.split_path.exists() and workspace.config_path.exists():
         return workspace
     if name == "taobao":
-        return _taobao(data, folder, seed, prepared)
+        return _taobao(data, folder, seed, prepared, hand_labels)
     if name == "clinc150":
         rows = json.loads((data / "clinc150.json").read_text(encoding="utf-8"))
         return write_project(rows, folder, minilm_folder(), per_entry, seed)
     return _insurance(data, folder, seed)
 
 
-def _taobao(data: Path, folder: Path, seed: int, prepared: Path) -> Workspace:
-    """A copy of the prepared project, which is made now if it is not there, split by the seed."""
+def _taobao(data: Path, folder: Path, seed: int, prepared: Path, hand_labels: float) -> Workspace:
+    """A copy of the prepared project, which is made now if it is not there, split by the seed.
+
+    `hand_labels`: share of the hand-labelled conversations that train; the others are the test.
+    """
     if not (prepared / "labels.json").exists():
         prepare(data, prepared, "builtin")
-    shutil.copytree(prepared, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("runs", "scorecards"))
+    shutil.copytree(prepared, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("runs", "rivals", "scorecards"))
     workspace = Workspace(folder)
     text = workspace.config_path.read_text(encoding="utf-8")
-    write_text(workspace.config_path, re.sub(r"(?m)^(# )?seed = .*$", f"seed = {seed}", text))
+    text = re.sub(r"(?m)^(# )?seed = .*$", f"seed = {seed}", text)
+    text = re.sub(r"(?m)^(# )?human_labels_for_training = .*$", f"human_labels_for_training = {hand_labels}", text)
+    write_text(workspace.config_path, text)
     make_split(workspace, force=True)
     return workspace
 

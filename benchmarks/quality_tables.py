@@ -47,9 +47,24 @@ def outcomes_of_scores(model: str, scores: np.ndarray[Any, Any], data: Evaluatio
     return Outcomes(model, data, ranks, order[:queries, 0], best[:queries], own, best[queries:])
 
 
+def write_result(path: Path, result: Result) -> None:
+    """Keep a result: its scores of the test texts as `.npz`, then all else as JSON, without which it is not there."""
+    arrays = {name: np.asarray(result["outcomes"][name], kind) for name, kind in ARRAYS.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path.with_suffix(".npz"), **arrays)  # type: ignore[arg-type]
+    write_json(path, {key: value for key, value in result.items() if key != "outcomes"})
+
+
+def read_result(path: Path) -> Result:
+    """What `write_result` kept."""
+    result: Result = json.loads(path.read_text(encoding="utf-8"))
+    with np.load(path.with_suffix(".npz")) as arrays:
+        return result | {"outcomes": dict(arrays)}
+
+
 def write_tables(name: str, folder: Path, test_of: Callable[[int], EvaluationSet]) -> None:
     """Put all results of a data set into `benchmarks/results/quality_<name>.{json,md}`, and print the tables."""
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("seed*/*.json"))]
+    results = [read_result(path) for path in sorted(folder.glob("seed*/*.json"))]
     by_method: dict[str, dict[int, Result]] = {}
     for result in results:
         by_method.setdefault(result["method"], {})[result["seed"]] = result
@@ -77,15 +92,8 @@ def write_tables(name: str, folder: Path, test_of: Callable[[int], EvaluationSet
     text = "\n\n".join([f"# quality, {name}", ABOUT, *parts, facts])
     write_text(RESULTS / f"quality_{name}.md", f"{text}\n")
     light = [{key: value for key, value in result.items() if key != "outcomes"} for result in results]
-    for result in light:
-        if "general" in result:
-            result["general"] = {"auroc": result["general"]["auroc"]}
     write_json(RESULTS / f"quality_{name}.json", {"benchmark": f"quality_{name}", "results": light})
     print(f"\n{text}", flush=True)
-
-
-def _listed(facts: dict[str, str]) -> str:
-    return ", ".join(f"{key}: {value}" for key, value in facts.items())
 
 
 def _order(method: str) -> tuple[int, str]:
@@ -98,8 +106,7 @@ def _spread(result: Result, data: EvaluationSet) -> Spread:
         raise ValueError(
             f"{result['method']}, seed {result['seed']}: measured on other data; remove it and measure again"
         )
-    arrays = {name: np.array(result["outcomes"][name], dtype=kind) for name, kind in ARRAYS.items()}
-    outcomes = Outcomes(result["method"], data, **arrays)
+    outcomes = Outcomes(result["method"], data, **result["outcomes"])
 
     def shown(counts: Counts) -> Spread:
         found = figures(outcomes, counts)
@@ -120,7 +127,7 @@ def _figures_row(method: str, results: list[Result], methods: dict[str, dict[int
         if "general" in result and result["seed"] in originals
     ]
     row["general"] = f"{100 * fmean(drops):.1f}" if drops else ""
-    row["CPU seconds"] = f"{fmean(result['seconds'] for result in results):.0f}"
+    row["seconds"] = f"{fmean(result['seconds'] for result in results):.0f}"
     return row
 
 

@@ -2,7 +2,8 @@
 
 InfoNCE at temperature 0.02 over groups of 8 and all other passages of the batch; negatives drawn from ranks 2 to
 200 as by its `hn_mine`; learning rate 1e-5, warm-up a tenth, pooling that of the base model. The package keeps the
-last model; here the best of all measurements on the selection part is kept, which can only help it.
+last model; here the best of all measurements on the selection part is kept, which can only help it. On a GPU in
+float16, as in its example.
 Options: `labels` (no dialogues), `lr`, `epochs`, `batch`.
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from exchange import MEASUREMENTS, Progress, Scores, Task, begin, encoded, entry_scores, figures, load_model
+from exchange import MEASUREMENTS, Progress, Scores, Task, begin, device, encoded, entry_scores, figures, load_model
 from FlagEmbedding.abc.finetune.embedder import (
     AbsEmbedderDataArguments,
     AbsEmbedderModelArguments,
@@ -82,7 +83,7 @@ class OnSelection(TrainerCallback):
             inputs = self.runner.tokenizer(
                 batch, padding=True, truncation=True, max_length=self.task.max_length_tokens, return_tensors="pt"
             )
-            vectors.append(self.runner.model.encode(dict(inputs)).numpy())
+            vectors.append(self.runner.model.encode(dict(inputs.to(device()))).float().cpu().numpy())
         return np.concatenate(vectors)[np.argsort(order)]
 
 
@@ -113,7 +114,8 @@ def arguments(task: Task, folder: Path, data: Path) -> dict[str, Any]:
             logging_strategy="no",
             report_to="none",
             disable_tqdm=True,
-            use_cpu=True,
+            fp16=device() == "cuda",
+            use_cpu=device() == "cpu",
             dataloader_pin_memory=False,
         ),
     }

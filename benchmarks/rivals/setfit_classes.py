@@ -1,8 +1,9 @@
 """SetFit: the encoder is trained on pairs of the same and of different classes, then a logistic regression on it.
 
 An entry is a class, its standard questions are examples, the probability is the score. As in its paper 20 pairs of
-each kind an example, fewer where that would be more than 25,000 pairs. The package keeps the last encoder; here the
+each kind an example, fewer where that would be more than 130,000 pairs. The package keeps the last encoder; here the
 best of all measurements on the selection part is kept, and the regression's strength is chosen on it too.
+In float32, its default.
 Options: `noise` (training noise as one more class, which answers nothing), `lr`, `pairs`, `batch`.
 """
 
@@ -20,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from transformers import TrainerCallback
 
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
-ITERATIONS, MOST_PAIRS, MEASUREMENTS = 20, 25_000, 5
+ITERATIONS, MOST_PAIRS, MEASUREMENTS = 20, 130_000, 5
 
 
 class OnSelection(TrainerCallback):
@@ -63,7 +64,7 @@ def main() -> None:
         settings = TrainingArguments(
             output_dir=folder,
             seed=task.seed,
-            batch_size=int(task.number("batch", 32)),
+            batch_size=int(task.number("batch", 64)),
             num_epochs=1,
             num_iterations=iterations,
             body_learning_rate=task.number("lr", 2e-5),

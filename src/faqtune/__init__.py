@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from faqtune.commands.tune import tune, tune_sample
     from faqtune.errors import UserError
     from faqtune.evaluate.general import general_ability
-    from faqtune.model.load import load as load_model
+    from faqtune.model.loading import load as load_model
     from faqtune.workspace import Workspace
 
 __version__ = "0.1.0"

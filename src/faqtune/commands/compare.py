@@ -11,6 +11,7 @@ from faqtune.commands.mixture import FORGETTING_BUDGET, source_run
 from faqtune.commands.models import TUNED, model_place, resolved_name
 from faqtune.compare import FrozenCheck, WeightChanges, check_frozen, compare_weights, declared_frozen
 from faqtune.errors import UserError
+from faqtune.model import resolve
 from faqtune.progress import Reporter, Silent
 from faqtune.runs import RUN_NAME, Run, find_run
 from faqtune.workspace import Workspace, read_json, write_json, write_text
@@ -132,9 +133,6 @@ def _folder(workspace: Workspace, name: str) -> Path:
     place = model_place(workspace, name)
     if Path(place).is_dir():
         return Path(place)
-    # Only here: finding a model on the hub or the built-in one costs 400 MB of imports.
-    from faqtune.model import resolve
-
     return resolve(place).folder
 
 

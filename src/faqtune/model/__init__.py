@@ -1,37 +1,69 @@
 """The models: find one (built in, in a folder, on the hub), load it as a `TextModel` that turns texts into
 unit vectors, freeze parts of it, save it as a sentence-transformers folder, and say whether this machine
-can train it. A torch room: importing it takes seconds."""
+can train it. A torch room, but for finding a model: what is behind a name is imported when it is asked for, torch
+(seconds, 400 MB) with what needs it.
+"""
 
-from faqtune.model.card import ModelCard
-from faqtune.model.device import (
-    EXACT,
-    FLOAT16_WARNING,
-    Precision,
-    autocast,
-    free_memory,
-    is_out_of_memory,
-    pick_device,
-    pick_precision,
-)
-from faqtune.model.doctor import Check, diagnose
-from faqtune.model.freeze import ParameterCounts, count_parameters, freeze, layers_above, unfreeze
-from faqtune.model.heads import HEADS, TokenHeads
-from faqtune.model.load import load
-from faqtune.model.lora import (
-    adapted,
-    attach_lora,
-    drop_lora,
-    effective_weights,
-    merge_lora,
-    put_weights,
-    stored_weights,
-    train_adapters_only,
-)
-from faqtune.model.merge import Line, line_between, refuse_coefficient
-from faqtune.model.save import base_name, save
-from faqtune.model.source import ModelSource, resolve
-from faqtune.model.text_model import TextModel
-from faqtune.model.tokens import attach_heads, lexical_weights, token_vectors
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from faqtune.model.card import ModelCard
+    from faqtune.model.device import (
+        EXACT,
+        FLOAT16_WARNING,
+        Precision,
+        autocast,
+        free_memory,
+        is_out_of_memory,
+        pick_device,
+        pick_precision,
+    )
+    from faqtune.model.doctor import Check, diagnose
+    from faqtune.model.freezing import ParameterCounts, count_parameters, freeze, layers_above, unfreeze
+    from faqtune.model.heads import HEADS, TokenHeads
+    from faqtune.model.loading import load
+    from faqtune.model.lora import (
+        adapted,
+        attach_lora,
+        drop_lora,
+        effective_weights,
+        merge_lora,
+        put_weights,
+        stored_weights,
+        train_adapters_only,
+    )
+    from faqtune.model.merge import Line, line_between, refuse_coefficient
+    from faqtune.model.saving import base_name, save
+    from faqtune.model.source import ModelSource, resolve
+    from faqtune.model.text_model import TextModel
+    from faqtune.model.tokens import attach_heads, lexical_weights, token_vectors
+
+_HOMES = {
+    "card": ("ModelCard",),
+    "device": (
+        "EXACT", "FLOAT16_WARNING", "Precision", "autocast", "free_memory", "is_out_of_memory", "pick_device",
+        "pick_precision",
+    ),
+    "doctor": ("Check", "diagnose"),
+    "freezing": ("ParameterCounts", "count_parameters", "freeze", "layers_above", "unfreeze"),
+    "heads": ("HEADS", "TokenHeads"),
+    "loading": ("load",),
+    "lora": (
+        "adapted", "attach_lora", "drop_lora", "effective_weights", "merge_lora", "put_weights", "stored_weights",
+        "train_adapters_only",
+    ),
+    "merge": ("Line", "line_between", "refuse_coefficient"),
+    "saving": ("base_name", "save"),
+    "source": ("ModelSource", "resolve"),
+    "text_model": ("TextModel",),
+    "tokens": ("attach_heads", "lexical_weights", "token_vectors"),
+}  # fmt: skip
+"""Module to the names that live in it. No module is called like a name: it would stand in its place."""
+
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "EXACT",
@@ -73,3 +105,15 @@ __all__ = [
     "train_adapters_only",
     "unfreeze",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'faqtune.model' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"faqtune.model.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from faqtune.errors import UserError
-from faqtune.model.freeze import transformer_layers
+from faqtune.model.freezing import transformer_layers
 from faqtune.model.text_model import TextModel
 
 ADAPTER = "default"

@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from faqtune.errors import UserError
 from faqtune.model.layout import read_config, transformer_folder, write_config
 from faqtune.model.pieces import cut_tokenizer, kept_ids, refuse_other_tokenizers, special_ids
-from faqtune.model.save import WriteTokenizer
+from faqtune.model.saving import WriteTokenizer
 from faqtune.model.text_model import TextModel
 
 Texts = Callable[[], Iterator[list[str]]]

@@ -12,6 +12,7 @@ from faqtune.console.options import (
     Force,
     GoldCatalogue,
     GoldFiles,
+    Gpus,
     Json,
     ModelName,
     ModelOfProject,
@@ -19,6 +20,7 @@ from faqtune.console.options import (
     Overrides,
     Project,
     Recipe,
+    Track,
 )
 from faqtune.console.surface import Surface, never_fail_on_characters, remember_json, stop_as_by_ctrl_c
 
@@ -81,11 +83,9 @@ def train(
     project: Project = Path(),
     recipe: Recipe = "",
     set_: Overrides = None,
-    gpus: Annotated[
-        int | None, typer.Option(help="Train on so many GPUs of this machine; unset: on one, or the CPU.", min=1)
-    ] = None,
+    gpus: Gpus = None,
     resume: Annotated[bool, typer.Option("--resume", help="Only go on with an interrupted training.")] = False,
-    track: Annotated[str, typer.Option(help="Follow it in tensorboard, mlflow, wandb, trackio or swanlab.")] = "",
+    track: Track = "",
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -239,6 +239,8 @@ def tune(
     model: BaseModel = "",
     recipe: Recipe = "",
     set_: Overrides = None,
+    gpus: Gpus = None,
+    track: Track = "",
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -246,17 +248,19 @@ def tune(
     from faqtune.console.tune import run_tune
 
     run_tune(
-        project, files or [], noise or [], gold or [], gold_catalogue, model, recipe, set_ or [],
-        force=force, as_json=json,
+        project, files or [], noise or [], gold or [], gold_catalogue, model, recipe, set_ or [], gpus,
+        track=track, force=force, as_json=json,
     )  # fmt: skip
 
 
 @app.command()
-def demo(project: Project = Path("demo"), force: Force = False, json: Json = False) -> None:
+def demo(
+    project: Project = Path("demo"), gpus: Gpus = None, track: Track = "", force: Force = False, json: Json = False
+) -> None:
     """Tune the built-in model on the shipped sample shop. The shop is synthetic; it takes minutes on a laptop."""
     from faqtune.console.tune import run_demo
 
-    run_demo(project, force=force, as_json=json)
+    run_demo(project, gpus, track=track, force=force, as_json=json)
 
 
 @app.command()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import faqtune
 from faqtune import UserError, Workspace, label_queries, tune, tune_sample
 from faqtune.commands import evaluate as evaluate_command
 from faqtune.commands import tune as command
 from faqtune.progress import Silent
+from faqtune.runs import find_run
 
 
 class Heard(Silent):
@@ -144,3 +148,65 @@ def test_the_demo_from_end_to_end(builtin_model_folder: Path, tmp_path: Path) ->
         assert comparison.differences[name].low > 0, name
     assert made.report.exists()
     assert tune_sample(Workspace(tmp_path / "demo")).evaluated.skipped
+
+
+def test_on_several_gpus_the_training_is_a_process_for_each_and_all_else_is_done_here(
+    new_shop: Workspace, cli: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes on this CPU stand for two GPUs."""
+    from faqtune.commands import launch
+
+    monkeypatch.setattr(launch, "refuse_gpus", lambda gpus: None)
+    monkeypatch.setattr(command, "refuse_gpus", lambda gpus: None)
+    monkeypatch.setenv("PYTHONPATH", str(Path(faqtune.__file__).parents[1]))
+
+    code, out, err = cli("tune", "--project", str(new_shop.root), "--gpus", "2", "--set", "seed=3", "--json")
+
+    assert code == 0, err
+    answer = json.loads(out)
+    run = find_run(new_shop)
+    assert answer["trained"]["run"]["folder"] == str(run.folder) and run.facts["processes"] == 2
+    assert Path(answer["report"]).is_file() and not answer["evaluated"]["skipped"]
+    assert err.count("4/6 training") == err.count("stage 1") == 1
+
+
+def test_where_the_processes_fail_nothing_is_measured(new_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(command, "refuse_gpus", lambda gpus: None)
+    monkeypatch.setattr(command, "launch_on_gpus", lambda gpus, options, prints: asked.append(options) or 3)
+
+    with pytest.raises(SystemExit) as end:
+        tune(new_shop, gpus=2, track="tensorboard" if find_spec("tensorboard") else "", force=True)
+
+    assert end.value.code == 3
+    assert "--force" in asked[0] and f"--project={new_shop.root}" in asked[0]
+    assert not list(new_shop.runs_path.glob("*"))
+
+
+@pytest.mark.parametrize("wrong", [{"gpus": 64}, {"track": "paper"}])
+def test_gpus_and_trackers_that_are_not_there_are_refused_before_anything_is_done(
+    new_shop: Workspace, wrong: dict[str, Any]
+) -> None:
+    before = sorted(new_shop.root.rglob("*"))
+
+    with pytest.raises(UserError, match=r"GPU|paper|there are"):
+        tune(new_shop, **wrong)
+    with pytest.raises(UserError, match=r"GPU|paper|there are"):
+        tune_sample(Workspace(new_shop.root / "demo"), **wrong)
+
+    assert sorted(new_shop.root.rglob("*")) == before
+
+
+def test_a_tracker_follows_the_training(new_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(command, "refuse_tracker", lambda name: None)
+    monkeypatch.setattr(command, "train_model", lambda *_, track, **__: asked.append(track) or _stop())
+
+    with pytest.raises(KeyboardInterrupt):
+        tune(new_shop, track="mlflow")
+
+    assert asked == ["mlflow"]
+
+
+def _stop() -> None:
+    raise KeyboardInterrupt

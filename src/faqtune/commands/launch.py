@@ -21,8 +21,17 @@ GRACE_SECONDS = 15.0
 """How long the others may take to end after one has failed, and again after they were asked to."""
 
 
-def launch_on_gpus(gpus: int, options: Sequence[str]) -> int:
-    """Train on the first `gpus` GPUs of this machine; the exit code. Raises UserError if there are fewer."""
+def launch_on_gpus(gpus: int, options: Sequence[str], *, prints: bool = True) -> int:
+    """Train on the first `gpus` GPUs of this machine; the exit code. Raises UserError if there are fewer.
+
+    Without `prints` nothing of it goes to stdout, where another command's result will stand.
+    """
+    refuse_gpus(gpus)
+    return launch(gpus, options, prints=prints)
+
+
+def refuse_gpus(gpus: int) -> None:
+    """Raises UserError where a training cannot be started on so many GPUs."""
     if place().count > 1:
         raise UserError("a launcher has started this process already", "leave --gpus out")
     import torch
@@ -35,10 +44,9 @@ def launch_on_gpus(gpus: int, options: Sequence[str]) -> int:
         )
     if there < gpus:
         raise UserError(f"--gpus {gpus}: there {'is' if there == 1 else 'are'} {there}", f"use --gpus {there}")
-    return launch(gpus, options)
 
 
-def launch(count: int, options: Sequence[str]) -> int:
+def launch(count: int, options: Sequence[str], *, prints: bool = True) -> int:
     """Run `faqtune train` in `count` processes; the exit code of the first that failed, or 0.
 
     Ctrl-C and SIGTERM are passed on, once each: the terminal would give Ctrl-C to all of them as well, and
@@ -53,7 +61,11 @@ def launch(count: int, options: Sequence[str]) -> int:
             environment = {**os.environ, **address, **ranks, "OMP_NUM_THREADS": threads}
             children.append(
                 subprocess.Popen(
-                    [*COMMAND, *options], env=environment, stdin=subprocess.DEVNULL, start_new_session=True
+                    [*COMMAND, *options],
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=None if prints else subprocess.DEVNULL,
+                    start_new_session=True,
                 )
             )
         try:

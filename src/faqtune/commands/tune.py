@@ -12,10 +12,12 @@ from faqtune.commands.evaluate import evaluate_models, refuse_too_few
 from faqtune.commands.ingest import Ingested, ingest_files
 from faqtune.commands.init import init_project
 from faqtune.commands.label import Labelled, label_queries, why_no_label
+from faqtune.commands.launch import launch_on_gpus, refuse_gpus
 from faqtune.commands.models import model_place
 from faqtune.commands.report import write_report
 from faqtune.commands.scorecards import Evaluated
 from faqtune.commands.split import Splitted, make_split
+from faqtune.commands.trackers import refuse_tracker
 from faqtune.commands.train import Trained, configured_recipe, train_model
 from faqtune.config import ModelConfig, TrainConfig
 from faqtune.errors import UserError
@@ -50,15 +52,19 @@ def tune(
     model: str = "",
     recipe: str = "",
     overrides: tuple[str, ...] = (),
+    gpus: int = 1,
+    track: str = "",
     force: bool = False,
     reporter: Reporter | None = None,
 ) -> Tuned:
     """init, ingest, label, split, train, evaluate and report in one go.
 
     What has not changed is skipped, and an interrupted training goes on. Without `files` the
-    project's own `faqtune.toml` decides. Raises UserError, and Interrupted after Ctrl-C.
+    project's own `faqtune.toml` decides. `track` is as in `train_model`; on several `gpus` training is
+    a process for each. Raises UserError, and Interrupted after Ctrl-C.
     """
     reporter = reporter or Silent()
+    _refuse_unavailable(gpus, track)
     _refuse_hopeless(workspace, bool(files), model, recipe, overrides)
     if files:
         init_project(
@@ -67,13 +73,36 @@ def tune(
         )  # fmt: skip
     else:
         _refuse_without_files(workspace, noise or gold or gold_catalogue or model)
-    return _all_steps(workspace, recipe, overrides, force=force, reporter=reporter)
+    if gpus == 1:
+        return _all_steps(workspace, recipe, overrides, track=track, force=force, reporter=reporter)
+    # The processes that train take the project for themselves, so it is let go of in between.
+    prepared = _prepared(workspace, force=force, reporter=reporter)
+    reporter.say("4/6 training")
+    _train_on_gpus(workspace, recipe, overrides, gpus, track=track, force=force)
+    return _measured(workspace, prepared, train_model(workspace, recipe=recipe, overrides=overrides), force, reporter)
 
 
 @alone
 def _all_steps(
-    workspace: Workspace, recipe: str, overrides: tuple[str, ...], *, force: bool, reporter: Reporter
+    workspace: Workspace, recipe: str, overrides: tuple[str, ...], *, track: str, force: bool, reporter: Reporter
 ) -> Tuned:
+    prepared = _prepared(workspace, force=force, reporter=reporter)
+    reporter.say("4/6 training")
+    trained = train_model(workspace, recipe=recipe, overrides=overrides, track=track, force=force, reporter=reporter)
+    return _measured(workspace, prepared, trained, force, reporter)
+
+
+def _train_on_gpus(
+    workspace: Workspace, recipe: str, overrides: tuple[str, ...], gpus: int, *, track: str, force: bool
+) -> None:
+    """Raises SystemExit if it failed or was interrupted: the processes have said all that there is to say."""
+    options = [f"--project={workspace.root}", f"--recipe={recipe}", f"--track={track}", *["--force"] * force]
+    if code := launch_on_gpus(gpus, [*options, *(f"--set={change}" for change in overrides)], prints=False):
+        raise SystemExit(code)
+
+
+@alone
+def _prepared(workspace: Workspace, *, force: bool, reporter: Reporter) -> tuple[Ingested, Labelled, Splitted]:
     reporter.say("1/6 reading the files")
     ingested = ingest_files(workspace, force=force, reporter=reporter)
     reporter.say(
@@ -96,8 +125,17 @@ def _all_steps(
     measured = ", ".join(f"{part} {count}" for part, count in splitted.measured.items())
     reporter.say(f"    queries: {shares}{_unless_new(splitted.skipped)}; measured with an entry: {measured}")
     refuse_too_few(splitted.measured[TEST], "the test part")
-    reporter.say("4/6 training")
-    trained = train_model(workspace, recipe=recipe, overrides=overrides, force=force, reporter=reporter)
+    return ingested, labelled, splitted
+
+
+@alone
+def _measured(
+    workspace: Workspace,
+    prepared: tuple[Ingested, Labelled, Splitted],
+    trained: Trained,
+    force: bool,
+    reporter: Reporter,
+) -> Tuned:
     reporter.say(f"    {trained.run.name}{_unless_new(trained.skipped)}")
     reporter.say("5/6 measuring both models on the test part")
     both = (trained.run.base, trained.run.name)
@@ -110,7 +148,7 @@ def _all_steps(
     )
     reporter.say("6/6 writing the report")
     report = write_report(workspace, run=trained.run.name)
-    return Tuned(ingested, labelled, splitted, trained, evaluated, report.page)
+    return Tuned(*prepared, trained, evaluated, report.page)
 
 
 def _refuse_hopeless(
@@ -125,6 +163,14 @@ def _refuse_hopeless(
         from faqtune.model import resolve
 
         resolve(model_place(workspace, model or ModelConfig().base))
+
+
+def _refuse_unavailable(gpus: int, track: str) -> None:
+    """Before anything is written."""
+    if track:
+        refuse_tracker(track)
+    if gpus > 1:
+        refuse_gpus(gpus)
 
 
 def _refuse_without_files(workspace: Workspace, others: object) -> None:
@@ -144,11 +190,14 @@ def _unless_new(skipped: bool) -> str:
     return " (nothing has changed)" if skipped else ""
 
 
-def tune_sample(workspace: Workspace, *, force: bool = False, reporter: Reporter | None = None) -> Tuned:
+def tune_sample(
+    workspace: Workspace, *, gpus: int = 1, track: str = "", force: bool = False, reporter: Reporter | None = None
+) -> Tuned:
     """`tune` on the shipped (synthetic) sample project with the built-in model.
 
     The sample files are copied into the project first, so that a newcomer can open and change them.
     """
+    _refuse_unavailable(gpus, track)
     is_new = not workspace.config_path.exists()
     faq, logs, chatter, gold = (_copied(workspace, name) for name in SAMPLE_FILES)
     return tune(
@@ -158,6 +207,8 @@ def tune_sample(workspace: Workspace, *, force: bool = False, reporter: Reporter
         gold=(gold,),
         model="builtin" if is_new else "",
         recipe="quick" if is_new else "",
+        gpus=gpus,
+        track=track,
         force=force,
         reporter=reporter,
     )

@@ -32,6 +32,12 @@ GoldCatalogue = Annotated[
 ]
 Recipe = Annotated[str, typer.Option("--recipe", help="Name of a preset or path of a TOML file.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="E.g. stage.1.learning_rate=1e-5; repeatable.")]
+Gpus = Annotated[
+    int | None, typer.Option("--gpus", help="Train on so many GPUs of this machine; unset: on one, or the CPU.", min=1)
+]
+Track = Annotated[
+    str, typer.Option("--track", help="Follow the training in tensorboard, mlflow, wandb, trackio or swanlab.")
+]
 BaseModel = Annotated[str, typer.Option("--model", help="builtin, a folder or a hub name; unset: BAAI/bge-m3.")]
 ModelName = Annotated[
     str,

@@ -20,21 +20,24 @@ def run_tune(
     model: str,
     recipe: str,
     overrides: list[str],
+    gpus: int | None,
     *,
+    track: str,
     force: bool,
     as_json: bool,
 ) -> None:
     with ConsoleReporter() as reporter:
         result = tune(
             Workspace(project), tuple(files), noise=tuple(noise), gold=tuple(gold), gold_catalogue=gold_catalogue,
-            model=model, recipe=recipe, overrides=tuple(overrides), force=force, reporter=reporter,
+            model=model, recipe=recipe, overrides=tuple(overrides), gpus=gpus or 1, track=track,
+            force=force, reporter=reporter,
         )  # fmt: skip
     _show(project, result, as_json)
 
 
-def run_demo(project: Path, *, force: bool, as_json: bool) -> None:
+def run_demo(project: Path, gpus: int | None, *, track: str, force: bool, as_json: bool) -> None:
     with ConsoleReporter() as reporter:
-        result = tune_sample(Workspace(project), force=force, reporter=reporter)
+        result = tune_sample(Workspace(project), gpus=gpus or 1, track=track, force=force, reporter=reporter)
     _show(project, result, as_json)
 
 

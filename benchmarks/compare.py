@@ -197,7 +197,7 @@ def measured(folders: tuple[Path, Path], queries: int) -> dict[str, Any]:
     changes = compare_weights(*folders)
     with tempfile.TemporaryDirectory() as place:
         workspace = Workspace(Path(place))
-        (workspace.root / "faqtune.toml").write_text('[files]\ncatalogue = ["x"]\n', encoding="utf-8")
+        (workspace.root / "faqtune.toml").write_text('[model]\nbase = "builtin"\n', encoding="utf-8")
         found = measure_layers(
             workspace, Selection(made), tuple(map(str, folders)), folders[0], changes,
             resamples=200, reporter=Silent(),

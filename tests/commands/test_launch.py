@@ -125,7 +125,7 @@ def test_more_gpus_than_there_are_are_refused(
 def test_gpus_of_the_command_line_reach_every_process(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Any] = []
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    monkeypatch.setattr(launch, "launch", lambda *given: started.append(given) or 7)
+    monkeypatch.setattr(launch, "launch", lambda *given, prints: started.append(given) or 7)
     assert cli("train", "--project", "my shop", "--gpus", "3", "--set", "seed=1", "--set", "seed=2", "--force")[0] == 7
     options = ["--project=my shop", "--recipe=", "--track=", "--force", "--set=seed=1", "--set=seed=2"]
     assert started == [(3, options)]

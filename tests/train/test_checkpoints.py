@@ -4,6 +4,7 @@ import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from faqtune.errors import UserError
 from faqtune.train import checkpoints
 from faqtune.train.checkpoints import Checkpoint, Progress, latest_checkpoint, save_best, save_checkpoint
 from faqtune.train.mining import Mined
+from faqtune.train.shards import ShardedAdamW
+from faqtune.train.stored import StoredTensors
 
 Toys = Callable[..., Any]
 
@@ -57,6 +60,27 @@ def test_a_checkpoint_comes_back_as_it_went(tmp_path: Path, entries: int):
         left, right = getattr(came.mined, name), getattr(went.mined, name)
         np.testing.assert_array_equal(left, right)
         assert left.dtype == right.dtype
+
+
+def test_the_optimiser_is_read_tensor_by_tensor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Of several ranks each asks for its own share only: twice the model's size, spread."""
+    went = checkpoint_at(40)
+    averages = {f"{number}.{name}": torch.randn(3) for number in range(4) for name in ("exp_avg", "exp_avg_sq")}
+    save_checkpoint(tmp_path, Checkpoint(went.progress, went.weights, averages, mined()))
+    read: list[str] = []
+    whole = StoredTensors.__getitem__
+    monkeypatch.setattr(StoredTensors, "__getitem__", lambda self, name: read.append(name) or whole(self, name))
+
+    came = latest_checkpoint(tmp_path, "this")
+    assert came is not None and set(came.optimiser) == set(averages) and not read
+    rank = SimpleNamespace(mine=[1, 3])
+    own = ShardedAdamW.own_part(rank, came.optimiser)  # type: ignore[arg-type]
+
+    assert sorted(read) == ["1.exp_avg", "1.exp_avg_sq", "3.exp_avg", "3.exp_avg_sq"]
+    assert sorted(own) == ["0.exp_avg", "0.exp_avg_sq", "1.exp_avg", "1.exp_avg_sq"]
+    assert torch.equal(own["1.exp_avg"], averages["3.exp_avg"])
+    with pytest.raises(KeyError):
+        came.optimiser["4.exp_avg"]
 
 
 def test_nothing_mined_comes_back_as_nothing(tmp_path: Path):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from torch import Tensor
 from faqtune.errors import UserError
 from faqtune.model.folders import atomic_folder
 from faqtune.train.mining import Mined
+from faqtune.train.stored import StoredTensors
 from faqtune.workspace import digest
 
 KEPT = 2
@@ -64,11 +66,12 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Everything that a training goes on from; `optimiser` as `optimiser_tensors` gives it."""
+    """Everything that a training goes on from; `optimiser` as `optimiser_tensors` gives it. Read back, it is read
+    tensor by tensor when asked for: of several ranks each takes its share, of twice the model's size."""
 
     progress: Progress
     weights: dict[str, Tensor]
-    optimiser: dict[str, Tensor]
+    optimiser: Mapping[str, Tensor]
     mined: Mined
 
 
@@ -151,7 +154,7 @@ def _load(path: Path) -> Checkpoint:
     return Checkpoint(
         _progress(path),
         load_file(path / "weights.safetensors"),
-        load_file(path / "optimiser.safetensors"),
+        StoredTensors(path / "optimiser.safetensors"),
         _mined(load_arrays(str(path / "mined.safetensors"))),
     )
 
@@ -212,5 +215,5 @@ def _bests(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"{BEST}*"))
 
 
-def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.contiguous() for name, tensor in tensors.items()}

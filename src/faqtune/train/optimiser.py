@@ -82,7 +82,7 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     return {f"{number}.{name}": tensor for number, remembered in state.items() for name, tensor in remembered.items()}
 
 
-def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put back what `optimiser_tensors` took from an optimiser of the same parameters, on any number of ranks."""
     if isinstance(optimiser, ShardedAdamW):
         tensors = optimiser.own_part(tensors)

@@ -72,10 +72,11 @@ class ShardedAdamW(torch.optim.AdamW):
         return gathered
 
     def own_part(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Of what `tensors` gave, from any number of ranks, what belongs to this rank, by its own numbers."""
+        """Of what `tensors` gave, from any number of ranks, what belongs to this rank, by its own numbers. No other
+        tensor is asked for."""
         number_of = {str(place): own for own, place in enumerate(self.mine)}
-        parts = ((*key.partition("."), tensor) for key, tensor in tensors.items())
-        return {f"{number_of[place]}.{name}": tensor for place, _, name, tensor in parts if place in number_of}
+        parts = ((key, *key.partition(".")) for key in tensors)
+        return {f"{number_of[place]}.{name}": tensors[key] for key, place, _, name in parts if place in number_of}
 
     @torch.no_grad()
     def _send_weights(self) -> None:

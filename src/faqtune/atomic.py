@@ -69,6 +69,17 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             neighbour.unlink(missing_ok=True)
 
 
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable, where the platform lets a folder be opened."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def new_neighbour(target: Path) -> Path:
     """Where a file or folder is written before it takes the place of `target`."""
     return target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")

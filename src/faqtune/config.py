@@ -111,6 +111,7 @@ class SplitConfig(Section):
 
 class TrainConfig(Section):
     recipe: str = Field(default="default", title="Name of a preset or path of a TOML file")
+    keep_checkpoints: bool = Field(default=False, title="Keep the checkpoints of a training that is done")
 
 
 class Config(Section):

@@ -41,6 +41,11 @@ class Run:
         return self.folder / "model"
 
     @property
+    def checkpoints_path(self) -> Path:
+        """What an unfinished training goes on from."""
+        return self.folder / "checkpoints"
+
+    @property
     def scorecards_path(self) -> Path:
         return self.folder / "scorecards"
 

@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import signal
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from faqtune import UserError, Workspace, make_split, train_model
 from faqtune.commands.train import Interrupted
 from faqtune.progress import Silent
 from faqtune.runs import DONE, INTERRUPTED, Run, all_runs, find_run
+from faqtune.workspace import read_json
 
 
 class CtrlC(Silent):
@@ -174,3 +177,59 @@ def test_resume_goes_on_with_an_interrupted_training_and_does_nothing_else(tuned
     rest = CtrlC(after_steps=99)
     assert train_model(tuned_shop, overrides=("seed=3",), resume=True, reporter=rest).run.status == DONE
     assert rest.steps == [3, 4]
+
+
+class Killed(BaseException):
+    """A kill: nothing catches it."""
+
+
+def _kill(*_: object, **__: object) -> None:
+    raise Killed
+
+
+OTHER = ("seed=7",)
+
+
+def _other_run(workspace: Workspace) -> Run:
+    (found,) = (run for run in all_runs(workspace) if read_json(run.folder / "recipe.json", "")["seed"] == 7)
+    return found
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "faqtune.model.saving.atomic_folder",
+        "faqtune.commands.finish.calibrate",
+        "faqtune.commands.finish.sync_folder",
+        "faqtune.commands.finish.shutil",
+    ],
+)
+def test_killed_anywhere_at_the_end_a_run_has_its_checkpoints_or_is_done(
+    tuned_shop: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    shutil.copytree(tuned_shop.root, tmp_path / "undisturbed")
+    undisturbed = train_model(Workspace(tmp_path / "undisturbed"), overrides=OTHER).run
+    with monkeypatch.context() as patch:
+        patch.setattr(place, SimpleNamespace(rmtree=_kill) if place.endswith("shutil") else _kill)
+        with pytest.raises(Killed):
+            train_model(tuned_shop, overrides=OTHER)
+
+    run = _other_run(tuned_shop)
+    assert any(run.checkpoints_path.iterdir())
+    assert run.status != DONE or run.model_path.is_dir()
+    done = train_model(tuned_shop, overrides=OTHER).run
+
+    assert done.name == run.name and done.status == DONE
+    assert not done.checkpoints_path.exists()
+    name = "model.safetensors"
+    assert (done.model_path / name).read_bytes() == (undisturbed.model_path / name).read_bytes()
+
+
+def test_checkpoints_are_kept_on_request(tuned_shop: Workspace) -> None:
+    text = tuned_shop.config_path.read_text(encoding="utf-8")
+    assert not find_run(tuned_shop).checkpoints_path.exists()
+    kept = re.sub(r"(?m)^# keep_checkpoints = .*$", "keep_checkpoints = true", text)
+    assert kept != text
+    tuned_shop.config_path.write_text(kept, encoding="utf-8")
+
+    assert any(train_model(tuned_shop, overrides=OTHER).run.checkpoints_path.iterdir())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from faqtune.atomic import sync_folder
 from faqtune.commands.assemble import Project, evaluation_set
 from faqtune.evaluate import calibrate, evaluate
 from faqtune.records import CALIBRATION
@@ -32,6 +34,18 @@ def finish_run(run: Run, model: TextModel, project: Project, card: ModelCard, fa
     run.facts |= facts
     run.status = DONE
     run.save()
+
+
+def drop_checkpoints(run: Run, *, keep: bool) -> None:
+    """Remove what only an unfinished training needs, gigabytes with a large model; what cannot be removed stays.
+
+    Only of a run that is done, once its model and `run.json` have reached the disk: a power cut then leaves these, and
+    before that the checkpoints.
+    """
+    if keep or run.status != DONE or not run.model_path.is_dir():
+        return
+    sync_folder(run.folder)
+    shutil.rmtree(run.checkpoints_path, ignore_errors=True)
 
 
 def shown(figures: dict[str, float]) -> dict[str, float]:

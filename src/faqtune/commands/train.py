@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from faqtune import __version__
 from faqtune.alone import alone
 from faqtune.commands.assemble import Project, load_project, selection_set, training_data
-from faqtune.commands.finish import MEASURED_ON, finish_run, shown
+from faqtune.commands.finish import MEASURED_ON, drop_checkpoints, finish_run, shown
 from faqtune.commands.listener import TrainingListener
 from faqtune.commands.models import load_model, model_digest, resolved_name
 from faqtune.commands.together import tell, together, told
@@ -106,6 +106,7 @@ def train_model(
     if run is not None and run.status == DONE and run.model_path.is_dir() and not force:
         # Looked for by its time, the run that was asked for last is the newest.
         run.save()
+        drop_checkpoints(run, keep=config.train.keep_checkpoints)
         tell(run.name, True)
         return _mixed(workspace, plan, _trained(True, run), reporter)
     if resume and (run is None or run.status == DONE):
@@ -115,7 +116,7 @@ def train_model(
         )
     if run is None or run.status == DONE:
         run = new_run(workspace, plan.name, base, inputs)
-        shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
+        shutil.rmtree(run.checkpoints_path, ignore_errors=True)
     write_json(run.folder / "recipe.json", plan.model_dump())
     tell(run.name, False)
     return _mixed(workspace, plan, _train(workspace, run, plan, project, data, selection, track, reporter), reporter)
@@ -192,10 +193,11 @@ def _train(
         run.status = INTERRUPTED
         run.save()
         raise Interrupted(
-            f"training was interrupted; {run.folder / 'checkpoints'} holds all that was done",
+            f"training was interrupted; {run.checkpoints_path} holds all that was done",
             "run the same command again to go on from there",
         )
     _finish(run, plan, model, project, outcome, data)
+    drop_checkpoints(run, keep=workspace.config().train.keep_checkpoints)
     reporter.say(f"model saved to {run.model_path}")
     return _trained(False, run)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from faqtune.atomic import held_folder, new_neighbour, remove_leftovers, write_error
+from faqtune.atomic import held_folder, new_neighbour, remove_leftovers, sync_folder, write_error
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def atomic_folder(target: Path, *, replace: bool) -> Iterator[Path]:
                 _swap(part, target)
             else:
                 _settle(part, target)
-        _sync_entry(target.parent)
+        sync_folder(target.parent)
     except SafetensorError as error:
         raise write_error(target, _as_os_error(error)) from error
     except OSError as error:
@@ -80,22 +80,11 @@ def _finish(folder: Path) -> None:
     mode = folder.stat().st_mode & 0o666
     for path in [*folder.rglob("*"), folder]:
         if path.is_dir():
-            _sync_entry(path)
+            sync_folder(path)
             continue
         path.chmod(mode)
         with path.open("rb") as file:
             os.fsync(file.fileno())
-
-
-def _sync_entry(folder: Path) -> None:
-    """Make the names in a folder durable, where the platform lets a folder be opened."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _as_os_error(error: SafetensorError) -> OSError:

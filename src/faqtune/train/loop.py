@@ -93,6 +93,7 @@ def _run(training: Training) -> Outcome:
     ranks.barrier()
     drop_lora(training.model)
     put_weights(training.model, load_best(training.checkpoints, training.progress))
+    ranks.barrier()  # once all have the best weights, the first may remove them
     return _outcome(training, "done")
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -149,3 +151,19 @@ def test_a_stage_whose_batches_hold_no_negative_is_refused_before_its_first_step
     with pytest.raises(UserError, match=r"stage 1 \(warm\): no batch has anything to compare for ranking"):
         training.train()
     assert not any(event[0] == "step" for event in training.record.told)
+
+
+def test_a_folder_that_another_process_trains_in_is_refused_and_left_alone(toy: Toys):
+    training = toy()
+    code = (
+        "import sys; from pathlib import Path; from faqtune.alone import alone_in\n"
+        "with alone_in(Path(sys.argv[1])): print('in', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, str(training.folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "in\n"
+        with pytest.raises(UserError, match=rf"another faqtune \(process {process.pid}\)"):
+            training.train()
+        assert not (training.folder / "checkpoints").exists() and not (training.folder / "log.jsonl").exists()
+        process.communicate()
+    assert training.train().status == "done"

@@ -5,6 +5,7 @@ Step `s` of a stage depends on the data, the recipe, the stage, `s` and the last
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from faqtune.alone import alone_in
 from faqtune.errors import UserError
 from faqtune.model import TextModel, attach_heads, drop_lora, effective_weights, merge_lora, put_weights, unfreeze
 from faqtune.recipe import NEED_NOISE, Recipe
@@ -53,9 +55,9 @@ def train(
     `folder` is the run: checkpoints and log go there, and an earlier training of the same data,
     recipe and base model is taken up where it stopped. Ctrl-C or SIGTERM finishes the step,
     writes a checkpoint and returns with status "interrupted"; the model is then as it was at that step.
-    Raises UserError when a stage cannot learn (no data, loss not finite, too little memory), when
-    the disk is full, and when the folder holds another training. Inside `ranks.joined` every rank calls
-    it with the same arguments and gets the same weights; rank 0 writes.
+    Raises UserError when a stage cannot learn (no data, loss not finite, too little memory), when the disk
+    is full, when the folder holds another training, and when another process trains in it. Inside
+    `ranks.joined` every rank calls it with the same arguments and gets the same weights; rank 0 writes.
     """
     _refuse_empty_stages(recipe, data)
     model.eval()  # no dropout: gradient caching and resuming are then exact
@@ -68,7 +70,7 @@ def train(
         ranks.refuse_different(progress.training)
         log = RunLog(folder / "log.jsonl", writes=ranks.is_writer())
         before = _noise_before(model, data, recipe)
-        with stop_requests() as stop:
+        with alone_in(folder) if ranks.is_writer() else nullcontext(), stop_requests() as stop:
             training = Training(
                 model, data, recipe, folder / "checkpoints", log, measure, listener, stop, names, progress, before
             )

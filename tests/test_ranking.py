@@ -42,6 +42,19 @@ def test_rank_is_its_naive_twin(problem):
     assert ranking.scores.tolist() == scores
 
 
+@pytest.mark.parametrize("k", [1, 7, 500])
+def test_the_best_of_many_are_those_of_a_whole_sort(k: int):
+    """Ties at the k-th place, rows that are all alike, and scores that are no numbers among them."""
+    random = np.random.default_rng(0)
+    scores = random.integers(0, 200, size=(60, 500)).astype(np.float32)
+    scores[:20] = random.normal(size=(20, 500))
+    scores[20] = 1
+    scores[21, :450] = np.nan
+    scores[22, 3] = np.nan
+
+    np.testing.assert_array_equal(ranking._best(scores, k), np.argsort(-scores, axis=1, kind="stable")[:, :k])
+
+
 def test_by_hand():
     """Entry 0 has two questions and scores with the second; entry 2 comes last."""
     queries = np.array([[0.6, 0.8]], dtype=np.float32)

@@ -29,7 +29,7 @@ def test_labels_are_counted_by_part_and_source(tuned_shop: Workspace) -> None:
     by_rules = {claim.query: claim.entry for claim in said if not claim.is_human and claim.query not in human}
     trained = [by_rules[q.id] for q in tuned_shop.queries() if q.id in by_rules and parts[q.conversation] == "train"]
 
-    summary = _label_summary(tuned_shop)
+    summary = _label_summary(tuned_shop, find_run(tuned_shop))
 
     assert summary.training == {"reply_rules": len(trained)}
     assert summary.measured["human:gold"] == 36

@@ -10,9 +10,10 @@ from typing import Any
 
 from faqtune.alone import alone
 from faqtune.commands.assemble import load_project, measured_queries
+from faqtune.commands.run_labels import labels_of
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
 from faqtune.errors import UserError
-from faqtune.records import TEST, TRAIN
+from faqtune.records import TEST
 from faqtune.report import EntryLabels, LabelSummary, RunFacts, RunReport, before_after_svg, report_html
 from faqtune.runs import Run, find_run
 from faqtune.workspace import Workspace, digest, read_json, write_text
@@ -42,7 +43,7 @@ def write_report(workspace: Workspace, *, run: str = "") -> Reported:
         comparison=evaluated.comparison,
         history=_history(chosen),
         recipe=read_json(chosen.folder / "recipe.json", "faqtune train"),
-        labels=_label_summary(workspace),
+        labels=_label_summary(workspace, chosen),
         run=_run_facts(workspace, chosen),
         examples=evaluated.examples,
         certificate=_certificate(chosen),
@@ -69,21 +70,14 @@ def _history(run: Run) -> list[dict[str, Any]]:
     return events
 
 
-def _label_summary(workspace: Workspace) -> LabelSummary:
-    """Who labelled what was measured and what was trained on, and how many labels each entry has for training."""
+def _label_summary(workspace: Workspace, run: Run) -> LabelSummary:
+    """Who labelled what is measured, and what the run was trained on, with each entry's labels for training."""
     project = load_project(workspace)
-    training: Counter[str] = Counter()
-    per_entry: Counter[str | None] = Counter()
-    for query in project.queries:
-        decision = project.decisions.get(query.id)
-        if decision is not None and project.split.conversations.get(query.conversation) == TRAIN:
-            training.update(decision.sources)
-            per_entry[decision.entry] += 1
+    trained = labels_of(run, project)
     measured = Counter(
         source for query in measured_queries(project, TEST)[0] for source in project.decisions[query.id].sources
     )
-    entries = [EntryLabels(entry.questions[0], per_entry[entry.id]) for entry in project.catalogue]
-    return LabelSummary(measured=measured, training=training, entries=entries)
+    return LabelSummary(measured, trained.sources, entries=[EntryLabels(*entry) for entry in trained.entries])
 
 
 def _run_facts(workspace: Workspace, run: Run) -> RunFacts:

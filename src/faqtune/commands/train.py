@@ -17,6 +17,7 @@ from faqtune.commands.assemble import Project, load_project, selection_set, trai
 from faqtune.commands.finish import MEASURED_ON, drop_checkpoints, finish_run, shown
 from faqtune.commands.listener import TrainingListener
 from faqtune.commands.models import load_model, model_digest, resolved_name
+from faqtune.commands.run_labels import keep_labels
 from faqtune.commands.together import tell, together, told
 from faqtune.commands.trackers import Tracked, refuse_tracker
 from faqtune.errors import UserError
@@ -118,6 +119,7 @@ def train_model(
         run = new_run(workspace, plan.name, base, inputs)
         shutil.rmtree(run.checkpoints_path, ignore_errors=True)
     write_json(run.folder / "recipe.json", plan.model_dump())
+    keep_labels(run, project)
     tell(run.name, False)
     return _mixed(workspace, plan, _train(workspace, run, plan, project, data, selection, track, reporter), reporter)
 

@@ -59,3 +59,10 @@ def test_a_device_that_is_not_there_is_an_error_with_a_way_out(wanted: str):
 
 def test_the_wanted_device_is_taken():
     assert pick_device("cpu") == torch.device("cpu")
+
+
+def test_attention_on_a_gpu_is_not_planned_anew_for_every_shape():
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    with autocast(torch.device("cuda"), Precision("float32", "")):
+        assert not torch.backends.cuda.cudnn_sdp_enabled() and torch.backends.cuda.math_sdp_enabled()
+    assert torch.backends.cuda.cudnn_sdp_enabled() == before

@@ -249,3 +249,14 @@ def test_micro_batches_hold_every_text_once_and_keep_to_the_budget():
         assert sorted(place for part in parts for place in part) == list(range(80))
         assert all(len(part) == 1 or len(part) * max(lengths[p] for p in part) <= budget for part in parts)
     assert micro_batches([], 64) == []
+
+
+def test_a_large_part_is_at_most_a_tenth_padding():
+    lengths = np.random.default_rng(0).integers(2, 60, size=2000).tolist()
+    parts = micro_batches(lengths, 100_000)
+    assert sorted(place for part in parts for place in part) == list(range(2000))
+    padded = [len(part) * lengths[part[-1]] for part in parts]
+    assert all(
+        sum(lengths[p] for p in part) >= 0.9 * size for part, size in zip(parts, padded, strict=True) if size > 4096
+    )
+    assert len(parts) < 12 and max(padded) > 4096

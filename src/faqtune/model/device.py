@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from faqtune.errors import UserError
 from faqtune.model.cpu import faster
@@ -33,6 +34,10 @@ FLOAT16_WARNING = (
 
 FAST_BF16_FLAGS = frozenset({"amx_bf16", "avx512_bf16"})
 """CPU flags of instructions that multiply bfloat16 directly."""
+
+GPU_ATTENTION = (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
+"""Not cuDNN's, torch's first choice on Hopper: it plans anew for every shape, 2 ms on the CPU for each layer, and
+batches of texts come in a new shape each time. Seen in a profile on an H200."""
 
 FAST_BF16_CUDA = (8, 0)
 """Least CUDA compute capability with bfloat16 tensor cores (Ampere)."""
@@ -104,6 +109,8 @@ def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
     with ExitStack() as stack:
         if precision.name != "float32":
             stack.enter_context(torch.autocast(device.type, dtype=getattr(torch, precision.name)))
+        if device.type == "cuda":
+            stack.enter_context(sdpa_kernel(list(GPU_ATTENTION)))
         if device.type == "cpu" and (mode := faster(precision.name, is_amd_avx512())) is not None:
             stack.enter_context(mode)
         yield

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from faqtune.records import HUMAN, Claim
+from faqtune.records import HUMAN, Claim, content_id
 
 PICK, NONE, SKIP, FLAG = ACTS = ("pick", "none", "skip", "flag")
 """Picked one or more entries; said that none fits; passed it over; left it with a note for someone else."""
@@ -15,8 +15,6 @@ REASONS = ("chitchat", "unclear", "unsupported", "several")
 """Why no single entry fits."""
 
 SEVERAL = "several"
-LISTED = "entries: "
-"""How `Claim.why` names the entries of a query that asks for several at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,8 @@ class Answer:
     `entries` are the picked ones (several where the query asks several things), empty for the other acts.
     `when` is ISO 8601; `seconds` how long the item was looked at. `candidates` are the entries as they stood on
     the page, first to last; `suggested` the one that the machine puts first, wherever it stood. `why` names the
-    reason for which the queue chose the item; `audit` says that scores were hidden and candidates shuffled.
+    reason for which the queue chose the item; `audit` says that scores were hidden and candidates shuffled. `id` is the
+    act's, as Claims carry it (`Claim.act`).
     """
 
     act: str
@@ -41,6 +40,7 @@ class Answer:
     why: str = ""
     audit: bool = False
     note: str = ""
+    id: str = ""
 
     @property
     def is_label(self) -> bool:
@@ -80,23 +80,18 @@ def labels_by_query(answers: Iterable[Answer]) -> dict[str, list[Answer]]:
     return dict(found)
 
 
-def claim_of(answer: Answer) -> Claim | None:
-    """The Claim that an answer makes; None where it says nothing about what the query means.
-
-    A query that asks several things has no entry: the reason is "several", and `why` lists them.
-    """
-    if not answer.is_label:
-        return None
-    by = answer.by if answer.by.startswith(HUMAN) else f"{HUMAN}{answer.by}"
-    if len(answer.entries) == 1:
-        return Claim(answer.query, answer.entries[0], by, 1.0, answer.note, answer.when)
-    why = answer.note
-    if answer.entries:
-        why = "; ".join(filter(None, (LISTED + ", ".join(answer.entries), answer.note)))
-    reason = SEVERAL if answer.entries else answer.reason
-    return Claim(answer.query, None, by, 1.0, why, answer.when, reason)
-
-
 def claims_of(answers: Iterable[Answer]) -> list[Claim]:
-    """The Claims of many answers, in their order."""
-    return [claim for claim in map(claim_of, answers) if claim is not None]
+    """The Claims that answers make, in their order; skips and flags make none.
+
+    A query that asks for several entries gets a Claim of each, with the same act and the reason "several". An
+    answer without an `id` gets one of its content, so that it is stored once however often it comes.
+    """
+    return [claim for answer in answers if answer.is_label for claim in _claims_of(answer)]
+
+
+def _claims_of(answer: Answer) -> Iterator[Claim]:
+    by = answer.by if answer.by.startswith(HUMAN) else f"{HUMAN}{answer.by}"
+    act = answer.id or content_id(by, answer.query, answer.label, answer.when, length=20)
+    reason = SEVERAL if len(answer.entries) > 1 else answer.reason
+    for entry in answer.entries or (None,):
+        yield Claim(answer.query, entry, by, 1.0, answer.note, answer.when, reason, act)

@@ -1,0 +1,113 @@
+"""From the kept trainings of `annotation.py` to tables, with paired intervals."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from annotation_project import Simulation
+from common import RESULTS, table_of
+from faqtune.commands.assemble import evaluation_set, load_project
+from faqtune.evaluate import EvaluationSet, Outcomes
+from faqtune.evaluate.figures import figures
+from faqtune.evaluate.intervals import bootstrap, interval
+from faqtune.evaluate.score import resampling_plan
+from faqtune.records import TEST
+from faqtune.workspace import write_json, write_text
+from quality_tables import ARRAYS, Spread
+
+SHOWN = ("oscr@5", "oscr@10", "recall@1", "auroc")
+
+ABOUT = """\
+Hand labels of the pool, simulated: how much they add, and whether it matters which are labelled. Of taobao's 300 hand
+labels a seed keeps about 100 for the test, whole conversations; about 200 are the pool. `base`: the untrained model.
+`weak`: tuned on the rules' labels, without any hand label. `random-N`, `queue-N`: with N labels of the pool beside
+them. `all`: with the whole pool, where both strategies meet. Figures in %, mean over seeds, each seed with a test of
+its own. Differences in points: mean over seeds, with the paired bootstrap's 95 % interval by conversation of that mean
+(tests of different seeds overlap, so it is somewhat narrow; the chance in training is not in it) and the range over
+seeds."""
+
+Result = dict[str, Any]
+
+
+def write_tables(results: list[Result], simulation_of: Callable[[int], Simulation], recipe: str) -> None:
+    """Put all results into `benchmarks/results/annotation_<recipe>.{json,md}`, and print the tables."""
+    tests = {
+        seed: evaluation_set(load_project(simulation_of(seed).workspace), TEST) for seed in {r["seed"] for r in results}
+    }
+    arms: dict[str, dict[int, Result]] = defaultdict(dict)
+    for result in sorted(results, key=lambda r: (r["strategy"] == "all", r["amount"], r["strategy"])):
+        arms[_name(result)][result["seed"]] = result
+    spreads = {(_name(r), r["seed"]): _spread(r, tests[r["seed"]]) for r in results}
+    amounts = sorted({r["amount"] for r in results if r["amount"]})
+    gains = [name for name in arms if name not in ("base", "weak")]
+    pairs = [(f"queue-{n}", f"random-{n}") for n in amounts]
+    parts = [
+        f"# annotation, {recipe}",
+        ABOUT,
+        "## Figures",
+        table_of([_figures(name, seeds) for name, seeds in arms.items()]),
+        "## What hand labels add to weak labels",
+        table_of([_against(name, "weak", arms, spreads) for name in gains if "weak" in arms]),
+        "## The queue against chance",
+        table_of([_against(*pair, arms, spreads) for pair in pairs if set(pair) <= arms.keys()]),
+        _facts(results),
+    ]
+    text = "\n\n".join(parts) + "\n"
+    write_text(RESULTS / f"annotation_{recipe}.md", text)
+    light = [{key: value for key, value in result.items() if key != "outcomes"} for result in results]
+    write_json(RESULTS / f"annotation_{recipe}.json", {"benchmark": f"annotation_{recipe}", "results": light})
+    print(text, flush=True)
+
+
+def _name(result: Result) -> str:
+    return result["strategy"] + (f"-{result['amount']}" if result["amount"] else "")
+
+
+def _spread(result: Result, data: EvaluationSet) -> Spread:
+    """Each shown figure in each resample. Raises ValueError for a result of other data."""
+    if result["digest"] != data.digest():
+        raise ValueError(f"{_name(result)}, seed {result['seed']}: measured on other data; remove it and measure again")
+    arrays = {name: np.array(result["outcomes"][name], dtype=kind) for name, kind in ARRAYS.items()}
+    outcomes = Outcomes(_name(result), data, **arrays)
+
+    def shown(counts: Any) -> Spread:
+        found = figures(outcomes, counts)
+        return {name: found[name] for name in SHOWN}
+
+    # A seed of its own: tests of different seeds are drawn anew independently.
+    return bootstrap(shown, resampling_plan(data), seed=result["seed"])
+
+
+def _figures(name: str, seeds: dict[int, Result]) -> dict[str, str]:
+    row = {"arm": name, "seeds": str(len(seeds))}
+    row["with an entry"] = f"{fmean(r['with_entry'] for r in seeds.values()):.0f}"
+    row["distinct entries"] = f"{fmean(r['entries'] for r in seeds.values()):.0f}"
+    for figure in SHOWN:
+        row[figure] = f"{100 * fmean(r['test'][figure] for r in seeds.values()):.1f}"
+    row["CPU seconds"] = f"{fmean(r['seconds'] for r in seeds.values()):.0f}"
+    return row
+
+
+def _against(
+    one: str, other: str, arms: dict[str, dict[int, Result]], spreads: dict[tuple[str, int], Spread]
+) -> dict[str, str]:
+    """Mean over the seeds that both have, of the first minus the second."""
+    seeds = sorted(arms[one].keys() & arms[other].keys())
+    row = {"difference": f"{one} - {other}", "seeds": str(len(seeds))}
+    for figure in SHOWN:
+        values = [100 * (arms[one][seed]["test"][figure] - arms[other][seed]["test"][figure]) for seed in seeds]
+        spread = np.mean([spreads[one, seed][figure] - spreads[other, seed][figure] for seed in seeds], axis=0)
+        low, high = interval(100 * spread)
+        row[figure] = f"{fmean(values):+.1f} [{low:+.1f}, {high:+.1f}], {min(values):+.1f} to {max(values):+.1f}"
+    return row
+
+
+def _facts(results: list[Result]) -> str:
+    machines = {json.dumps(result["machine"]): result["machine"] for result in results}
+    return "\n".join("- " + ", ".join(f"{key}: {value}" for key, value in m.items()) for m in machines.values())

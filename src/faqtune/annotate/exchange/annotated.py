@@ -1,0 +1,145 @@
+"""A label with the query it is about, and what a reader has to know to take labels in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from faqtune.annotate.answers import ACTS, NONE, PICK, REASONS, Answer
+from faqtune.errors import UserError
+from faqtune.label import query_id
+from faqtune.records import Catalogue, Conversation, Query, content_id, normalise
+
+NOTHING = tuple(f"({reason})" for reason in REASONS)
+"""How forms with one field for the label write that there is no entry, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """What a person did with a query."""
+
+    query: Query
+    answer: Answer
+
+
+class Known:
+    """A project as importing and exporting know it: entries by name, queries by id and text, conversations by id."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        queries: Iterable[Query] = (),
+        conversations: Mapping[str, Conversation] | None = None,
+    ) -> None:
+        self.catalogue = catalogue
+        self.conversations = conversations or {}
+        self.queries = {query.id: query for query in queries}
+        self._by_text: dict[str, list[Query]] = {}
+        for query in self.queries.values():
+            self._by_text.setdefault(normalise(query.text), []).append(query)
+        self._by_question: dict[str, set[str]] = {}
+        for entry in catalogue:
+            for question in entry.questions:
+                self._by_question.setdefault(normalise(question), set()).add(entry.id)
+
+    def entry(self, name: str, where: str) -> str:
+        """The id of an entry by its id or one of its questions. Raises UserError if it is none, or several."""
+        if name in self.catalogue.rows:
+            return name
+        found = self._by_question.get(normalise(name), set())
+        if not found:
+            raise UserError(f"{where}: no entry {name[:60]!r} in the catalogue", "write its id or a standard question")
+        if len(found) > 1:
+            raise UserError(f"{where}: {name[:60]!r} stands under {', '.join(sorted(found))}", "write the id")
+        return next(iter(found))
+
+    def has(self, name: str) -> bool:
+        """Whether exactly one entry goes by this id or question."""
+        return name in self.catalogue.rows or len(self._by_question.get(normalise(name), ())) == 1
+
+    def label_of(self, entry: str) -> str:
+        """What other tools show for an entry: its first question, or the id where that is another entry's too."""
+        if entry not in self.catalogue.rows:
+            return entry
+        question = self.catalogue.entries[self.catalogue.rows[entry]].questions[0]
+        return question if self._by_question[normalise(question)] == {entry} and question not in NOTHING else entry
+
+    def asking(self, text: str) -> list[Query]:
+        """The queries that say exactly this."""
+        return self._by_text.get(normalise(text), [])
+
+    def dialogue(self, query: Query) -> str:
+        """The conversation up to the query's last turn, one line per message; the query alone where it is not known."""
+        conversation = self.conversations.get(query.conversation)
+        if conversation is None:
+            return query.text
+        lines = []
+        for turn in conversation.turns[: query.turns[-1] + 1]:
+            lines += [f"客户 / customer: {turn.customer}"] * bool(turn.customer)
+            lines += [f"客服 / agent: {turn.agent}"] * bool(turn.agent)
+        return "\n".join(lines)
+
+
+def said(labels: Iterable[str], known: Known, where: str) -> tuple[str, tuple[str, ...], str]:
+    """Act, entries and reason of labels such as ["退货政策"] or ["(unclear)"]; UserError for none, and for both."""
+    given = [label.strip() for label in labels if label.strip()]
+    reasons = [label[1:-1] for label in given if label in NOTHING]
+    entries = dict.fromkeys(known.entry(label, where) for label in given if label not in NOTHING)
+    if not given or (reasons and entries) or len(reasons) > 1:
+        raise UserError(
+            f"{where}: {'; '.join(given)[:60] or 'nothing'!r} is no label",
+            f"name entries, or one of {', '.join(NOTHING)}",
+        )
+    return (PICK, tuple(entries), "") if entries else (NONE, (), reasons[0])
+
+
+def query_from(data: Any, known: Known, where: str) -> Query:
+    """A query that a file describes: by the id of one that is known, else by conversation and turns.
+
+    Raises UserError for a query that is neither, or whose id is not that of its turns.
+    """
+    if not isinstance(data, dict):
+        raise UserError(f"{where}: no query", "write it with id, text, conversation and turns")
+    name = str(data.get("id") or "")
+    if name in known.queries:
+        return known.queries[name]
+    conversation, turns = str(data.get("conversation") or ""), data.get("turns")
+    if not conversation or not isinstance(turns, list) or not turns or not isinstance(data.get("text"), str):
+        raise UserError(f"{where}: the query {name!r} is not of this project", "write its text, conversation and turns")
+    try:
+        places = tuple(int(turn) for turn in turns)
+    except (TypeError, ValueError):
+        raise UserError(f"{where}: the turns {turns!r:.40} are no numbers", "write them as [2, 3]") from None
+    made = query_id(conversation, places)
+    if name and name != made:
+        raise UserError(f"{where}: the query {name!r} is not that of its conversation and turns", "leave the id out")
+    return Query(made, data["text"], conversation, places, str(data.get("reply") or ""))
+
+
+def answer_from(data: Any, query: Query, known: Known, where: str) -> Answer:
+    """An answer that a file describes, every field checked. Raises UserError with the field."""
+    if not isinstance(data, dict):
+        raise UserError(f"{where}: no answer", "write it with act, entries and by")
+    given = {field.name: data[field.name] for field in fields(Answer) if data.get(field.name) is not None}
+    given |= {name: tuple(given[name]) for name in ("entries", "candidates") if isinstance(given.get(name), list)}
+    answer = Answer(**{"act": "", **given, "query": query.id})
+    for name, kind in (("act", str), ("reason", str), ("by", str), ("when", str), ("note", str), ("id", str)):
+        if not isinstance(getattr(answer, name), kind):
+            raise UserError(f"{where}: `{name}` is no text", "mend it")
+    if answer.act not in ACTS or not answer.by:
+        raise UserError(f"{where}: nobody, or no act", f"write who in `by`, and one of {', '.join(ACTS)} in `act`")
+    if (answer.act == PICK) != bool(answer.entries) or (answer.act == NONE and answer.reason not in REASONS):
+        raise UserError(
+            f"{where}: act {answer.act!r} with entries {list(answer.entries)} and reason {answer.reason!r}",
+            f"a pick has entries; none has one of the reasons {', '.join(REASONS)}",
+        )
+    for entry in answer.entries:
+        if entry not in known.catalogue.rows:
+            raise UserError(f"{where}: no entry {entry!r} in the catalogue", "write the id of one that is there")
+    return answer
+
+
+def act_id(*parts: str) -> str:
+    """The id of an act that came without one: the same for the same content, so that it is taken in once."""
+    return content_id("imported", *parts, length=20)

@@ -1,0 +1,67 @@
+"""The forms that labels of people are written in and read from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from faqtune.annotate.exchange import argilla, label_studio, lines, sheet, triples
+from faqtune.annotate.exchange.annotated import Annotated, Known
+from faqtune.errors import UserError
+from faqtune.ingest.jsonstream import layout_of
+from faqtune.ingest.kinds import SPREADSHEETS, Source, kind_of
+
+FORMS: dict[str, ModuleType] = {
+    "jsonl": lines,
+    "xlsx": sheet,
+    "triples": triples,
+    "argilla": argilla,
+    "label-studio": label_studio,
+}
+BY_SUFFIX = {".jsonl": "jsonl", ".xlsx": "xlsx"}
+BY_NAME = {"argilla": "argilla", "label": "label-studio", "annonated_dataset": "triples"}
+
+
+def form_of(path: Path, form: str = "") -> str:
+    """The form to write: as given, else by the name of the file. Raises UserError if neither says."""
+    name = path.stem.lower()
+    found = form or BY_SUFFIX.get(path.suffix.lower()) or next((BY_NAME[key] for key in BY_NAME if key in name), "")
+    if found not in FORMS:
+        raise UserError(f"{form or path.name}: no form of annotations", f"name one of {', '.join(FORMS)}")
+    return found
+
+
+def export(path: Path, rows: Iterable[Annotated], known: Known, form: str = "") -> int:
+    """Write rows; returns how many records the file has. Raises UserError for a form that is not known."""
+    written: int = FORMS[form_of(path, form)].write(path, rows, known)
+    return written
+
+
+def read(path: Path, known: Known, name: str, form: str = "") -> tuple[list[Annotated], str]:
+    """The rows of a file, all of them or a UserError, and the form it has (found out where it is not given).
+
+    `name` is the person whom the file does not name.
+    """
+    source = Source(path, path.name)
+    found = form_of(path, form) if form else _told(source)
+    rows: Iterator[Annotated] = FORMS[found].read(source, known, name)
+    return list(rows), found
+
+
+def _told(source: Source) -> str:
+    """The form of a file, by its content. Raises UserError if it is none of them."""
+    if not source.path.is_file():
+        raise UserError(f"there is no {source.path}", "check the path")
+    kind = kind_of(source)
+    if kind in SPREADSHEETS or kind == "text":
+        return "xlsx"
+    first: Any = layout_of(source).first
+    if isinstance(first, list):
+        return "triples"
+    if isinstance(first, dict):
+        for form, keys in (("jsonl", {"query", "answer"}), ("argilla", {"fields"}), ("label-studio", {"data"})):
+            if keys <= first.keys():
+                return form
+    raise UserError(f"{source.name}: no form of annotations", f"name one of {', '.join(FORMS)}")

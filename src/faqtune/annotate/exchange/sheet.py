@@ -1,0 +1,108 @@
+"""XLSX for people: a row per answer, to read, to sort and to correct in a spreadsheet, and to take in again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from faqtune.annotate.answers import FLAG, SKIP, Answer
+from faqtune.annotate.exchange.annotated import Annotated, Known, act_id, query_from, said
+from faqtune.annotate.workbook import armed, write_workbook
+from faqtune.errors import UserError
+from faqtune.ingest.cells import Cell, cell_text
+from faqtune.ingest.kinds import Source, kind_of
+from faqtune.ingest.sheets import open_sheets
+from faqtune.records import Query
+
+SHEET = "annotations"
+HEADER = (
+    "text", "label", "entries", "by", "when", "note", "reply", "conversation", "turns", "seconds", "candidates",
+    "suggested", "why", "audit", "act", "query", "id",
+)  # fmt: skip
+SEPARATOR = " | "
+
+
+def write(path: Path, rows: Iterable[Annotated], known: Known) -> int:
+    return write_workbook(path, {SHEET: (HEADER, (_row(row, known) for row in rows))})
+
+
+def _row(row: Annotated, known: Known) -> list[str | int | float | bool]:
+    query, answer = row.query, row.answer
+    label = SEPARATOR.join(map(known.label_of, answer.entries)) or (answer.label if answer.is_label else "")
+    turns, when = " ".join(map(str, query.turns)), answer.when
+    return [
+        query.text, label, SEPARATOR.join(answer.entries), answer.by, when, answer.note, query.reply,
+        query.conversation, turns, answer.seconds, SEPARATOR.join(answer.candidates), answer.suggested, answer.why,
+        answer.audit, answer.act, query.id, answer.id,
+    ]  # fmt: skip
+
+
+def read(source: Source, known: Known, name: str) -> Iterator[Annotated]:
+    """Rows of the first sheet whose header has `label` or `entries`, and `query` or `text`.
+
+    Where both are there and differ from each other, `label` is what a person changed. A row without either says
+    nothing and is passed over. Raises UserError, with the row, for what is no label or no query.
+    """
+    for sheet, _ in open_sheets(source, kind_of(source)):
+        rows = enumerate(sheet.rows, 1)
+        header = [cell_text(cell).casefold() for cell in next(rows, (0, []))[1]]
+        if {"label", "entries"} & set(header) and {"query", "text"} & set(header):
+            for number, cells in rows:
+                yield from _read_row(dict(zip(header, map(_text, cells), strict=False)), known, name,
+                                     f"{source.name}, sheet {sheet.name}, row {number}")  # fmt: skip
+            return
+    raise UserError(f"{source.name}: no sheet with a query and a label", f"give it the columns {', '.join(HEADER[:3])}")
+
+
+def _text(cell: Cell) -> str:
+    return armed(cell_text(cell))
+
+
+def _read_row(row: dict[str, str], known: Known, name: str, where: str) -> Iterator[Annotated]:
+    entries, label = _parts(row.get("entries", "")), row.get("label", "")
+    unedited = not label or label == SEPARATOR.join(map(known.label_of, entries))
+    # A question may hold the separator itself: what nobody edited is read by its ids.
+    given = entries if entries and unedited else _parts(label)
+    passed = row.get("act") in (SKIP, FLAG) and not given
+    if not given and not passed:
+        return
+    act, chosen, reason = (row["act"], (), "") if passed else said(given, known, where)
+    by, when = row.get("by") or name, row.get("when", "")
+    for query in _queries(row, known, where):
+        answer = Answer(
+            act,
+            query.id,
+            chosen,
+            reason,
+            by,
+            when,
+            _seconds(row.get("seconds", ""), where),
+            tuple(_parts(row.get("candidates", ""))),
+            row.get("suggested", ""),
+            row.get("why", ""),
+            row.get("audit", "").upper() == "TRUE",
+            row.get("note", ""),
+            row.get("id") or act_id(by, query.id, act, *chosen, reason, when),
+        )
+        yield Annotated(query, answer)
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(SEPARATOR.strip()) if part.strip()]
+
+
+def _queries(row: dict[str, str], known: Known, where: str) -> list[Query]:
+    if row.get("query") or row.get("conversation"):
+        turns = row.get("turns", "").replace(",", " ").split()
+        return [query_from({**row, "id": row.get("query", ""), "turns": turns}, known, where)]
+    found = known.asking(row.get("text", ""))
+    if not found:
+        raise UserError(f"{where}: no query of this project says {row.get('text', '')[:40]!r}", "write the query's id")
+    return found
+
+
+def _seconds(text: str, where: str) -> float:
+    try:
+        return float(text or 0)
+    except ValueError:
+        raise UserError(f"{where}: {text[:20]!r} is no number of seconds", "mend it, or leave it empty") from None

@@ -5,7 +5,7 @@
 Random weights in float32, 2.27 GB a model, each measurement in a process of its own. Three planted changes: one
 layer, one row of the token embeddings, and the whole model stored in another dtype whose numbers are the same. Last
 the case in which every weight has changed. `data` is `compare --data` on a project with so many labelled queries (and
-as much noise) for CKA and for putting back two layers and the embeddings; memory is the peak of the process, growth is
+as much noise) for CKA and for putting back the embeddings and one layer; memory is the peak of the process, growth is
 what it gained after Python and faqtune were imported.
 """
 
@@ -155,7 +155,7 @@ def weights(work: Path) -> None:
 
 
 def data(work: Path, queries: int) -> None:
-    """Two layers and the embeddings have changed, as after a training of some layers."""
+    """The embeddings and one layer have changed."""
     base, moved = work / "bge-m3", work / "moved"
 
     def change(name: str, values: NDArray[Any]) -> NDArray[Any] | None:

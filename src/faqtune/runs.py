@@ -15,6 +15,8 @@ from faqtune.workspace import Workspace, read_json, write_json
 
 RUN_NAME = "run.json"
 DONE, RUNNING, INTERRUPTED = "done", "running", "interrupted"
+SET_ASIDE = "set aside"
+"""Finished, and not to be used unless it is named: it was no better than the model from before."""
 
 
 @dataclass
@@ -60,6 +62,11 @@ class Run:
     @property
     def report_path(self) -> Path:
         return self.folder / "report.html"
+
+    def set_aside(self) -> None:
+        """Keep the model, but let no command take it for the tuned one."""
+        self.status = SET_ASIDE
+        self.save()
 
     def save(self) -> None:
         """Write `run.json`."""

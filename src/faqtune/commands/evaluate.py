@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from faqtune.commands.details import Details, details_path
 from faqtune.commands.gold import gold_labels
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.scorecards import Evaluated, read_scorecards, save_scorecards, scorecard_paths
+from faqtune.commands.seen import trained_on, without_seen
 from faqtune.errors import UserError
 from faqtune.evaluate import (
     EvaluationSet,
@@ -37,6 +39,7 @@ from faqtune.workspace import Workspace, digest
 LEAST_QUERIES = 20
 OF_THE_SPLIT = ", add logs, or change the shares under [split]"
 MOST_EXAMPLES = 40
+SEEN = "conversation was trained on"
 
 
 def evaluate_models(
@@ -63,9 +66,12 @@ def evaluate_models(
         raise UserError(f"{len(models)} models were given", "compare at most two at once")
     if part not in PARTS:
         raise UserError(f"there is no part `{part}`", f"choose one of {', '.join(reversed(PARTS))}")
-    project = load_project(workspace)
+    project = whole = load_project(workspace)
     names = tuple(resolved_name(workspace, name) for name in models) or _usual_models(workspace, reporter)
+    project, seen = without_seen(project, trained_on(workspace, names))
     data = _gold_set(workspace, project, gold, gold_catalogue, reporter) if gold else evaluation_set(project, part)
+    if not gold and (left_out := _labelled_in(whole, part, seen)):
+        data = replace(data, excluded={**data.excluded, SEEN: left_out})
     refuse_too_few(len(data.positives), data.part, "" if gold else OF_THE_SPLIT)
     if part != TEST and not gold:
         reporter.say(f"note: figures of the {part} part flatter, since models are trained, chosen or set on it")
@@ -90,6 +96,15 @@ def evaluate_models(
         details.save(drawn[0], results, resamples)
     mark_current(workspace, step, inputs, [*paths, *drawn])
     return made
+
+
+def _labelled_in(project: Project, part: str, conversations: Collection[str]) -> int:
+    """How many labelled queries of a part are in these conversations."""
+    return sum(
+        query.id in project.decisions and project.split.conversations.get(query.conversation) == part
+        for query in project.queries
+        if query.conversation in conversations
+    )
 
 
 def _usual_models(workspace: Workspace, reporter: Reporter) -> tuple[str, ...]:
@@ -177,7 +192,7 @@ def _placed(project: Project, label: GoldLabel) -> Positive | Negative | str:
     """What a hand label is measured as, or why it is not."""
     part = project.split.conversations.get(label.conversation, TEST)
     if part != TEST:
-        return "conversation was trained on" if part == TRAIN else f"conversation is in the {part} part"
+        return SEEN if part == TRAIN else f"conversation is in the {part} part"
     if label.entry is None:
         if label.reason in STRATUM_OF_REASON:
             return Negative(label.query_text, STRATUM_OF_REASON[label.reason], label.conversation)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from faqtune.encoder import Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter
-from faqtune.runs import DONE, RUN_NAME, all_runs, find_run
+from faqtune.runs import DONE, RUN_NAME, SET_ASIDE, all_runs, find_run
 from faqtune.workspace import Workspace, digest
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def model_place(workspace: Workspace, name: str) -> str:
     name = resolved_name(workspace, name)
     if Path(name).name == name and (workspace.runs_path / name / RUN_NAME).exists():
         run = find_run(workspace, name)
-        if run.status != DONE:
+        if run.status not in (DONE, SET_ASIDE):
             made_by = "merge" if "merged" in run.facts else "train"
             raise UserError(f"the run {name} has not finished", f"run `faqtune {made_by}`, or name another model")
         return str(run.model_path)

@@ -18,6 +18,7 @@ from faqtune.commands.finish import MEASURED_ON, drop_checkpoints, finish_run, s
 from faqtune.commands.listener import TrainingListener
 from faqtune.commands.models import load_model, model_digest, resolved_name
 from faqtune.commands.run_labels import keep_labels
+from faqtune.commands.seen import remember_split
 from faqtune.commands.together import tell, together, told
 from faqtune.commands.trackers import Tracked, refuse_tracker
 from faqtune.errors import UserError
@@ -26,12 +27,15 @@ from faqtune.processes import place
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import Recipe, load_recipe
 from faqtune.report import loss_curve_svg
-from faqtune.runs import DONE, INTERRUPTED, RUNNING, Run, all_runs, find_run, new_run
+from faqtune.runs import DONE, INTERRUPTED, RUNNING, SET_ASIDE, Run, all_runs, find_run, new_run
 from faqtune.workspace import Workspace, digest, write_json, write_text
 
 if TYPE_CHECKING:
     from faqtune.model import TextModel
     from faqtune.train import Measure, Outcome, TrainingData
+
+
+FINISHED = (DONE, SET_ASIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +86,10 @@ def train_model(
     force: bool = False,
     resume: bool = False,
     track: str = "",
+    base: str = "",
     reporter: Reporter | None = None,
 ) -> Trained:
-    """Fine-tune the project's base model on its training part; the result is the newest run.
+    """Fine-tune a model, `base` (default: the project's), on the training part; the result is the newest run.
 
     A finished run of the same inputs is left as it is, unless `force`; an unfinished one goes on from
     its last checkpoint, even then. `resume`: do nothing else than go on with it. `track`: follow it in
@@ -98,28 +103,30 @@ def train_model(
         refuse_tracker(track)
     config = workspace.config()
     plan, project, data, selection = _read(workspace, recipe, overrides)
-    base = resolved_name(workspace, config.model.base)
+    base = resolved_name(workspace, base or config.model.base)
     inputs = digest(
         plan.model_dump_json(), config.model.model_dump_json(), model_digest(workspace, base), data.digest(),
         selection.digest(),
     )  # fmt: skip
     run = next((run for run in reversed(list(all_runs(workspace))) if run.inputs == inputs), None)
-    if run is not None and run.status == DONE and run.model_path.is_dir() and not force:
+    if run is not None and run.status in FINISHED and run.model_path.is_dir() and not force:
         # Looked for by its time, the run that was asked for last is the newest.
+        run.status = DONE
         run.save()
         drop_checkpoints(run, keep=config.train.keep_checkpoints)
         tell(run.name, True)
         return _mixed(workspace, plan, _trained(True, run), reporter)
-    if resume and (run is None or run.status == DONE):
+    if resume and (run is None or run.status in FINISHED):
         raise UserError(
             f"no interrupted training of {plan.name} with these labels and settings is there to resume",
             "run `faqtune train` without --resume to begin one",
         )
-    if run is None or run.status == DONE:
+    if run is None or run.status in FINISHED:
         run = new_run(workspace, plan.name, base, inputs)
         shutil.rmtree(run.checkpoints_path, ignore_errors=True)
     write_json(run.folder / "recipe.json", plan.model_dump())
     keep_labels(run, project)
+    remember_split(run, project.split)
     tell(run.name, False)
     return _mixed(workspace, plan, _train(workspace, run, plan, project, data, selection, track, reporter), reporter)
 

@@ -1,0 +1,52 @@
+"""Which conversations a model was trained on, itself or the ones it began from: nothing is measured on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from faqtune.commands.assemble import Project
+from faqtune.records import TRAIN, Split
+from faqtune.runs import Run, all_runs
+from faqtune.workspace import Workspace, read_json, write_json
+
+SPLIT_NAME = "split.json"
+
+
+def remember_split(run: Run, split: Split) -> None:
+    """Keep with a run what it was trained on: later hand labels move conversations to other parts."""
+    write_json(run.folder / SPLIT_NAME, split)
+
+
+def trained_on(workspace: Workspace, names: Iterable[str]) -> set[str]:
+    """Conversations that the named models, or those they began from, were trained on. Others than runs, and runs
+    of earlier versions, say nothing."""
+    runs = {run.name: run for run in all_runs(workspace)}
+    found: set[str] = set()
+    to_see, seen = [name for name in names if name in runs], set()
+    while to_see:
+        run = runs[to_see.pop()]
+        if run.name in seen:
+            continue
+        seen.add(run.name)
+        merged = run.facts.get("merged")
+        sources = [run.base, merged.get("of", "") if isinstance(merged, dict) else ""]
+        to_see += [name for name in sources if name in runs]
+        path = run.folder / SPLIT_NAME
+        if path.exists():
+            parts = read_json(path, "faqtune train")["conversations"]
+            found.update(conversation for conversation, part in parts.items() if part == TRAIN)
+    return found
+
+
+def without_seen(project: Project, seen: set[str]) -> tuple[Project, set[str]]:
+    """The project with conversations that measure now and were trained on before as trained on; and which these are.
+
+    Hand labels move a conversation to the test part; a model that goes on from one trained earlier may have seen
+    it there, with the rules' label.
+    """
+    gone = {name for name, part in project.split.conversations.items() if part != TRAIN and name in seen}
+    if not gone:
+        return project, gone
+    conversations = project.split.conversations | dict.fromkeys(gone, TRAIN)
+    return replace(project, split=replace(project.split, conversations=conversations)), gone

@@ -22,6 +22,7 @@ Run = Callable[..., tuple[int, str, str]]
 OF_A_PROJECT = (
     "ingest",
     "label",
+    "annotate",
     "split",
     "train",
     "merge",

@@ -36,7 +36,7 @@ def written(path: Path, text: str) -> str:
 def test_every_shipped_file_is_a_preset_that_loads():
     shipped = [f.name for f in resources.files("faqtune").joinpath("recipes").iterdir() if f.name.endswith(".toml")]
     assert sorted(f"{name.replace('-', '_')}.toml" for name in presets()) == sorted(shipped)
-    assert set(presets()) == {"classic", "classic-two-stage", "default", "quick"}
+    assert set(presets()) == {"classic", "classic-second-stage", "classic-two-stage", "default", "quick"}
     for name in presets():
         recipe = load_recipe(name)
         assert recipe.name == name and recipe.description

@@ -71,6 +71,31 @@ def label(project: Project = Path(), model: ModelOfProject = "", force: Force = 
 
 
 @app.command()
+def annotate(
+    project: Project = Path(),
+    annotators: Annotated[str, typer.Option(help="Who annotates, e.g. 王敏,李雷; unset: you.")] = "",
+    model: ModelName = "",
+    terminal: Annotated[bool, typer.Option("--terminal", help="Here instead of on a page, e.g. over ssh.")] = False,
+    then_train: Annotated[bool, typer.Option("--then-train", help="Tune when annotation ends.")] = False,
+    only_train: Annotated[
+        bool, typer.Option("--only-train", help="Only tune the current model on what was annotated.")
+    ] = False,
+    recipe: Annotated[str, typer.Option(help="How to tune; unset: annotate.recipe of faqtune.toml.")] = "",
+    host: Annotated[str, typer.Option(help="Address to listen at, for others to come in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen at; 0: a free one.", min=0, max=65535)] = 8765,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+    json: Json = False,
+) -> None:
+    """Label by hand what teaches most, on a local page or in the terminal. Then tune the current model on it."""
+    from faqtune.console.annotate import run_annotate
+
+    run_annotate(
+        project, annotators, model, host, port, recipe,
+        browser=browser, terminal=terminal, then_train=then_train, only_train=only_train, as_json=json,
+    )  # fmt: skip
+
+
+@app.command()
 def split(project: Project = Path(), force: Force = False, json: Json = False) -> None:
     """Decide what is trained on and what only measures. Grouped by conversation, free of leaks."""
     from faqtune.console.split import run_split

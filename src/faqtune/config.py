@@ -93,6 +93,23 @@ class LabelConfig(Section):
     max_prefix_turns: int = Field(default=3, ge=1, title="Customer turns that may accumulate into one query")
 
 
+class AnnotateConfig(Section):
+    uncertain: float = Field(default=0.3, ge=0, title="How often the next item is one the model is unsure of")
+    disagreeing: float = Field(default=0.2, ge=0, title="How often one on which rules, model or LLM disagree")
+    diverse: float = Field(default=0.15, ge=0, title="How often one of a topic that nobody has seen yet")
+    uncovered: float = Field(default=0.1, ge=0, title="How often one about an entry with few labels")
+    doubtful: float = Field(default=0.1, ge=0, title="How often one whose label is probably wrong")
+    random: float = Field(default=0.15, ge=0, title="How often one by chance: only these give unbiased estimates")
+    second_share: float = Field(default=0.1, ge=0, le=1, title="Share of items that several people answer")
+    opinions: int = Field(default=2, ge=2, le=10, title="How many people answer those")
+    audit_share: float = Field(
+        default=0.1, ge=0, le=1, title="Share of items with hidden scores and shuffled candidates"
+    )
+    most_queries: int = Field(default=10_000, ge=1, title="Larger logs are annotated from a fair sample of so many")
+    lease_minutes: float = Field(default=15, gt=0, title="How long an item is kept for the person who has it")
+    recipe: str = Field(default="default", title="How to tune from the page: a preset or the path of a TOML file")
+
+
 class SplitConfig(Section):
     seed: int = Field(default=0, ge=0)
     selection: float = Field(
@@ -121,6 +138,7 @@ class Config(Section):
     gold: GoldConfig = GoldConfig()
     model: ModelConfig = ModelConfig()
     label: LabelConfig = LabelConfig()
+    annotate: AnnotateConfig = AnnotateConfig()
     split: SplitConfig = SplitConfig()
     train: TrainConfig = TrainConfig()
 
@@ -147,7 +165,7 @@ def toml_value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def with_value(text: str, section: str, key: str, value: str) -> str:
+def with_value(text: str, section: str, key: str, value: str | float) -> str:
     """The text of a `faqtune.toml` with one more value in it, everything else as the user has it.
 
     It takes the place of the comment that shows the default, else the top of its table. Raises UserError

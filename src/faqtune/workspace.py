@@ -66,6 +66,16 @@ class Workspace:
         return self.root / "runs"
 
     @property
+    def acts_path(self) -> Path:
+        """What people did on the page of `faqtune annotate` or in its terminal."""
+        return self.root / "annotate.db"
+
+    @property
+    def annotated_queries_path(self) -> Path:
+        """Queries that a person was the first to label."""
+        return self.root / "queries-annotated.jsonl"
+
+    @property
     def state_path(self) -> Path:
         return self.root / ".faqtune-state.json"
 
@@ -88,7 +98,13 @@ class Workspace:
         return list(read_jsonl(self.noise_path, "faqtune ingest", lambda row: Noise(**row)))
 
     def queries(self) -> list[Query]:
-        return list(read_jsonl(self.queries_path, "faqtune label", _maker(Query, "turns")))
+        """Those of `faqtune label`, then those that other sources of labels have added in files of their own."""
+        files = [self.queries_path, *sorted(self.root.glob("queries-*.jsonl"))]
+        found: dict[str, Query] = {}
+        for file in files:
+            for query in read_jsonl(file, "faqtune label", _maker(Query, "turns")):
+                found.setdefault(query.id, query)
+        return list(found.values())
 
     def pairs(self) -> list[Pair]:
         return list(read_jsonl(self.pairs_path, "faqtune split", _maker(Pair, "claims")))

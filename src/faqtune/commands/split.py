@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from faqtune import claims as claim_store
 from faqtune.alone import alone
+from faqtune.commands.annotated import keep_annotated
 from faqtune.commands.assemble import MEASURING, evaluation_set, is_measurable, load_project
 from faqtune.commands.label import refuse_unfinished
 from faqtune.commands.settled import settled
@@ -54,6 +55,7 @@ def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
     """
     config = workspace.config()
     refuse_unfinished(workspace)
+    keep_annotated(workspace)
     said = claim_store.read(workspace.claims_path)
     inputs = digest(
         config.split.model_dump_json(),

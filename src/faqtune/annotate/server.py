@@ -1,0 +1,239 @@
+"""The page's server: what it answers. Who may ask is settled before, in `faqtune.annotate.guard`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, PackageLoader, select_autoescape
+from pydantic import BaseModel, ConfigDict, Field
+
+from faqtune import __version__
+from faqtune.annotate.answers import ACTS, REASONS
+from faqtune.annotate.decisions import MOST_ENTRIES, MOST_NOTE_CHARACTERS, SETTLED, Decision
+from faqtune.annotate.guard import ENTER, STATIC, Guard
+from faqtune.annotate.insight import Insight
+from faqtune.annotate.people import People
+from faqtune.annotate.queue import WHYS
+from faqtune.annotate.refused import Refused
+from faqtune.annotate.session import Session
+from faqtune.annotate.tuning import Tuner
+from faqtune.errors import UserError
+
+CLIENT_ID = Field(pattern=r"^[A-Za-z0-9-]{8,64}$")
+"""Made by the client: one per act, the same when it is sent again."""
+ID = Field(min_length=1, max_length=200)
+A_MONTH_SECONDS = 30 * 24 * 3600
+EXPORT_TYPES = {".json": "application/json", ".jsonl": "application/x-ndjson"}
+SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class Body(BaseModel):
+    """What a client sends. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+    act: Annotated[str, CLIENT_ID]
+
+
+class AnswerBody(Body):
+    item: Annotated[str, ID]
+    what: Literal["pick", "none", "skip", "flag"]
+    turns: Annotated[int, Field(ge=1, le=100)]
+    entries: Annotated[list[Annotated[str, ID]], Field(max_length=MOST_ENTRIES)] = []
+    reason: Annotated[str, Field(max_length=40)] = ""
+    note: Annotated[str, Field(max_length=MOST_NOTE_CHARACTERS)] = ""
+    seconds: Annotated[float, Field(ge=0)] = 0.0
+    candidates: Annotated[list[Annotated[str, ID]], Field(max_length=MOST_ENTRIES)] = []
+    suggested: Annotated[str, Field(max_length=200)] = ""
+    why: Annotated[str, Field(max_length=40)] = ""
+    audit: bool = False
+
+
+class ProposalBody(Body):
+    what: Literal["question", "entry"]
+    entry: Annotated[str, Field(max_length=200)] = ""
+    question: Annotated[str, Field(max_length=500)]
+    answer: Annotated[str, Field(max_length=5000)] = ""
+    note: Annotated[str, Field(max_length=2000)] = ""
+    query: Annotated[str, Field(max_length=2000)] = ""
+
+
+class SameBody(Body):
+    entries: Annotated[list[Annotated[str, ID]], Field(min_length=2, max_length=2)]
+    note: Annotated[str, Field(max_length=2000)] = ""
+
+
+class WithdrawBody(Body):
+    of: Annotated[str, CLIENT_ID]
+
+
+class TuneBody(Body):
+    recipe: Annotated[str, Field(max_length=200)] = ""
+    share: Annotated[float | None, Field(ge=0, le=1)] = None
+
+
+class Plain(JSONResponse):
+    """JSON in ASCII: half a surrogate pair (an emoji cut in two) arrives as it was."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=True, allow_nan=False).encode()
+
+
+def make_app(session: Session, people: People, tuner: Tuner, cookie_name: str, names: tuple[str, ...] = ()) -> Guard:
+    """The whole server, guarded. `names`: host names it goes by besides localhost and addresses in digits."""
+    app = FastAPI(title="faqtune annotate", docs_url=None, redoc_url=None, openapi_url=None)
+    app.mount(STATIC.rstrip("/"), StaticFiles(directory=_web() / "static"))
+    page = Environment(
+        loader=PackageLoader("faqtune.annotate", "web"), autoescape=select_autoescape(default=True)
+    ).get_template("page.html")
+    _add_doors(app, people, cookie_name, page, session)
+    _add_items(app, session)
+    _add_acts(app, session)
+    _add_overview(app, session, Insight(session), tuner)
+    app.add_exception_handler(UserError, _user_error)
+    app.add_exception_handler(RequestValidationError, _bad_request)
+    return Guard(app, people, cookie_name, names)
+
+
+def _web() -> Path:
+    return Path(str(resources.files("faqtune.annotate"))) / "web"
+
+
+def _by(request: Request) -> str:
+    by: str = request.state.by
+    return by
+
+
+def _user_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, UserError)
+    status = 400 if isinstance(error, Refused) else 503
+    return Plain({"error": error.problem, "next": error.next_step}, status)
+
+
+def _bad_request(_: Request, error: Exception) -> Response:
+    return Plain({"error": "this is no request of the page", "next": "load the page anew"}, 400)
+
+
+def _add_doors(app: FastAPI, people: People, cookie_name: str, page: Any, session: Session) -> None:
+    @app.get(ENTER + "{token}")
+    def enter(token: str) -> Response:
+        name = people.by_token(token)
+        if name is None:
+            return Plain({"error": "open the address that `faqtune annotate` printed"}, 401)
+        # A page that goes on by itself, not a redirect: browsers keep a strict cookie back on a redirect that began
+        # at another program's link.
+        answer = HTMLResponse(
+            '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/">'
+            '<title>faqtune</title><p><a href="/">faqtune annotate</a></p></html>'
+        )
+        answer.set_cookie(
+            cookie_name, people.cookie(name), max_age=A_MONTH_SECONDS, httponly=True, samesite="strict", path="/"
+        )
+        return answer
+
+    @app.get("/")
+    def home(request: Request) -> Response:
+        by = _by(request)
+        return HTMLResponse(
+            page.render(
+                csrf=people.csrf(by), by=by, people=people.names, version=__version__,
+                whys=(*WHYS, SETTLED), acts=ACTS, reasons=REASONS, model=session.material.model,
+            )
+        )  # fmt: skip
+
+
+def _add_items(app: FastAPI, session: Session) -> None:
+    @app.get("/api/items")
+    def items(request: Request, count: int = 1, have: str = "") -> Response:
+        found = session.next(_by(request), count, [item for item in have.split(",") if item])
+        return Plain({"items": [asdict(item) for item in found], "generation": session.generation})
+
+    @app.get("/api/item")
+    def item(item: str, why: str = "", turns: int | None = None) -> Response:
+        return Plain(asdict(session.show(item, why, turns)))
+
+    @app.get("/api/settle")
+    def settle(request: Request, item: str) -> Response:
+        return Plain(asdict(session.settle(_by(request), item)))
+
+    @app.get("/api/search")
+    def search(q: str = "") -> Response:
+        return Plain([asdict(found) for found in session.search(q)])
+
+
+def _add_acts(app: FastAPI, session: Session) -> None:
+    @app.post("/api/answers")
+    def answer(request: Request, body: AnswerBody) -> Response:
+        decision = Decision(
+            act=body.act, item=body.item, what=body.what, turns=body.turns, entries=tuple(body.entries),
+            reason=body.reason, note=body.note, seconds=body.seconds, candidates=tuple(body.candidates),
+            suggested=body.suggested, why=body.why, audit=body.audit,
+        )  # fmt: skip
+        return Plain({"new": session.answer(_by(request), decision), "generation": session.generation})
+
+    @app.post("/api/undo")
+    def undo(request: Request, body: Body) -> Response:
+        found = session.undo(_by(request), body.act)
+        return Plain({"item": None if found is None else asdict(found)})
+
+    @app.post("/api/proposals")
+    def propose(request: Request, body: ProposalBody) -> Response:
+        return Plain({"new": session.propose(_by(request), body.act, body.model_dump())})
+
+    @app.post("/api/same")
+    def same(request: Request, body: SameBody) -> Response:
+        return Plain({"new": session.same(_by(request), body.act, body.model_dump())})
+
+    @app.post("/api/withdraw")
+    def withdraw(request: Request, body: WithdrawBody) -> Response:
+        return Plain({"new": session.withdraw(_by(request), body.act, body.of)})
+
+
+def _add_overview(app: FastAPI, session: Session, insight: Insight, tuner: Tuner) -> None:
+    @app.get("/api/count")
+    def count(request: Request) -> Response:
+        return Plain(insight.count(_by(request)))
+
+    @app.get("/api/progress")
+    def progress() -> Response:
+        return Plain(insight.progress())
+
+    @app.get("/api/disagreements")
+    def disagreements() -> Response:
+        return Plain(insight.disagreements())
+
+    @app.get("/api/gaps")
+    def gaps() -> Response:
+        return Plain(insight.gaps())
+
+    @app.get("/api/proposals")
+    def proposals() -> Response:
+        return Plain(insight.proposals())
+
+    @app.get("/export/{name}")
+    def export(name: str) -> Response:
+        makers = {"proposals.xlsx": insight.proposals_sheet, "gaps.xlsx": insight.gaps_sheet}
+        if name not in makers:
+            raise Refused("there is no such export", "use the buttons of the page")
+        content = makers[name]()
+        kind = EXPORT_TYPES.get(Path(name).suffix, SHEET)
+        return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
+
+    @app.get("/api/tuning")
+    def tuning() -> Response:
+        return Plain(tuner.state())
+
+    @app.post("/api/tuning")
+    def tune(body: TuneBody) -> Response:
+        return Plain(tuner.start(body.recipe, body.share))
+
+    @app.post("/api/tuning/cancel")
+    def cancel(body: Body) -> Response:
+        return Plain(tuner.cancel())

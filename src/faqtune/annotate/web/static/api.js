@@ -1,0 +1,45 @@
+// Talking to the server. Reads fail at once; writes go through the outbox, which does not give up.
+
+const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
+
+export const by = meta("by");
+export const people = Number(meta("people"));
+export const model = meta("model");
+
+export class Failed extends Error {
+  constructor(status, problem, next) {
+    super(next ? `${problem}. ${next}.` : problem);
+    this.status = status;
+  }
+}
+
+async function answered(request) {
+  let response;
+  try {
+    response = await request;
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Failed(0, "the server does not answer", "");
+  }
+  if (response.ok) return response.json();
+  const said = await response.json().catch(() => ({}));
+  throw new Failed(response.status, said.error || response.statusText, said.next || "");
+}
+
+export function get(path, query = {}, signal = undefined) {
+  const asked = new URLSearchParams(query).toString();
+  return answered(fetch(asked ? `${path}?${asked}` : path, { signal, credentials: "same-origin" }));
+}
+
+export function post(path, body) {
+  const headers = { "content-type": "application/json", "x-csrf-token": meta("csrf") };
+  return answered(
+    fetch(path, { method: "POST", headers, body: JSON.stringify(body), credentials: "same-origin", keepalive: true }),
+  );
+}
+
+/** The id of one act. Not crypto.randomUUID: pages over plain http from another machine do not have it. */
+export function newAct() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

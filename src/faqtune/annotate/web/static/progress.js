@@ -1,0 +1,94 @@
+// How far annotation has got, and whether going on is worth it.
+
+import { h, s } from "./dom.js";
+import { fetchedView, percent, table, withInterval } from "./views.js";
+import { addWords, reason, source, t } from "./words.js";
+
+addWords({
+  en: {
+    progress_hint: "Estimates are from the items drawn by chance only, so they hold for all queries.",
+    not_yet: "not yet", with_interval: "{share} ({low} to {high}; {n} items)",
+    worth: "Is it worth going on?", gain: "{n} more labels", verdict_rising: "would bring about {gain} points ({low} to {high}).", verdict_flat: "would bring next to nothing ({low} to {high} points). You can stop.",
+    verdict_open: "would bring about {gain} points, but it may be anything from {low} to {high}.", verdict_unknown: "cannot be foreseen yet: {why}.",
+    curve: "OSCR@5% by number of labels", curve_note: "A stand-in: the untuned scores of the current model with the labels as further questions. It tells when labels stop helping, not what a tuned model reaches.",
+    labels: "labels", pace: "Pace", who: "who", everybody: "everybody", items: "items", minutes: "minutes", median: "median seconds", per_hour: "labels per hour",
+    weak: "How right are the machines’ labels?", weak_source: "source", weak_right: "right", unanswered: "not answered",
+    kinds: "What do customers ask?", kind: "kind", kind_entry: "has an entry", kind_none: "no entry", share_of_all: "share",
+    agree: "Do people agree?", agree_alpha: "Krippendorff’s alpha {alpha} ({low} to {high}), {agreed} of {items} the same.", agree_none: "Nobody was asked the same yet.",
+    led: "Does the page lead people?", led_shown: "first suggestion picked, shown", led_hidden: "the same, hidden", led_difference: "difference",
+    download: "Take it with you",
+  },
+  zh: {
+    progress_hint: "估计值只用随机抽取的题目计算，因此适用于全部问题。",
+    not_yet: "暂无", with_interval: "{share}（{low} 至 {high}；{n} 条）",
+    worth: "还值得继续吗？", gain: "再标 {n} 条", verdict_rising: "约可提高 {gain} 个百分点（{low} 至 {high}）。", verdict_flat: "几乎不会再提高（{low} 至 {high} 个百分点）。可以停了。",
+    verdict_open: "约可提高 {gain} 个百分点，但也可能在 {low} 至 {high} 之间。", verdict_unknown: "还无法预测：{why}。",
+    curve: "标注数量与 OSCR@5%", curve_note: "替代估计：用当前模型的原始得分，把标注当作补充问法。它能说明标注何时不再有用，不代表微调后的水平。",
+    labels: "标注数", pace: "速度", who: "标注人", everybody: "全部", items: "题数", minutes: "分钟", median: "每题秒数（中位）", per_hour: "每小时标注数",
+    weak: "自动标注有多准？", weak_source: "来源", weak_right: "正确", unanswered: "未作答",
+    kinds: "客户都问什么？", kind: "类型", kind_entry: "有对应条目", kind_none: "没有条目", share_of_all: "占比",
+    agree: "大家意见一致吗？", agree_alpha: "Krippendorff’s alpha {alpha}（{low} 至 {high}），{items} 条中 {agreed} 条一致。", agree_none: "还没有由几个人分别回答的题目。",
+    led: "提示会影响人吗？", led_shown: "显示提示时选第一个", led_hidden: "隐藏提示时选它", led_difference: "差异",
+    download: "带走结果",
+  },
+});
+
+export function progressView(place) {
+  return fetchedView(place, t("view_progress"), t("progress_hint"), "/api/progress", (found) => [
+    h("section", { class: "first" }, h("h2", {}, t("worth")), h("p", { class: "verdict" }, projection(found.projection)), found.curve.length > 1 && curve(found.curve)),
+    section(t("pace"), pace(found)),
+    section(t("weak"), found.weak.length ? table(t("weak"), [t("weak_source"), t("weak_right"), t("unanswered")], found.weak.map((one) => [source(one.by), withInterval(one.right), one.unanswered])) : h("p", {}, t("not_yet"))),
+    section(t("kinds"), Object.keys(found.kinds).length ? table(t("kinds"), [t("kind"), t("share_of_all")], Object.entries(found.kinds).map(([kind, share]) => [kindName(kind), withInterval(share)])) : h("p", {}, t("not_yet"))),
+    section(t("agree"), h("p", {}, agreed(found.agreement))),
+    section(t("led"), table(t("led"), ["", ""], [[t("led_shown"), withInterval(found.lead.shown)], [t("led_hidden"), withInterval(found.lead.hidden)], [t("led_difference"), found.lead.difference === null ? t("not_yet") : `${points(found.lead.difference)} (${points(found.lead.low)} … ${points(found.lead.high)})`]])),
+    section(t("download"), downloads()),
+  ]);
+}
+
+const section = (title, ...nodes) => h("section", {}, h("h2", {}, title), nodes);
+const points = (share) => (share === null ? "–" : `${share >= 0 ? "+" : "−"}${Math.abs(100 * share).toFixed(1)}`);
+const kindName = (kind) => (kind === "entry" || kind === "none" ? t(`kind_${kind}`) : reason(kind));
+
+function projection(found) {
+  const values = { gain: points(found.gain), low: points(found.low), high: points(found.high), why: found.why };
+  return `${t("gain", { n: found.ahead })} ${t(found.gain === null ? "verdict_unknown" : `verdict_${found.verdict}`, values)}`;
+}
+
+export function agreed(found) {
+  if (!found.items) return t("agree_none");
+  const round = (value) => (value === null ? "–" : value.toFixed(2));
+  return t("agree_alpha", { ...found, alpha: round(found.alpha), low: round(found.low), high: round(found.high) });
+}
+
+function pace(found) {
+  const rows = Object.entries(found.people).map(([name, one]) => [name, one]);
+  if (rows.length !== 1) rows.push([t("everybody"), found.pace]);
+  return table(t("pace"), [t("who"), t("items"), t("labels"), t("minutes"), t("median"), t("per_hour")], rows.map(([name, one]) => [name, one.items, one.labels, one.minutes.toFixed(0), one.median_seconds.toFixed(1), one.labels_per_hour.toFixed(0)]));
+}
+
+export const FILES = [["annonated_dataset.json", "export_json"], ["annotations.jsonl", "export_jsonl"], ["annotations.xlsx", "export_xlsx"], ["argilla.json", "export_argilla"], ["label-studio.json", "export_label_studio"]];
+
+const downloads = () => h("p", { class: "row" }, FILES.map(([name, word]) => h("a", { class: "button", href: `/export/${name}`, download: name }, t(word))));
+
+const WIDE = 560, HIGH = 220, LEFT = 44, LOW = 30;
+
+/** The points, and the mean at each number of labels as a line. */
+function curve(found) {
+  const most = Math.max(...found.map((point) => point.labels)) || 1;
+  const values = found.map((point) => point.value);
+  const [low, high] = [Math.floor(10 * Math.min(...values)) / 10, Math.min(1, Math.ceil(10 * Math.max(...values) + 0.01) / 10)];
+  const x = (labels) => LEFT + ((WIDE - LEFT - 10) * labels) / most;
+  const y = (value) => HIGH - LOW - ((HIGH - LOW - 12) * (value - low)) / (high - low || 1);
+  const amounts = [...new Set(found.map((point) => point.labels))].sort((a, b) => a - b);
+  const mean = (labels) => found.filter((point) => point.labels === labels).reduce((sum, point, _, all) => sum + point.value / all.length, 0);
+  const line = amounts.map((labels) => `${x(labels).toFixed(1)},${y(mean(labels)).toFixed(1)}`).join(" ");
+  const told = amounts.map((labels) => `${labels}: ${percent(mean(labels))}`).join(", ");
+  const grid = [low, (low + high) / 2, high].map((value) => [s("line", { class: "grid", x1: LEFT, x2: WIDE - 10, y1: y(value), y2: y(value) }), s("text", { x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, percent(value))]);
+  const ticks = [0, Math.round(most / 2), most].map((labels) => s("text", { x: x(labels), y: HIGH - 8, "text-anchor": labels === most ? "end" : "middle" }, labels));
+  return h(
+    "figure",
+    {},
+    s("svg", { class: "curve", viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": `${t("curve")}: ${told}` }, grid, ticks, found.map((point) => s("circle", { cx: x(point.labels), cy: y(point.value), r: 3 })), s("polyline", { points: line })),
+    h("figcaption", { class: "quiet" }, `${t("curve")}. ${t("curve_note")}`),
+  );
+}

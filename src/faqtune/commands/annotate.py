@@ -1,0 +1,201 @@
+"""`faqtune annotate`: everything that the page and the terminal need, put together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from faqtune import claims as claim_store
+from faqtune.annotate.material import Material, threshold_between
+from faqtune.annotate.pool import Pool, make_pool
+from faqtune.annotate.queue import Shares, Weights
+from faqtune.annotate.session import Session
+from faqtune.annotate.signals import Meanings
+from faqtune.annotate.store import Store
+from faqtune.annotate.tuning import Tuner
+from faqtune.atomic import atomic_file
+from faqtune.commands.certificate import certified_threshold
+from faqtune.commands.label import refuse_unfinished
+from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
+from faqtune.config import AnnotateConfig, with_value
+from faqtune.encoder import Encoder, Vectors
+from faqtune.errors import UserError
+from faqtune.progress import Reporter, Silent
+from faqtune.recipe import presets
+from faqtune.records import TRAIN, Catalogue
+from faqtune.runs import Run, finished_runs
+from faqtune.split import hand_labels_train
+from faqtune.workspace import Workspace, digest, read_json, write_text
+
+TUNING_NAME = "annotate-tuning.json"
+VECTORS_NAME = ".faqtune-annotate-vectors.npz"
+MOST_NOISE = 2000
+PAGE_RECIPES = ("default", "classic-second-stage", "quick")
+WEIGHTS = ("uncertain", "disagreeing", "diverse", "uncovered", "doubtful", "random")
+
+
+def open_session(workspace: Workspace, *, model: str = "", reporter: Reporter | None = None) -> Session:
+    """A project ready to be annotated with the newest run's model, or its base before there is one.
+
+    Raises UserError where labelling has not been finished, or there is nothing to ask about.
+    """
+    reporter = reporter or Silent()
+    settings = workspace.config().annotate
+    refuse_unfinished(workspace)
+    material = make_material(workspace, model=model, reporter=reporter)
+    return Session(
+        Store(workspace.acts_path),
+        workspace.claims_path,
+        workspace.annotated_queries_path,
+        material,
+        lease_seconds=settings.lease_minutes * 60,
+    )
+
+
+def make_material(workspace: Workspace, *, model: str = "", reporter: Reporter | None = None) -> Material:
+    """The project as one model sees it; encoding all of it takes what labelling takes, and is remembered."""
+    reporter = reporter or Silent()
+    config = workspace.config()
+    catalogue = workspace.catalogue()
+    if not len(catalogue):
+        raise UserError("the catalogue is empty", "check catalogue.files in faqtune.toml, then run `faqtune ingest`")
+    pool = make_pool(
+        workspace.conversations(), workspace.queries(), config.label.max_prefix_turns, config.annotate.most_queries
+    )
+    if not pool.queries:
+        raise UserError(
+            "there is no conversation with a customer's text and a reply",
+            "name chat logs under [conversations] in faqtune.toml, then run `faqtune ingest`",
+        )
+    done = finished_runs(workspace, reporter.say)
+    name = resolved_name(workspace, model or (done[-1].name if done else config.model.base))
+    encoder = ReportingEncoder(load_model(workspace, name, reporter), Silent(), name)
+    texts = _texts(catalogue, pool)
+    noise = _chatter(workspace)
+    vectors = _vectors(workspace, name, encoder, [*texts, noise], reporter)
+    meanings = Meanings(*vectors[:4])
+    threshold = _threshold(next((run for run in done if run.name == name), None))
+    if threshold is None:
+        threshold = threshold_between(meanings.queries, vectors[4], meanings.questions, catalogue.owners)
+    trains = partial(hand_labels_train, settings=config.split) if config.split.human_labels_for_training > 0 else None
+    return Material(
+        catalogue,
+        pool,
+        tuple(claim_store.read(workspace.claims_path)),
+        meanings,
+        encoder,
+        name,
+        threshold,
+        weights=weights_of(config.annotate),
+        shares=Shares(config.annotate.second_share, config.annotate.opinions, config.annotate.audit_share),
+        trains=trains,
+        noise=vectors[4],
+        seed=config.split.seed,
+    )
+
+
+def _chatter(workspace: Workspace) -> list[str]:
+    """Noise sentences, of the training part where there is a split."""
+    parts = workspace.split().noise if workspace.split_path.exists() else {}
+    return [sentence.text for sentence in workspace.noise() if parts.get(sentence.source, TRAIN) == TRAIN][:MOST_NOISE]
+
+
+def weights_of(settings: AnnotateConfig) -> Weights:
+    """Raises UserError if no reason has a weight."""
+    try:
+        return Weights(**{name: getattr(settings, name) for name in WEIGHTS})
+    except ValueError:
+        raise UserError("faqtune.toml: every weight of [annotate] is 0", "give one of them a weight") from None
+
+
+def _texts(catalogue: Catalogue, pool: Pool) -> list[list[str]]:
+    return [
+        [query.text for query in pool.queries],
+        list(catalogue.questions),
+        [query.reply for query in pool.queries],
+        [entry.answer for entry in catalogue],
+    ]
+
+
+def _threshold(run: Run | None) -> float | None:
+    if run is None:
+        return None
+    if (certified := certified_threshold(run)) is not None:
+        return certified
+    if run.thresholds_path.exists():
+        return float(read_json(run.thresholds_path, "faqtune train")["threshold_cosine"])
+    return None
+
+
+def _vectors(
+    workspace: Workspace, name: str, encoder: Encoder, groups: list[list[str]], reporter: Reporter
+) -> list[Vectors]:
+    """float32 (n, d) per group of texts; each distinct text is encoded once, and the result kept for the next start."""
+    distinct = list(dict.fromkeys(text for group in groups for text in group))
+    number = {text: at for at, text in enumerate(distinct)}
+    key = digest(model_digest(workspace, name), workspace.config().model.model_dump_json(), *distinct)
+    path = workspace.root / VECTORS_NAME
+    found = _kept_vectors(path, key)
+    if found is None or len(found) != len(distinct):
+        reporter.say(f"encoding {len(distinct)} texts with {name}")
+        assert isinstance(encoder, ReportingEncoder)
+        found = ReportingEncoder(encoder.model, reporter, name).encode(distinct)
+        with atomic_file(path) as file:
+            np.savez(file, key=np.array(key), vectors=found)
+    return [found[[number[text] for text in group]] for group in groups]
+
+
+def _kept_vectors(path: Path, key: str) -> Vectors | None:
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return kept["vectors"] if str(kept["key"]) == key else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def share_set_for_annotation(workspace: Workspace) -> float | None:
+    """Give hand labels a share that trains, where the user has not decided and nobody has labelled yet.
+
+    Which labels train and which measure is drawn before anybody labels. Returns the share if it was set now.
+    """
+    config = workspace.config()
+    decided = "human_labels_for_training" in config.split.model_fields_set
+    if decided or config.gold.files or any(claim.is_human for claim in claim_store.read(workspace.claims_path)):
+        return None
+    set_share(workspace, DEFAULT_SHARE)
+    return DEFAULT_SHARE
+
+
+DEFAULT_SHARE = 0.7
+"""Of hand-labelled conversations: most of them train, enough are left to measure."""
+
+
+def set_share(workspace: Workspace, share: float) -> None:
+    """Write which share of the hand-labelled conversations trains into faqtune.toml."""
+    text = workspace.config_path.read_text(encoding="utf-8-sig")
+    write_text(workspace.config_path, with_value(text, "split", "human_labels_for_training", share))
+
+
+def page_recipes(workspace: Workspace) -> list[str]:
+    """The recipes that the page offers, the configured one first."""
+    chosen = workspace.config().annotate.recipe
+    return list(dict.fromkeys([chosen, *(name for name in PAGE_RECIPES if name in presets())]))
+
+
+def make_tuner(workspace: Workspace, session: Session) -> Tuner:
+    """Tunes in a process of its own; a better model orders the session's queue anew."""
+    remake: Callable[[Material], Material] = lambda old: replace(make_material(workspace), seed=old.seed)  # noqa: E731
+    command = (sys.executable, "-m", "faqtune", "annotate", "--only-train", f"--project={workspace.root.resolve()}")
+    return Tuner(
+        workspace.root / TUNING_NAME,
+        page_recipes(workspace),
+        lambda recipe: [*command, f"--recipe={recipe}"],
+        lambda: workspace.config().split.human_labels_for_training,
+        partial(set_share, workspace),
+        lambda: session.order_anew(remake),
+    )

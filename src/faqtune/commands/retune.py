@@ -1,0 +1,109 @@
+"""What follows annotation: the current model tuned on the new labels, measured, and taken over if it is no worse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faqtune.commands.assemble import load_project
+from faqtune.commands.evaluate import evaluate_models
+from faqtune.commands.models import resolved_name
+from faqtune.commands.scorecards import Evaluated
+from faqtune.commands.seen import SPLIT_NAME, remember_split
+from faqtune.commands.split import make_split
+from faqtune.commands.train import Trained, train_model
+from faqtune.errors import UserError
+from faqtune.progress import Reporter, Silent
+from faqtune.records import TEST, TRAIN
+from faqtune.runs import Run, find_run, finished_runs
+from faqtune.workspace import Workspace
+
+HEADLINE = "oscr@5"
+
+
+@dataclass(frozen=True, slots=True)
+class Retuned:
+    """A tuning after annotation. `base` is what it began from, `hand_labels` counts them by part of the split.
+
+    `evaluated`: both models on the test part; None where it has too few labels, which `not_measured` then says.
+    `why`: "" if the model was taken over, else "selection" (no step was better on the selection part) or "test"
+    (clearly worse on the test part).
+    """
+
+    run: str
+    base: str
+    recipe: str
+    hand_labels: dict[str, int]
+    trained: Trained
+    evaluated: Evaluated | None
+    not_measured: str
+    taken_over: bool
+    why: str
+
+
+def retune(workspace: Workspace, *, recipe: str = "", reporter: Reporter | None = None) -> Retuned:
+    """Tune the newest run's model, or the base model before there is one, on all labels as they are now.
+
+    The same call goes on with a training that was interrupted. Raises UserError where no hand label trains,
+    Interrupted after Ctrl-C.
+    """
+    reporter = reporter or Silent()
+    config = workspace.config()
+    done = finished_runs(workspace, reporter.say)
+    current = done[-1] if done else None
+    base = current.name if current else resolved_name(workspace, config.model.base)
+    if current is not None and not (current.folder / SPLIT_NAME).exists() and workspace.split_path.exists():
+        # A run of an earlier version: the split that lies there now is the one it was trained with.
+        remember_split(current, workspace.split())
+    reporter.say("splitting")
+    make_split(workspace)
+    hand_labels = _hand_labels(workspace)
+    if not hand_labels[TRAIN]:
+        raise UserError(
+            f"none of the {sum(hand_labels.values())} hand labels trains",
+            "set human_labels_for_training under [split] in faqtune.toml, e.g. 0.7, or label more",
+        )
+    reporter.say(f"{hand_labels[TRAIN]} hand labels train, {hand_labels[TEST]} measure; tuning {base}")
+    trained = train_model(workspace, recipe=recipe or config.annotate.recipe, base=base, reporter=reporter)
+    reporter.say("measuring both models on the test part")
+    evaluated, not_measured = _measured(workspace, base, trained, reporter)
+    why = _why_not(trained, evaluated)
+    if why:
+        _set_aside(workspace, trained, current)
+    return Retuned(
+        trained.run.name, base, trained.run.recipe, hand_labels, trained, evaluated, not_measured, not why, why
+    )
+
+
+def _hand_labels(workspace: Workspace) -> dict[str, int]:
+    project = load_project(workspace)
+    found = {TRAIN: 0, TEST: 0}
+    for query in project.queries:
+        decision = project.decisions.get(query.id)
+        part = project.split.conversations.get(query.conversation, "")
+        if decision is not None and decision.is_human and part in found:
+            found[part] += 1
+    return found
+
+
+def _measured(workspace: Workspace, base: str, trained: Trained, reporter: Reporter) -> tuple[Evaluated | None, str]:
+    try:
+        return evaluate_models(workspace, models=(base, trained.run.name), reporter=reporter), ""
+    except UserError as error:
+        reporter.say(f"note: {error}")
+        return None, error.problem
+
+
+def _why_not(trained: Trained, evaluated: Evaluated | None) -> str:
+    """Why the model is not taken over. Choosing is done on the selection part; the test part has only a veto."""
+    if trained.best_step == (0, 0):
+        return "selection"
+    comparison = evaluated.comparison if evaluated else None
+    difference = comparison.differences.get(HEADLINE) if comparison else None
+    return "test" if difference is not None and difference.high < 0 else ""
+
+
+def _set_aside(workspace: Workspace, trained: Trained, current: Run | None) -> None:
+    """Keep the run, and go on with the model from before: the run that was saved last is the current one."""
+    trained.run.set_aside()
+    if current is not None:
+        find_run(workspace, current.name).save()

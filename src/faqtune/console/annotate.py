@@ -1,0 +1,208 @@
+"""`faqtune annotate` as it shows itself: where the page is, or the terminal, and what a tuning has come to."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import importlib.util
+import socket
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from faqtune.commands.train import Interrupted
+from faqtune.console.output import emit, emit_json, plain
+from faqtune.console.reporter import ConsoleReporter
+from faqtune.errors import UserError
+from faqtune.evaluate import format_comparison, plain_text
+from faqtune.evaluate.wording import Language
+from faqtune.workspace import Workspace
+
+if TYPE_CHECKING:
+    from faqtune.annotate.session import Session
+    from faqtune.commands.retune import Retuned
+
+NEEDED = ("fastapi", "uvicorn", "pypinyin", "xlsxwriter")
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = ("0.0.0.0", "::")
+
+
+def run_annotate(
+    project: Path,
+    annotators: str,
+    model: str,
+    host: str,
+    port: int,
+    recipe: str,
+    *,
+    browser: bool,
+    terminal: bool,
+    then_train: bool,
+    only_train: bool,
+    as_json: bool,
+) -> None:
+    """Annotate on a page, or in this terminal; then, or only, tune."""
+    refuse_without_extra()
+    workspace = Workspace(project)
+    if not only_train:
+        names = [name for name in annotators.replace("，", ",").split(",") if name.strip()] or [_user()]
+        session = _session(workspace, model)
+        try:
+            if terminal:
+                from faqtune.annotate.terminal import annotate_in_terminal
+
+                annotate_in_terminal(session, names[0])
+            else:
+                _serve(workspace, session, names, host, port, browser=browser, as_json=as_json)
+        finally:
+            session.close()
+        if not then_train:
+            return
+    _tune(workspace, recipe, as_json=as_json)
+
+
+def refuse_without_extra() -> None:
+    """Raises UserError that says what to install."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"annotating needs {', '.join(missing)}, which is not installed", "run `pip install 'faqtune[annotate]'`"
+        )
+
+
+def _session(workspace: Workspace, model: str) -> Session:
+    from faqtune.commands.annotate import open_session, share_set_for_annotation
+
+    with ConsoleReporter() as reporter:
+        share = share_set_for_annotation(workspace)
+        if share is not None:
+            reporter.say(
+                f"{share:.0%} of the conversations that you label will train, the others measure "
+                "(human_labels_for_training in faqtune.toml)"
+            )
+        return open_session(workspace, model=model, reporter=reporter)
+
+
+def _serve(
+    workspace: Workspace, session: Session, names: list[str], host: str, port: int, *, browser: bool, as_json: bool
+) -> None:
+    import uvicorn
+
+    from faqtune.annotate.people import People, project_secret
+    from faqtune.annotate.server import make_app
+    from faqtune.commands.annotate import make_tuner
+
+    listener = _listen(host, port)
+    port = listener.getsockname()[1]
+    people = People(names, project_secret(workspace.root))
+    tuner = make_tuner(workspace, session)
+    app = make_app(session, people, tuner, f"faqtune-{port}", names=_names(host))
+    addresses = {name: f"http://{_shown_host(host)}:{port}/enter/{people.token(name)}" for name in people.names}
+    if as_json:
+        emit_json({"addresses": addresses})
+    else:
+        for name, address in addresses.items():
+            emit(f"{name}: {address}" if len(addresses) > 1 else address)
+        emit("Whoever has an address can annotate in that person's name. Ctrl-C ends; nothing is lost.")
+        if host != LOOPBACK:
+            emit("Others in the network can read along: this is http. Better forward the port by ssh.")
+    if tuner.go_on() and not as_json:
+        emit("The tuning that was broken off goes on.")
+    if browser and not as_json:
+        webbrowser.open(next(iter(addresses.values())))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off",
+                       timeout_graceful_shutdown=2, h11_max_incomplete_event_size=32 * 1024)
+    )  # fmt: skip
+    try:
+        # Ctrl-C is the end of annotating, not an error.
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+    finally:
+        tuner.close()
+        listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The socket, open before the address is printed. Raises UserError for a port that is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise UserError(f"{host}, port {port}: {error.strerror or error}", "give another --port or --host") from None
+    listener.listen(128)
+    return listener
+
+
+def _names(host: str) -> tuple[str, ...]:
+    """Names that the server goes by. Bound to this machine alone, none but localhost."""
+    if host == LOOPBACK:
+        return ()
+    return tuple({host, socket.gethostname(), socket.getfqdn()})
+
+
+def _shown_host(host: str) -> str:
+    if host in EVERYWHERE:
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return "annotator"
+
+
+def _tune(workspace: Workspace, recipe: str, *, as_json: bool) -> None:
+    from faqtune.annotate.tuning import DONE, FAILED, TuningState
+    from faqtune.commands.annotate import TUNING_NAME
+    from faqtune.commands.retune import retune
+
+    with ConsoleReporter() as reporter:
+        state = TuningState(workspace.root / TUNING_NAME, recipe or workspace.config().annotate.recipe, also=reporter)
+        try:
+            made = retune(workspace, recipe=recipe, reporter=state)
+        except Interrupted:
+            # The state still says that it runs: the next start of the page goes on with it.
+            raise
+        except UserError as error:
+            state.finish(FAILED, problem=error.problem, next=error.next_step)
+            raise
+        state.finish(DONE, result=_as_result(made))
+    if as_json:
+        emit_json(_as_result(made))
+    else:
+        _show(made)
+
+
+def _as_result(made: Retuned) -> dict[str, Any]:
+    """What the page shows: both languages of the table, and whether the model was taken over."""
+    comparison = made.evaluated.comparison if made.evaluated else None
+    languages: tuple[Language, ...] = ("en", "zh")
+    tables = comparison and {language: format_comparison(comparison, language) for language in languages}
+    result: dict[str, Any] = plain(
+        {
+            "run": made.run, "base": made.base, "recipe": made.recipe, "hand_labels": made.hand_labels,
+            "best_step": made.trained.best_step, "before": made.trained.before, "after": made.trained.after,
+            "tables": tables, "not_measured": made.not_measured, "taken_over": made.taken_over, "why": made.why,
+            "model": made.trained.run.model_path,
+        }
+    )  # fmt: skip
+    return result
+
+
+def _show(made: Retuned) -> None:
+    if made.evaluated and made.evaluated.comparison:
+        emit(plain_text(format_comparison(made.evaluated.comparison)), "")
+    else:
+        emit(f"Not measured on the test part: {made.not_measured}.")
+    if made.taken_over:
+        emit(f"{made.run} is the current model now: {made.trained.run.model_path}")
+    elif made.why == "selection":
+        emit(f"No step was better than {made.base} on the selection part, which stays the current model.")
+    else:
+        emit(f"{made.run} is clearly worse on the test part: {made.base} stays the current model.")

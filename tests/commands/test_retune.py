@@ -1,0 +1,99 @@
+"""Tuning after annotation: from the current model, on the new labels; a worse model is not taken over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from faqtune import UserError, Workspace, claims
+from faqtune.commands import retune as retune_module
+from faqtune.commands.annotate import open_session, set_share
+from faqtune.commands.evaluate import evaluate_models
+from faqtune.commands.retune import retune
+from faqtune.commands.seen import trained_on
+from faqtune.records import TEST, TRAIN, Claim
+from faqtune.runs import SET_ASIDE, find_run, finished_runs
+from faqtune.scorecard import Difference
+
+
+@pytest.fixture
+def annotated_shop(tuned_shop: Workspace) -> Workspace:
+    """Half of the hand labels train from now on, and some of what was weakly labelled was annotated."""
+    set_share(tuned_shop, 0.5)
+    said = [claim for claim in claims.read(tuned_shop.claims_path) if not claim.is_human]
+    claims.append(tuned_shop.claims_path, [Claim(c.query, c.entry, "human:王敏", 1.0, act=c.query) for c in said[::2]])
+    return tuned_shop
+
+
+def test_the_current_model_is_tuned_on_the_hand_labels_and_measured(annotated_shop: Workspace) -> None:
+    before = finished_runs(annotated_shop)[-1]
+    made = retune(annotated_shop, recipe=str(annotated_shop.root / "few_steps.toml"))
+    run = find_run(annotated_shop, made.run)
+    assert made.base == run.base == before.name
+    assert made.hand_labels[TRAIN] > 0
+    assert made.hand_labels[TEST] > 0
+    assert made.evaluated is not None
+    assert made.evaluated.comparison is not None
+    assert made.evaluated.comparison.before.model == before.name
+    assert made.evaluated.comparison.after.model == run.name
+    assert finished_runs(annotated_shop)[-1].name == (run.name if made.taken_over else before.name)
+
+
+def test_nothing_is_measured_on_what_an_earlier_model_was_trained_on(annotated_shop: Workspace) -> None:
+    base = finished_runs(annotated_shop)[-1]
+    trained_before = trained_on(annotated_shop, [base.name])
+    made = retune(annotated_shop, recipe=str(annotated_shop.root / "few_steps.toml"))
+    split = annotated_shop.split()
+    moved = {name for name in trained_before if split.conversations.get(name) == TEST}
+    assert moved
+    assert made.evaluated is not None
+    excluded = made.evaluated.scorecards[-1].excluded["conversation was trained on"]
+    assert excluded > 0
+    # The base model has seen nothing, and is measured on all of them.
+    whole = evaluate_models(annotated_shop, models=(annotated_shop.config().model.base,))
+    counts = made.evaluated.scorecards[-1].counts
+    assert whole.scorecards[0].counts["queries"] > counts["queries"]
+    assert trained_on(annotated_shop, [made.run]) >= trained_before
+
+
+def test_a_model_that_is_clearly_worse_is_not_taken_over(
+    annotated_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = finished_runs(annotated_shop)[-1]
+    measure = retune_module.evaluate_models
+
+    def worse(*args: object, **options: object) -> object:
+        found = measure(*args, **options)  # type: ignore[arg-type]
+        assert found.comparison is not None
+        difference = Difference(value=-0.2, low=-0.3, high=-0.1, p=0.001)
+        return replace(found, comparison=found.comparison.model_copy(update={"differences": {"oscr@5": difference}}))
+
+    train = retune_module.train_model
+    # As if a step had been better on the selection part: with four steps none may be.
+    monkeypatch.setattr(retune_module, "train_model", lambda *a, **o: replace(train(*a, **o), best_step=(1, 4)))
+    monkeypatch.setattr(retune_module, "evaluate_models", worse)
+    recipe = str(annotated_shop.root / "few_steps.toml")
+    made = retune(annotated_shop, recipe=recipe)
+    assert (made.taken_over, made.why) == (False, "test")
+    assert find_run(annotated_shop, made.run).status == SET_ASIDE
+    assert finished_runs(annotated_shop)[-1].name == before.name
+    # It can still be named.
+    assert evaluate_models(annotated_shop, models=(made.run,)).scorecards[0].model == made.run
+    # The same again is not trained again, and not taken over either.
+    assert retune(annotated_shop, recipe=recipe).trained.skipped
+    assert finished_runs(annotated_shop)[-1].name == before.name
+
+
+def test_without_a_hand_label_that_trains_it_says_what_to_do(tuned_shop: Workspace) -> None:
+    with pytest.raises(UserError, match="human_labels_for_training"):
+        retune(tuned_shop)
+
+
+def test_the_project_is_opened_with_the_newest_model(tuned_shop: Workspace) -> None:
+    session = open_session(tuned_shop)
+    assert session.material.model == finished_runs(tuned_shop)[-1].name
+    items = session.next("王敏", 3)
+    assert len(items) == 3
+    assert all(offer.similarity is not None for item in items if not item.audit for offer in item.offers)
+    assert session.search("发货")

@@ -63,11 +63,27 @@ def ingest(project: Project = Path(), force: Force = False, json: Json = False) 
 
 
 @app.command()
-def label(project: Project = Path(), model: ModelOfProject = "", force: Force = False, json: Json = False) -> None:
-    """Label queries from the agents' replies. Estimates how right the labels are."""
+def label(
+    project: Project = Path(),
+    model: ModelOfProject = "",
+    llm: Annotated[bool, typer.Option("--llm", help="Ask the language model of [llm] instead of the rules.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="With --llm: also what rules or people have labelled.")] = False,
+    limit: Annotated[int | None, typer.Option(help="With --llm: at most so many queries more.", min=0)] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --llm: the estimate and one prompt only.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --llm: agree to what it may cost.")] = False,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Label queries from the agents' replies, or with a language model. Estimates how right the labels are."""
+    if llm:
+        from faqtune.console.label_llm import run_label_llm
+
+        run_label_llm(project, model, limit, everything=all_, dry_run=dry_run, yes=yes, as_json=json)
+        return
     from faqtune.console.label import run_label
 
-    run_label(project, model, force=force, as_json=json)
+    needs_llm = {"--all": all_, "--limit": limit is not None, "--dry-run": dry_run, "--yes": yes}
+    run_label(project, model, [name for name, given in needs_llm.items() if given], force=force, as_json=json)
 
 
 @app.command()

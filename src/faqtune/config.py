@@ -131,6 +131,49 @@ class TrainConfig(Section):
     keep_checkpoints: bool = Field(default=False, title="Keep the checkpoints of a training that is done")
 
 
+class LlmConfig(Section):
+    address: str = Field(default="", title="OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; empty: none")
+    model: str = Field(default="", title="Name of the language model, as the server calls it")
+    key_variable: str = Field(
+        default="FAQTUNE_LLM_KEY", title="Environment variable that holds the key; never the key itself"
+    )
+    trusted: bool = Field(
+        default=False, title="The server is your own: nothing is masked; otherwise only on this machine"
+    )
+    language: Literal["", "zh", "en"] = Field(default="", title="Language of the prompts; empty: the catalogue's")
+    top_k: int = Field(default=8, ge=1, le=30, title="Entries offered per query, besides those that the reply finds")
+    votes: int = Field(default=3, ge=1, le=15, title="How often each query is asked, its entries in another order")
+    logprobs: bool = Field(default=False, title="Weigh votes by the server's log-probabilities, where it gives them")
+    temperature: float | None = Field(default=0.0, ge=0, le=2, title="Of the model's answers")
+    confident: float = Field(
+        default=0.6, ge=0, le=1, title="Queries that the rules label at least so surely are not asked"
+    )
+    check_human: int = Field(
+        default=100, ge=0, title="So many queries that people labelled are asked too, to see how right the model is"
+    )
+    concurrency: int = Field(default=4, ge=1, le=256, title="Requests on their way at once")
+    requests_per_minute: int = Field(default=0, ge=0, title="0: no limit")
+    tokens_per_minute: int = Field(default=0, ge=0, title="0: no limit")
+    timeout_seconds: float = Field(default=60.0, gt=0, title="A request that takes longer has failed")
+    tries: int = Field(default=5, ge=1, le=20, title="Tries per request, with longer and longer pauses")
+    most_answer_tokens: int = Field(
+        default=300, ge=0, title="Longer answers are cut off and fail; more for models that think; 0: not said"
+    )
+    extra: dict[str, Any] = Field(default={}, title="Further fields of every request, as the server's documents say")
+    price_read: float = Field(default=0.0, ge=0, title="Price of a million tokens read")
+    price_written: float = Field(default=0.0, ge=0, title="Price of a million tokens written")
+    currency: str = Field(default="", title="Of the prices, for what is shown")
+    budget: float = Field(default=0.0, ge=0, title="Most that one run may cost; 0: no limit")
+    images: bool = Field(default=False, title="The model sees pictures: those of the logs go along")
+    image_folder: str = Field(default="", title="Folder of the pictures that logs name as files")
+    image_hosts: list[str] = Field(default=[], title="Hosts whose pictures the model's server may fetch")
+    most_image_megabytes: float = Field(default=5.0, gt=0, title="Larger pictures do not go along")
+    paraphrases: int = Field(default=8, ge=0, le=30, title="`faqtune write`: texts per entry with few labels")
+    near_noise: int = Field(default=4, ge=0, le=30, title="`faqtune write`: near questions per entry, not for it")
+    few_labels: int = Field(default=5, ge=0, title="`faqtune write`: entries with fewer labels get paraphrases")
+    use_synthetic: bool = Field(default=False, title="Train on synthetic.jsonl too; nothing is measured on it")
+
+
 class Config(Section):
     catalogue: CatalogueConfig = CatalogueConfig()
     conversations: ConversationsConfig = ConversationsConfig()
@@ -141,6 +184,7 @@ class Config(Section):
     annotate: AnnotateConfig = AnnotateConfig()
     split: SplitConfig = SplitConfig()
     train: TrainConfig = TrainConfig()
+    llm: LlmConfig = LlmConfig()
 
 
 def load_config(path: Path) -> Config:
@@ -153,7 +197,35 @@ def load_config(path: Path) -> Config:
         raise UserError(f"{path}: {error.strerror}", "check what it is, and its permissions") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: {error}", "mend the file, or write a new one with `faqtune init --force`") from None
+    _refuse_keys(data.get("llm"), path.name)
     return validated(Config, data, path.name)
+
+
+def _refuse_keys(llm: Any, place: str) -> None:
+    """Raises UserError where [llm] holds a key, without showing it: the file is shared, kept and printed."""
+    if not isinstance(llm, dict):
+        return
+    variable = llm.get("key_variable", "")
+    named = _secret_names(llm)
+    if isinstance(variable, str) and variable and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,60}", variable):
+        named = ["key_variable"]
+    if named:
+        raise UserError(
+            f"{place}: `llm.{named[0]}` holds a key, or what looks like one; this file is shared and kept, and "
+            "no place for it",
+            "remove it, take another key if the file has left your hands, and put it into the environment: "
+            f"export {LlmConfig().key_variable}=…",
+        )
+
+
+def _secret_names(table: dict[str, Any], above: str = "") -> list[str]:
+    found: list[str] = []
+    for name, value in table.items():
+        if isinstance(value, dict):
+            found += _secret_names(value, f"{above}{name}.")
+        elif re.search(r"api.?key|^key$|secret|password|authori[sz]ation|(?<!s)_token$|^token$", name, re.IGNORECASE):
+            found.append(f"{above}{name}")
+    return found
 
 
 def toml_value(value: Any) -> str:

@@ -78,11 +78,15 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What the customer typed and what the agent answered; either may be empty, not both."""
+    """What the customer typed and what the agent answered; either may be empty, not both.
+
+    `images`: addresses or file names of the customer's pictures, as the logs have them.
+    """
 
     customer: str
     agent: str
     time: str = ""
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,21 @@ class Workspace:
         return self.root / "queries.jsonl"
 
     @property
+    def llm_queries_path(self) -> Path:
+        """Queries that a language model was the first to label."""
+        return self.root / "queries-llm.jsonl"
+
+    @property
+    def answers_path(self) -> Path:
+        """What language models have answered; see `faqtune.label.llm.cache`."""
+        return self.root / "llm-answers.db"
+
+    @property
+    def synthetic_path(self) -> Path:
+        """What language models have written to train on."""
+        return self.root / "synthetic.jsonl"
+
+    @property
     def pairs_path(self) -> Path:
         return self.root / "pairs.jsonl"
 
@@ -123,7 +138,11 @@ def _maker(kind: Callable[..., T], listed: str) -> Callable[[dict[str, Any]], T]
 
 
 def _conversation(row: dict[str, Any]) -> Conversation:
-    return Conversation(**{**row, "turns": tuple(Turn(**turn) for turn in row["turns"])})
+    return Conversation(**{**row, "turns": tuple(map(_turn, row["turns"]))})
+
+
+def _turn(row: dict[str, Any]) -> Turn:
+    return Turn(**{**row, "images": tuple(row.get("images", ()))})
 
 
 def write_text(path: Path, text: str) -> None:
@@ -143,9 +162,19 @@ def write_jsonl(path: Path, records: Iterable[Any]) -> int:
     with atomic_text(path) as file:
         file.write(json.dumps({"schema": SCHEMA, "kind": path.stem}) + "\n")
         for record in records:
-            file.write(json.dumps(record, ensure_ascii=False, default=asdict) + "\n")
+            file.write(json.dumps(record, ensure_ascii=False, default=_as_row) + "\n")
             count += 1
     return count
+
+
+def _as_row(record: Any) -> dict[str, Any]:
+    """A record as JSON has it; turns without pictures have no place for them."""
+    row = asdict(record)
+    if isinstance(record, Conversation):
+        for turn in row["turns"]:
+            if not turn["images"]:
+                del turn["images"]
+    return row
 
 
 def read_json(path: Path, made_by: str) -> dict[str, Any]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from faqtune.commands.label import Labelled, label_queries, why_no_label
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step, table
 from faqtune.console.reporter import ConsoleReporter
+from faqtune.errors import UserError
 from faqtune.workspace import Workspace
 
 SHOWN_ENTRIES = 10
 BINS = ("reply cosine", "exchanges", "both sides agree", "by chance", "estimated precision")
 
 
-def run_label(project: Path, model: str, *, force: bool, as_json: bool) -> None:
+def run_label(project: Path, model: str, needs_llm: Sequence[str], *, force: bool, as_json: bool) -> None:
+    """`needs_llm` are the options given that only --llm has a use for. Raises UserError if there are any."""
+    if needs_llm:
+        raise UserError(f"{', '.join(needs_llm)} is for labelling with a language model", "give --llm as well")
     with ConsoleReporter() as reporter:
         result = label_queries(Workspace(project), model=model, force=force, reporter=reporter)
     if as_json:

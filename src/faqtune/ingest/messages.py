@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from faqtune.config import ConversationsConfig
@@ -11,6 +11,7 @@ from faqtune.ingest.cells import cell_text, tidy
 from faqtune.ingest.clean import Clean
 from faqtune.ingest.headers import fold
 from faqtune.ingest.names import ANSWERED, ASKED, ID, LISTS, ROLE, SESSION, TEXT, TIME
+from faqtune.ingest.pictures import in_parts, in_row, in_text
 from faqtune.ingest.roles import RoleOf, guess_role
 from faqtune.records import Turn, normalise
 
@@ -23,13 +24,15 @@ Chinese and English alike, and unlike a space or comma it does not claim that th
 class Message:
     """One message as exported. `role` is the value of the role column.
 
-    `is_half`: one half of a customer/agent pair, which is a turn whatever is left of its text.
+    `is_half`: one half of a customer/agent pair, which is a turn whatever is left of its text. `images`:
+    references to pictures that stand beside the text.
     """
 
     role: str
     text: str
     time: str = ""
     is_half: bool = False
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,25 +117,31 @@ def _session(
         if not isinstance(element, dict):
             continue
         if len(element) == 1 and guess_role(next(iter(element))):  # {"user": "…"}
-            messages += [Message(role, plain_text(value)) for role, value in element.items()]
+            messages += [Message(role, plain_text(value), images=in_parts(value)) for role, value in element.items()]
             continue
         row = {key: plain_text(value) for key, value in element.items()}
         names = tuple(element)
         if names not in known:
             known[names] = find_keys(names, config, [row])
-        messages += messages_of_row(row, known[names])
+        found = messages_of_row(row, known[names])
+        if pictures := tuple(picture for value in element.values() for picture in in_parts(value)):
+            found = [replace(one, images=one.images + pictures) for one in found]
+        messages += found
     return Session(tidy(session_id), messages) if messages or not elements else None
 
 
 def messages_of_row(row: Mapping[str, str], keys: Keys) -> list[Message]:
     """The message of one row, or the two of a row that is a customer/agent pair; none if the row is neither."""
-    time = row.get(keys.time, "")
+    time, images = row.get(keys.time, ""), in_row(row)
     if keys.text:
-        return [Message(row.get(keys.role, ""), row.get(keys.text, ""), time)]
+        return [Message(row.get(keys.role, ""), row.get(keys.text, ""), time, images=images)]
     asked, answered = row.get(keys.asked, ""), row.get(keys.answered, "")
     if not keys:
         return []
-    return [Message("customer", asked, time, is_half=True), Message("agent", answered, time, is_half=True)]
+    return [
+        Message("customer", asked, time, is_half=True, images=images),
+        Message("agent", answered, time, is_half=True),
+    ]
 
 
 def plain_text(value: Any) -> str:
@@ -152,8 +161,9 @@ def turns_of(
     A turn begins where the customer writes after the agent; the first may lack the customer,
     any the agent. System events are taken out before; a picture stays as a message without
     text, so that the reply to it is not glued to the reply before. Turns without text are dropped.
+    References to the customer's pictures are kept with the turn.
     """
-    turns: list[tuple[list[str], list[str], list[str]]] = []
+    turns: list[tuple[list[str], list[str], list[str], list[str]]] = []
     agent_wrote = True
     for message in messages:
         role = role_of(message.role)
@@ -163,13 +173,18 @@ def turns_of(
         if role not in ("customer", "agent") or (text is None and not message.is_half):
             continue
         if (role == "customer" and agent_wrote) or not turns:
-            turns.append(([], [], []))
+            turns.append(([], [], [], []))
         agent_wrote = role == "agent"
         turns[-1][agent_wrote].append(text or "")
         turns[-1][2].append(message.time)
+        if role == "customer":
+            turns[-1][3].extend((*in_text(message.text), *message.images))
     joined = (
-        (JOINT.join(filter(None, customer)), JOINT.join(filter(None, agent)), times) for customer, agent, times in turns
+        (JOINT.join(filter(None, customer)), JOINT.join(filter(None, agent)), times, tuple(dict.fromkeys(images)))
+        for customer, agent, times, images in turns
     )
     return tuple(
-        Turn(customer, agent, next(filter(None, times), "")) for customer, agent, times in joined if customer or agent
+        Turn(customer, agent, next(filter(None, times), ""), images)
+        for customer, agent, times, images in joined
+        if customer or agent
     )

@@ -42,20 +42,25 @@ def regroup(rows: Iterable[tuple[str, int, Message]]) -> Iterator[Session]:
     Within a session messages are sorted by time (`in_time`).
     """
     with temporary_database() as database:
-        database.execute("CREATE TABLE message (place INTEGER PRIMARY KEY, session, row, role, text, time, half)")
+        database.execute(
+            "CREATE TABLE message (place INTEGER PRIMARY KEY, session, row, role, text, time, half, images)"
+        )
         database.execute("BEGIN")
         database.executemany(
-            "INSERT INTO message (session, row, role, text, time, half) VALUES (?, ?, ?, ?, ?, ?)",
-            ((session, row, m.role, m.text, m.time, m.is_half) for session, row, m in rows),
+            "INSERT INTO message (session, row, role, text, time, half, images) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((session, row, m.role, m.text, m.time, m.is_half, "\n".join(m.images)) for session, row, m in rows),
         )
         database.execute("COMMIT")
         database.execute("CREATE INDEX by_session ON message (session, place)")
         sessions = database.execute("SELECT session, MIN(place), MIN(row) FROM message GROUP BY session ORDER BY 2")
         for session, _, row in sessions:
             found = database.execute(
-                "SELECT role, text, time, half FROM message WHERE session = ? ORDER BY place", (session,)
+                "SELECT role, text, time, half, images FROM message WHERE session = ? ORDER BY place", (session,)
             )
-            messages = [Message(role, text, time, bool(half)) for role, text, time, half in found]
+            messages = [
+                Message(role, text, time, bool(half), tuple(filter(None, images.split("\n"))))
+                for role, text, time, half, images in found
+            ]
             yield Session(session, in_time(messages), row)
 
 

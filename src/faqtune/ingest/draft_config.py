@@ -68,6 +68,7 @@ CHINESE = {
     "split.held_out_entries": "作为近似噪声留出的条目比例",
     "train": "训练",
     "train.recipe": "预设方案名，或 TOML 文件路径",
+    "train.keep_checkpoints": "训练完成后保留检查点",
     "llm": "语言模型（可选）：标注、写训练句子。密钥只放环境变量",
     "llm.address": "OpenAI 兼容服务的地址，如 http://127.0.0.1:8000/v1；空：不用",
     "llm.model": "模型名，与服务端一致",

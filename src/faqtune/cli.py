@@ -112,6 +112,21 @@ def annotate(
 
 
 @app.command()
+def write(
+    project: Project = Path(),
+    model: ModelOfProject = "",
+    limit: Annotated[int | None, typer.Option(help="At most so many entries, those with fewest labels first.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="The estimate and one prompt only.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to what it may cost.")] = False,
+    json: Json = False,
+) -> None:
+    """Let the language model of [llm] write texts to train on: other words for entries with few labels, near noise."""
+    from faqtune.console.write import run_write
+
+    run_write(project, model, limit, dry_run=dry_run, yes=yes, as_json=json)
+
+
+@app.command()
 def split(project: Project = Path(), force: Force = False, json: Json = False) -> None:
     """Decide what is trained on and what only measures. Grouped by conversation, free of leaks."""
     from faqtune.console.split import run_split

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from faqtune import claims as claim_store
@@ -11,6 +11,7 @@ from faqtune.commands.settled import settled
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Negative, Positive
 from faqtune.label import Decision
+from faqtune.label.llm import Synthetic
 from faqtune.records import (
     CALIBRATION,
     HUMAN,
@@ -149,9 +150,12 @@ def _placed(project: Project, part: str, query: Query) -> Positive | Negative | 
     return Positive(query.text, decision.entry, query.conversation)
 
 
-def training_data(workspace: Workspace, project: Project, pairs: Iterable[Pair]) -> TrainingData:
+def training_data(
+    workspace: Workspace, project: Project, pairs: Iterable[Pair], synthetic: Sequence[Synthetic] = ()
+) -> TrainingData:
     """Everything of the training part, without held-out entries and without texts that are measured.
 
+    `synthetic` texts are trained on too: paraphrases as labels, near noise as noise; none of a held-out entry.
     Raises UserError if a conversation or a noise source is in two parts.
     """
     check_split(project.split)
@@ -172,6 +176,10 @@ def training_data(workspace: Workspace, project: Project, pairs: Iterable[Pair])
         for pair in pairs
         if pair.label == 1 and pair.entry in catalogue.rows and pair.group in conversations
     ]
+    labels += [
+        Example(one.text, catalogue.rows[one.entry], one.confidence) for one in synthetic if one.entry in catalogue.rows
+    ]
+    near_noise = [one.text for one in synthetic if one.entry is None and one.near in catalogue.rows]
     # What people say no entry answers is the nearest noise there is.
     answerless = [
         query.text
@@ -185,7 +193,7 @@ def training_data(workspace: Workspace, project: Project, pairs: Iterable[Pair])
         catalogue,
         labels=tuple(without_leaks(labels, lambda example: example.text, forbidden)),
         dialogues=tuple(without_leaks(dialogues, lambda turn: turn[1], (entry.answer for entry in held_out))),
-        noise=tuple(without_leaks([*(sentence.text for sentence in noise), *answerless], str, forbidden)),
+        noise=tuple(without_leaks([*(sentence.text for sentence in noise), *answerless, *near_noise], str, forbidden)),
     )
 
 

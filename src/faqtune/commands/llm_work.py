@@ -53,7 +53,7 @@ class Work:
     def request(self, asked: Asked, vote: int) -> Request:
         prompt = self.prompt(asked, vote)
         key = prompt.key(self.plan.settings.model, self.plan.answer_settings, vote)
-        return Request(key, prompt, _reader(prompt), estimate_request(prompt.messages, len(prompt.images)))
+        return Request(key, prompt, reader_of(prompt), estimate_request(prompt.messages, len(prompt.images)))
 
     def limited(self, limit: int | None) -> list[Asked]:
         """All, or up to so many that are not answered yet, and those that are."""
@@ -83,7 +83,7 @@ class Work:
         return found
 
 
-def _reader(prompt: Prompt) -> Callable[[str], str]:
+def reader_of(prompt: Prompt) -> Callable[[str], str]:
     """What checks an answer, and names the piece of it that is the choice."""
 
     def read(text: str) -> str:

@@ -21,6 +21,7 @@ from faqtune.commands.run_labels import keep_labels
 from faqtune.commands.seen import remember_split
 from faqtune.commands.together import tell, together, told
 from faqtune.commands.trackers import Tracked, refuse_tracker
+from faqtune.commands.write import to_train_on
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, evaluate, point_figures
 from faqtune.processes import place
@@ -136,7 +137,12 @@ def _read(
 ) -> tuple[Recipe, Project, TrainingData, EvaluationSet]:
     plan = load_recipe(recipe or configured_recipe(workspace), overrides)
     project = load_project(workspace)
-    return plan, project, training_data(workspace, project, workspace.pairs()), selection_set(project)
+    return (
+        plan,
+        project,
+        training_data(workspace, project, workspace.pairs(), to_train_on(workspace)),
+        selection_set(project),
+    )
 
 
 def _measured_on(selection: EvaluationSet) -> Measure:

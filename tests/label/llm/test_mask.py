@@ -40,6 +40,7 @@ PHONES = [
     "+1 415 555 2671",
     "(415) 555-2671",
     "+44 20 7946 0958",
+    "13800138000x",
 ]
 ID_CARDS = [
     "11010519491231002X",
@@ -196,17 +197,15 @@ cards = st.from_regex(r"62[0-9]{14}", fullmatch=True).map(lambda d: d + next(c f
 ids = st.builds(
     id_card, st.sampled_from(sorted(PROVINCES)), st.dates(date(1930, 1, 1), date(2015, 1, 1)), st.integers(0, 999)
 )
-words = st.text(st.sampled_from("我的电话是请退到打不通吗谢谢，。! abc\n"), max_size=12)
+words = st.text(st.sampled_from("我的电话是请退到打不通吗谢谢，。! abcxX\n"), max_size=12)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(mobiles, cards, ids), st.lists(SEPARATED, min_size=5, max_size=5), st.integers(0, 2), words, words)
 def test_no_form_of_a_number_gets_through(number, separators, style, before, after):
     text = f"{before}{typed(number, separators, style)}{after}"
-    if before.endswith(tuple("abc")) and len(number) != 11:
+    if before.endswith(tuple("abcxX")) and len(number) != 11:
         text = f"{before} {typed(number, separators, style)}{after}"
-    if after[:1] in ("x", "X"):
-        return
     masked = Masker("zh")(text)
     assert "1]" in masked
     left = masked.replace("[电话1]", "").replace("[身份证1]", "").replace("[银行卡1]", "")

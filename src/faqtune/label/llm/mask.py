@@ -18,7 +18,7 @@ from faqtune.records import normalise
 NUMERALS = dict(zip("零〇一二三四五六七八九幺", "001234567891", strict=True))
 SEPARATORS = r" \t\u00a0\u3000.·_\-‐‑‒–—－()（）/"
 _DIGIT = rf"\d{''.join(NUMERALS)}"
-_RUN = re.compile(rf"[{_DIGIT}](?:[{SEPARATORS}]{{0,3}}[{_DIGIT}])+(?:[{SEPARATORS}]{{0,2}}[xXｘＸ×](?![A-Za-z]))?")
+_RUN = re.compile(rf"[{_DIGIT}](?:[{SEPARATORS}]{{0,3}}[{_DIGIT}])+(?:[{SEPARATORS}]{{0,2}}[xXｘＸ×])?")
 _BLOCK = re.compile(rf"[{_DIGIT}]+[xXｘＸ×]?|[xXｘＸ×]")
 _ASCII = "A-Za-z0-9ａ-ｚＡ-Ｚ０-９"
 _EMAIL = re.compile(
@@ -28,10 +28,12 @@ _EMAIL = re.compile(
 _FOREIGN = re.compile(
     r"\+\s?(?!86)[1-9](?:[ .\-()]{0,2}\d){7,13}(?!\d)|(?<![\d-])\(?[2-9]\d\d\)?[ .-]\d{3}[.-]\d{4}(?![\d-])"
 )
-_CARD_WORD = re.compile(r"(?:卡号|银行卡|储蓄卡|信用卡|账号|帐号|card (?:no|number)\.?|account)\D{0,8}$", re.IGNORECASE)
-_ID_WORD = re.compile(r"(?:身份证|证件|id (?:card|no|number))\D{0,8}$", re.IGNORECASE)
-_ORDER_WORD = re.compile(r"(?:单号|订单|订单编号|运单|编号|流水号|order|tracking|no\.)\D{0,6}$", re.IGNORECASE)
-_LATIN_BEFORE = re.compile(r"[A-Za-zＡ-Ｚａ-ｚ]$")
+_CARD_WORD = re.compile(
+    r"(?:卡号|银行卡|储蓄卡|信用卡|账号|帐号|card (?:no|number)\.?|account)\D{0,8}\Z", re.IGNORECASE
+)
+_ID_WORD = re.compile(r"(?:身份证|证件|id (?:card|no|number))\D{0,8}\Z", re.IGNORECASE)
+_ORDER_WORD = re.compile(r"(?:单号|订单|订单编号|运单|编号|流水号|order|tracking|no\.)\D{0,6}\Z", re.IGNORECASE)
+_LATIN_BEFORE = re.compile(r"[A-Za-zＡ-Ｚａ-ｚ]\Z")
 MOST_BLOCKS = 19
 """A bank card typed digit by digit."""
 
@@ -112,13 +114,18 @@ def _beginning_at(text: str, blocks: Sequence[tuple[int, int]], first: int) -> I
     before = text[max(0, start - 20) : start]
     for last in range(min(len(blocks), first + MOST_BLOCKS) - 1, first - 1, -1):
         end = blocks[last][1]
-        plain = _plain(text[start:end])
-        kind = _kind(plain, before, [_plain(text[a:b]) for a, b in blocks[first : last + 1]])
-        if kind:
-            if kind == "phone":
-                plain = plain.removeprefix("00").removeprefix("86")
-                start -= before.endswith("+")
-            yield Found(start, end, kind, plain)
+        # An X after the digits belongs to an identity card, or to what follows (13800138000x2).
+        ends = (end, end - 1) if text[end - 1] in "xXｘＸ×" and end - 1 > blocks[last][0] else (end,)
+        for place in ends:
+            pieces = [_plain(text[a : min(b, place)]) for a, b in blocks[first : last + 1]]
+            if kind := _kind("".join(pieces), before, pieces):
+                yield _found(start, place, kind, "".join(pieces), before)
+
+
+def _found(start: int, end: int, kind: Kind, plain: str, before: str) -> Found:
+    if kind != "phone":
+        return Found(start, end, kind, plain)
+    return Found(start - before.endswith("+"), end, kind, plain.removeprefix("00").removeprefix("86"))
 
 
 def _kind(plain: str, before: str, blocks: Sequence[str]) -> Kind | None:

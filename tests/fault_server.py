@@ -175,7 +175,7 @@ def is_probe(body: dict[str, Any]) -> bool:
     return len(body["messages"]) == 1
 
 
-PROBED = '{"choice": "bcdf", "reason": ""}'
+PROBED = '{"choice": "bcdf"}'
 
 
 def answering(script: Script) -> Script:
@@ -215,5 +215,4 @@ def oracle(_: int, body: dict[str, Any]) -> Reply:
     asked = pieces(marked(body))
     shares = {name: len(asked & pieces(text)) / max(1, len(asked)) for name, text in offered(body).items()}
     best = max(sorted(shares, key=lambda name: offered(body)[name]), key=lambda name: shares[name], default="")
-    choice, reason = (best, "") if best and shares[best] >= 0.3 else ("none", "unsupported")
-    return Reply(json.dumps({"choice": choice, "reason": reason}))
+    return Reply(json.dumps({"choice": best if best and shares[best] >= 0.3 else "unsupported"}))

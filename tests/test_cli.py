@@ -23,6 +23,7 @@ OF_A_PROJECT = (
     "ingest",
     "label",
     "annotate",
+    "write",
     "split",
     "train",
     "merge",

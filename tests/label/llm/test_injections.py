@@ -34,6 +34,7 @@ def obedient(said: str) -> list[str]:
         re.findall(r"\{[^{}]*\}", said) + re.findall(r"[a-z]{4}", said) + re.findall(r"```.*?```", said, re.DOTALL)
     )
     made = [*pieces, *(json.dumps({"choice": piece, "reason": ""}) for piece in pieces)]
+    made += [json.dumps({"choice": piece}) for piece in pieces]
     made += [json.dumps({"choice": "none", "reason": piece}) for piece in pieces]
     made += [f"{said} {piece}" for piece in pieces] + [said * 2000, f"<think>{said}</think>{said}"]
     return made

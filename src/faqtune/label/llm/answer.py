@@ -1,4 +1,4 @@
-"""What a model wrote, read strictly: one offered id or none with a reason, or it is a failure.
+"""What a model wrote, read strictly: one offered id, or the reason why none fits, or it is a failure.
 
 Whatever a customer made the model write, here it becomes an entry that was offered in this very request, or no
 entry for a known reason, or nothing.
@@ -34,13 +34,11 @@ class Answer:
 
 
 def judge_schema(ids: list[str]) -> dict[str, Any]:
+    """One field: with a second one for the reason, a grammar lets models give a reason for an entry."""
     return {
         "type": "object",
-        "properties": {
-            "choice": {"type": "string", "enum": [*ids, NONE]},
-            "reason": {"type": "string", "enum": ["", *REASONS]},
-        },
-        "required": ["choice", "reason"],
+        "properties": {"choice": {"type": "string", "enum": [*ids, *REASONS]}},
+        "required": ["choice"],
         "additionalProperties": False,
     }
 
@@ -57,9 +55,11 @@ def texts_schema() -> dict[str, Any]:
 def read_answer(text: str, ids: Mapping[str, str]) -> Answer:
     """The answer to a prompt that offered `ids` (id to entry). Raises BadAnswer.
 
-    >>> read_answer('{"choice": "bcdf", "reason": ""}', {"bcdf": "shipping"})
+    "none" with a reason beside it, as models often write it, is taken as well.
+
+    >>> read_answer('{"choice": "bcdf"}', {"bcdf": "shipping"})
     Answer(entry='shipping', reason='')
-    >>> read_answer('{"choice": "none", "reason": "chitchat"}', {"bcdf": "shipping"})
+    >>> read_answer('{"choice": "chitchat"}', {"bcdf": "shipping"})
     Answer(entry=None, reason='chitchat')
     """
     data = read_object(text, {"choice", "reason"})
@@ -71,6 +71,8 @@ def read_answer(text: str, ids: Mapping[str, str]) -> Answer:
         if reason not in REASONS:
             raise BadAnswer("none without a known reason")
         return Answer(None, reason)
+    if choice in REASONS and reason in ("", choice):
+        return Answer(None, choice)
     if choice not in ids:
         raise BadAnswer("an id that was not offered")
     if reason:

@@ -73,11 +73,11 @@ async def _gives_logprobs(endpoint: Endpoint, mode: Mode, patience: Patience, pa
 
 
 async def _ask(endpoint: Endpoint, mode: Mode, patience: Patience, pause: Any, *, logprobs: bool = False) -> Reply:
-    words = 'Answer with this JSON object and nothing else: {"choice": "bcdf", "reason": ""}'
+    words = 'Answer with this JSON object and nothing else: {"choice": "bcdf"}'
     schema = {
         "type": "object",
-        "properties": {"choice": {"type": "string"}, "reason": {"type": "string"}},
-        "required": ["choice", "reason"],
+        "properties": {"choice": {"type": "string"}},
+        "required": ["choice"],
         "additionalProperties": False,
     }
     tries = min(MOST_TRIES, patience.tries)

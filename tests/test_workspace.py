@@ -101,7 +101,9 @@ records = st.fixed_dictionaries(
             st.builds(
                 Conversation,
                 any_text,
-                st.lists(st.builds(Turn, any_text, any_text, any_text), max_size=3).map(tuple),
+                st.lists(st.builds(Turn, any_text, any_text, any_text, st.lists(any_text).map(tuple)), max_size=3).map(
+                    tuple
+                ),
                 any_text,
             ),
             max_size=3,

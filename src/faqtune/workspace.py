@@ -114,12 +114,13 @@ class Workspace:
 
     def queries(self) -> list[Query]:
         """Those of `faqtune label`, then those that other sources of labels have added in files of their own."""
-        files = [self.queries_path, *sorted(self.root.glob("queries-*.jsonl"))]
-        found: dict[str, Query] = {}
-        for file in files:
-            for query in read_jsonl(file, "faqtune label", _maker(Query, "turns")):
-                found.setdefault(query.id, query)
-        return list(found.values())
+        build = _maker(Query, "turns")
+        found = list(read_jsonl(self.queries_path, "faqtune label", build))
+        known = {query.id for query in found}
+        for file in sorted(self.root.glob("queries-*.jsonl")):
+            found += [query for query in read_jsonl(file, "faqtune label --llm", build) if query.id not in known]
+            known |= {query.id for query in found}
+        return found
 
     def pairs(self) -> list[Pair]:
         return list(read_jsonl(self.pairs_path, "faqtune split", _maker(Pair, "claims")))

@@ -142,7 +142,8 @@ def test_failed_votes_count_against_a_label(tuned_shop: Workspace, serve: Callab
 def test_a_model_that_goes_by_the_place_in_the_list_says_nothing(
     tuned_shop: Workspace, serve: Callable[[Script], FaultServer]
 ) -> None:
-    """It always takes the first entry offered; shuffled, that is another one each time."""
+    """It always takes the first entry offered; shuffled, that is another one each time. Of five votes among eight
+    entries three or more fall on one by chance for 13 % of the queries."""
 
     def first(_: int, body: dict[str, object]) -> Reply:
         name = text_of(body).split("ids: " if "ids: " in text_of(body) else "可选编号：", 1)[-1][:4]
@@ -150,8 +151,8 @@ def test_a_model_that_goes_by_the_place_in_the_list_says_nothing(
 
     _point_to(tuned_shop, serve(first), votes=5)
     made = label_with_llm(tuned_shop)
-    assert made.disagreed > 0.8 * made.queries
-    assert made.labelled < 0.2 * made.queries
+    assert made.disagreed > 0.65 * made.queries
+    assert made.labelled < 0.35 * made.queries
 
 
 def test_a_dry_run_asks_nothing_and_needs_no_server(tuned_shop: Workspace) -> None:

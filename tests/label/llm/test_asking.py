@@ -112,6 +112,17 @@ def test_what_was_answered_is_never_asked_again(serve, ask_server, item, request
     assert len(server.prompts) == len(set(server.prompts)) == 7
 
 
+def test_the_same_question_is_asked_once_even_at_the_same_time(serve, ask_server, item, request_of):
+    def slow(number, body):
+        reply = good(number, body)
+        reply.delay_seconds = 0.2
+        return reply
+
+    server = serve(slow)
+    outcome = ask_server(server, [request_of(item()) for _ in range(6)], concurrency=6)
+    assert (outcome.answered, outcome.known, len(server.prompts)) == (1, 5, 1)
+
+
 def test_retry_after_is_waited_for_by_all(serve, ask_server, item, request_of):
     def busy_once(number, body):
         return Status(429, "slow down", {"Retry-After": "1"}) if number == 0 else good(number, body)

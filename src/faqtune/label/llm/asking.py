@@ -69,6 +69,7 @@ class Asker:
     breaker: Breaker = field(default_factory=Breaker)
     outcome: Outcome = field(default_factory=Outcome)
     _on_their_way: Usage = NOTHING
+    _begun: set[str] = field(default_factory=set)
 
     async def ask_all(self, requests: Iterable[Request], on_progress: Callable[[int], None]) -> Outcome:
         """Ask everything that is not kept already. `on_progress` gets the number of requests that are settled."""
@@ -93,9 +94,11 @@ class Asker:
         return self.outcome
 
     async def _settle(self, request: Request) -> None:
-        if self.cache.get(request.key) is not None:
+        # The same question twice (a conversation that was exported twice) may be on its way already.
+        if request.key in self._begun or self.cache.get(request.key) is not None:
             self.outcome.known += 1
             return
+        self._begun.add(request.key)
         if self.budget and self._would_cost(request) > self.budget:
             self._stop(
                 f"the budget of {self.budget:g} {self.price.currency} would be exceeded".replace("  ", " "),
@@ -181,8 +184,3 @@ def advice(failure: CallFailed, key_variable: str) -> str:
     if kind == "no answer in time":
         return "check the server's load; lower llm.concurrency or raise llm.timeout_seconds"
     return "check the server's own log, llm.address, llm.model and the key"
-
-
-def distinct(requests: Iterable[Request]) -> list[Request]:
-    """Each request once: what is the same question is the same answer."""
-    return list({request.key: request for request in requests}.values())

@@ -238,12 +238,16 @@ def compare(
 def report(
     project: Project = Path(),
     run: Annotated[str, typer.Option(help="Name of a run; unset: the newest finished one.")] = "",
+    form: Annotated[
+        str, typer.Option("--format", help="html; md: tables for a pull request; json: all data with its sources.")
+    ] = "html",
+    language: Annotated[str, typer.Option(help="zh or en, of --format md; the page has both.")] = "zh",
     json: Json = False,
 ) -> None:
     """Draw the report of a run: one HTML page and a picture. The run must have been evaluated."""
     from faqtune.console.report import run_report
 
-    run_report(project, run, as_json=json)
+    run_report(project, run, form, language, as_json=json)
 
 
 @app.command()

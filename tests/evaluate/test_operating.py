@@ -26,6 +26,9 @@ def test_every_share_is_what_a_loop_counts(outcomes: Outcomes) -> None:
         assert shares["wrong"] == pytest.approx(wrong / len(outcomes.ranks), abs=1e-6)
         assert shares["accepted"] == pytest.approx(noise / len(outcomes.noise_scores), abs=1e-6)
         answered = right + wrong
+        assert shares["answered"] == pytest.approx(answered / len(outcomes.ranks), abs=1e-6)
+        assert shares["passed_on"] == pytest.approx(1 - answered / len(outcomes.ranks), abs=1e-6)
+        assert shares["risk"] == (pytest.approx(wrong / answered, abs=1e-6) if answered else None)
         assert shares["precision"] == (pytest.approx(right / answered, abs=1e-6) if answered else None)
 
 
@@ -70,4 +73,4 @@ def test_texts_are_measured_ones_with_their_score_from_high_to_low(outcomes: Out
 def test_without_noise_only_the_queries_are_counted(tuned, shop: EvaluationSet) -> None:
     quiet = EvaluationSet(shop.positives, (), shop.catalogue, "test")
     points = operating_points(evaluate(tuned, quiet), resamples=20)
-    assert set(points.shares) == {"right", "wrong", "precision"}
+    assert set(points.shares) == {"right", "wrong", "answered", "passed_on", "precision", "risk"}

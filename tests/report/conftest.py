@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pytest
 
 from faqtune.evaluate import EvaluationSet, Negative, Outcomes, Positive, compare
+from faqtune.evaluate.map import Landmark, Places, landmarks
+from faqtune.evaluate.missing import MissingQuestion
+from faqtune.evaluate.operating import operating_points
 from faqtune.records import Catalogue, Entry
-from faqtune.report import EntryLabels, Example, Examples, LabelSummary, RunFacts, RunReport
+from faqtune.report import Checked, EntryLabels, Example, Examples, LabelSummary, RunFacts, RunReport
 from faqtune.scorecard import Comparison, Stratum
 
 QUESTIONS = ("什么时候发货", "可以七天无理由退货吗", "Do you ship abroad?", "怎么开发票", "How do I change my address?")
@@ -26,7 +31,79 @@ def outcomes(model: str, data: EvaluationSet, *, right: float, queries: float, n
     near = np.array([negative.stratum == "unsupported" for negative in data.negatives])
     noise_scores = np.clip(rng.normal(noise, spread, n) + near * spread, -1, 1).astype(np.float32)
     best = np.where(ranks == 1, data.entry_rows, (data.entry_rows + 1) % len(data.catalogue))
-    return Outcomes(model, data, ranks, best, scores, scores - 0.01, noise_scores)
+    threshold = float(np.sort(noise_scores)[-max(1, n // 20)]) if n else None
+    return Outcomes(model, data, ranks, best, scores, scores - 0.01, noise_scores, threshold_cosine=threshold)
+
+
+def invented_places(marks: tuple[Landmark, ...], seed: int) -> Places:
+    """A map as `evaluate` stores it, without its cost."""
+    rng = np.random.default_rng(seed)
+    along = rng.integers(0, 1001, (2, len(marks))).tolist()
+    return Places(tuple(along[0]), tuple(along[1]))
+
+
+@pytest.fixture(scope="session")
+def details(data: EvaluationSet) -> dict[str, Any]:
+    """What `test-details.json` holds."""
+    models = [
+        outcomes("BAAI/bge-m3", data, right=0.62, queries=0.88, noise=0.84, spread=0.025),
+        outcomes("runs/2026-11-23-default-3f2a/model", data, right=0.8, queries=0.72, noise=0.3, spread=0.17),
+    ]
+    marks = landmarks(data)
+    missing = [
+        MissingQuestion(7, 2, ("卖帐篷吗", "有没有帐篷卖"), QUESTIONS[0], 0.61),
+        MissingQuestion(1, 0, ("Do you have a shop in Paris?",), QUESTIONS[2], 0.58),
+    ]
+    return json.loads(
+        json.dumps(
+            {
+                "digest": data.digest(),
+                "models": [model.model for model in models],
+                "operating": [asdict(operating_points(model, resamples=50)) for model in models],
+                "landmarks": [asdict(mark) for mark in marks],
+                "maps": [asdict(invented_places(marks, seed)) for seed in (0, 1)],
+                "missing": [asdict(question) for question in missing],
+            }
+        )
+    )
+
+
+def moved(relative: float) -> dict[str, Any]:
+    return {"elements": 1000, "changed": relative > 0, "relative": relative, "cosine": 0.99, "largest": 0.1,
+            "largest_at": ["layer", [0]], "changed_share": float(relative > 0), "effective_rank": 12.3}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def compared() -> dict[str, Any]:
+    """What `compare.json` holds after `faqtune compare --data`."""
+    layers = ["embeddings", *(f"layer {number}" for number in range(4))]
+    difference = {"value": -0.031, "low": -0.052, "high": -0.012, "p": 0.002}
+    return {
+        "a": "base", "b": "tuned", "frozen_ok": True, "frozen": {"declared": ["embeddings"], "moved": []},
+        "weights": {
+            "layers": [
+                {"layer": layer, "tensors": 4, "changed_tensors": 4, "change": moved(place / 1000)}
+                for place, layer in enumerate(layers)
+            ],
+            "cells": [
+                {"layer": layer, "kind": kind, "change": moved(place / 1000)}
+                for place, layer in enumerate(layers)
+                for kind in (("words",) if layer == "embeddings" else ("query", "norms"))
+            ],
+            "tokens": [{"row": 7, "token": "▁发货", "relative": 0.21}, {"row": 8, "token": None, "relative": 0.2}],
+        },
+        "data": {
+            "probes": [{"name": "noise", "what": "noise", "texts": 9, "cka": dict.fromkeys(layers, 0.987)}],
+            "reverted": [{"layer": "layer 1", "differences": {"recall@1": difference}, "skipped_tensors": []}],
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def certificate() -> dict[str, Any]:
+    """What `certificate.json` holds."""
+    promise = {"what": "noise/chatter", "at_most": 0.05, "observed": 0.01, "bound": 0.043, "units": 90, "kept": True}
+    return {"certified": True, "threshold_cosine": 0.5, "confidence": 0.95, "promises": [promise]}
 
 
 @pytest.fixture(scope="session")
@@ -82,14 +159,25 @@ def measured(stage: int, step: int, oscr: float, recall: float, *, best: bool) -
 
 
 @pytest.fixture
-def report(comparison: Comparison, history: list[dict[str, Any]]) -> RunReport:
+def report(
+    comparison: Comparison,
+    history: list[dict[str, Any]],
+    details: dict[str, Any],
+    compared: dict[str, Any],
+    certificate: dict[str, Any],
+) -> RunReport:
+    """Everything that a page can show."""
     return RunReport(
         comparison=comparison,
         history=history,
+        details=details,
+        compared=compared,
+        certificate=certificate,
         recipe={"name": "default", "seed": 0, "stages": [{"name": "train", "data": {"labels": 1.0}, "max_steps": 400}]},
         labels=LabelSummary(
             measured={"human:li": 150, "reply_rules": 50},
             training={"reply_rules": 1840, "human:li": 310},
+            checked={"reply_rules": Checked(compared=251, right=212)},
             entries=[EntryLabels(question=q, labels=n) for q, n in zip(QUESTIONS, (0, 1, 4, 15, 80), strict=True)],
         ),
         run=RunFacts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 import subprocess
 import sys
@@ -10,13 +11,14 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from faqtune.evaluate import format_comparison
-from faqtune.report import EntryLabels, Example, Examples, LabelSummary, RunFacts, RunReport, report_html
+from faqtune.report import Checked, EntryLabels, Example, Examples, LabelSummary, RunFacts, RunReport, report_html
 from faqtune.report.provenance import facts
-from faqtune.scorecard import Comparison, Figure
+from faqtune.scorecard import Comparison
 
 PAYLOADS = (
     "<script>alert(1)</script>",
@@ -54,7 +56,8 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] in ("script", "style", "title"):
-            self.contents[self.open[-1]] = self.contents.get(self.open[-1], "") + data
+            name = "data" if self.tags[-1][1].get("type") == "application/json" else self.open[-1]
+            self.contents[name] = self.contents.get(name, "") + data
         else:
             self.text.append(data)
 
@@ -77,15 +80,38 @@ def poisoned(report: RunReport, payload: str) -> RunReport:
         for card in (report.comparison.before, report.comparison.after)
     ]
     example = Example(payload, payload, payload, payload)
-    precision = Figure(value=0.9, low=0.8, high=1.0, n=20)
     return replace(
         report,
         comparison=report.comparison.model_copy(update={"before": cards[0], "after": cards[1]}),
         recipe={payload: payload, "stages": [{payload: [payload], payload * 2: {payload: payload}}]},
-        labels=LabelSummary({payload: 1}, {payload: 2}, {payload: precision}, [EntryLabels(payload, 0)]),
+        labels=LabelSummary({payload: 1}, {payload: 2}, {payload: Checked(20, 18)}, [EntryLabels(payload, 0)]),
         run=RunFacts(payload, payload, payload, 1.0, 1, 2, {payload: 1}, {payload: payload}, {payload: payload}),
         examples=Examples([example], [example]),
+        details=poisoned_details(report, payload),
+        compared=poisoned_layers(report, payload),
     )
+
+
+def poisoned_details(report: RunReport, payload: str) -> dict[str, Any]:
+    details = copy.deepcopy(dict(report.details or {}))
+    for mark in details["landmarks"]:
+        mark["text"] = payload
+    for points in details["operating"]:
+        for text in points["texts"]:
+            text["text"] = text["found"] = text["expected"] = payload
+    for question in details["missing"]:
+        question["wordings"], question["nearest"] = [payload, payload], payload
+    return details
+
+
+def poisoned_layers(report: RunReport, payload: str) -> dict[str, Any]:
+    compared = copy.deepcopy(dict(report.compared or {}))
+    for found in (*compared["weights"]["layers"], *compared["weights"]["cells"], *compared["data"]["reverted"]):
+        found["layer"] = f"layer {payload}"
+    for probe in compared["data"]["probes"]:
+        probe["name"] = payload
+    compared["weights"]["tokens"][0]["token"] = payload
+    return compared
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
@@ -114,7 +140,7 @@ def test_the_policy_allows_this_style_and_this_script_and_nothing_else(report: R
     for kind in ("style", "script"):
         digest = base64.b64encode(hashlib.sha256(page.contents[kind].encode()).digest()).decode()
         assert rules.pop(f"{kind}-src") == f"'sha256-{digest}'"
-        assert len(page.all(kind)) == 1
+        assert len([tag for tag in page.all(kind) if tag.get("type") != "application/json"]) == 1
     assert rules == {"default-src": "'none'", "base-uri": "'none'", "form-action": "'none'"}
 
 

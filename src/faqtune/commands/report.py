@@ -10,52 +10,98 @@ from typing import Any
 
 from faqtune.alone import alone
 from faqtune.commands.assemble import load_project, measured_queries
+from faqtune.commands.details import details_path, read_details
 from faqtune.commands.run_labels import labels_of
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
 from faqtune.errors import UserError
+from faqtune.evaluate.wording import Language
+from faqtune.label import BY as BY_RULES
 from faqtune.records import TEST
-from faqtune.report import EntryLabels, LabelSummary, RunFacts, RunReport, before_after_svg, report_html
+from faqtune.report import (
+    Checked,
+    EntryLabels,
+    LabelSummary,
+    RunFacts,
+    RunReport,
+    before_after_svg,
+    report_html,
+    report_json,
+    report_markdown,
+)
 from faqtune.runs import Run, find_run
 from faqtune.workspace import Workspace, digest, read_json, write_text
 
+HTML, MARKDOWN, JSON = FORMS = ("html", "md", "json")
+COMPARED, LABELLED = "compare.json", "labels.json"
 VERSIONS = ("faqtune", "python", "torch", "transformers", "sentence-transformers")
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The page and the picture of a run."""
+    """What was written into a run: the page with its picture, or the same in another form."""
 
     run: str
     page: Path
-    picture: Path
+    picture: Path | None
 
 
 @alone
-def write_report(workspace: Workspace, *, run: str = "") -> Reported:
+def write_report(workspace: Workspace, *, run: str = "", form: str = HTML, language: Language = "zh") -> Reported:
     """Write `report.html` and `before_after.svg` into a run (default: the newest finished one).
 
-    Raises UserError if the run is unknown, or has not been measured against its base on the test part.
+    `form`: `md` for tables in `language`, `json` for all data with the files that it is from. Raises UserError
+    if the run or the form is unknown, or the run has not been measured against its base on the test part.
     """
+    if form not in FORMS:
+        raise UserError(f"there is no form `{form}` of a report", f"choose one of {', '.join(FORMS)}")
+    if language not in ("zh", "en"):
+        raise UserError(f"there is no report in `{language}`", "choose zh or en")
     chosen = find_run(workspace, run)
-    evaluated = read_scorecards(scorecard_paths(workspace, chosen, TEST, models=2))
-    assert evaluated.comparison is not None
-    report = RunReport(
-        comparison=evaluated.comparison,
-        history=_history(chosen),
-        recipe=read_json(chosen.folder / "recipe.json", "faqtune train"),
-        labels=_label_summary(workspace, chosen),
-        run=_run_facts(workspace, chosen),
-        examples=evaluated.examples,
-        certificate=_certificate(chosen),
-    )
+    report = _gathered(workspace, chosen)
+    if form != HTML:
+        page = chosen.report_path.with_suffix(f".{form}")
+        write_text(page, report_markdown(report, language) if form == MARKDOWN else report_json(report))
+        return Reported(chosen.name, page, None)
     picture = chosen.folder / "before_after.svg"
     write_text(chosen.report_path, report_html(report))
-    write_text(picture, before_after_svg(evaluated.comparison))
+    write_text(picture, before_after_svg(report.comparison))
     return Reported(chosen.name, chosen.report_path, picture)
 
 
-def _certificate(run: Run) -> dict[str, Any] | None:
-    return read_json(run.certificate_path, "faqtune calibrate") if run.certificate_path.exists() else None
+def _gathered(workspace: Workspace, run: Run) -> RunReport:
+    """Everything that was written about a run; what was not made is left out."""
+    paths = scorecard_paths(workspace, run, TEST, models=2)
+    evaluated = read_scorecards(paths)
+    comparison = evaluated.comparison
+    assert comparison is not None
+    details = details_path(paths[2])
+    files = {
+        "comparison": paths[2],
+        "details": details,
+        "examples": paths[3],
+        "history": run.folder / "log.jsonl",
+        "recipe": run.folder / "recipe.json",
+        "run": run.folder / "run.json",
+        "certificate": run.certificate_path,
+        "compare": run.folder / COMPARED,
+        "labels": workspace.claims_path,
+    }
+    return RunReport(
+        comparison=comparison,
+        history=_history(run),
+        recipe=read_json(run.folder / "recipe.json", "faqtune train"),
+        labels=_label_summary(workspace, run),
+        run=_run_facts(workspace, run),
+        examples=evaluated.examples,
+        certificate=_optional(run.certificate_path, "faqtune calibrate"),
+        details=read_details(details, comparison.after.digest, (comparison.before.model, comparison.after.model)),
+        compared=_optional(run.folder / COMPARED, "faqtune compare"),
+        sources={name: path.relative_to(workspace.root).as_posix() for name, path in files.items() if path.exists()},
+    )
+
+
+def _optional(path: Path, made_by: str) -> dict[str, Any] | None:
+    return read_json(path, made_by) if path.exists() else None
 
 
 def _history(run: Run) -> list[dict[str, Any]]:
@@ -77,7 +123,17 @@ def _label_summary(workspace: Workspace, run: Run) -> LabelSummary:
     measured = Counter(
         source for query in measured_queries(project, TEST)[0] for source in project.decisions[query.id].sources
     )
-    return LabelSummary(measured, trained.sources, entries=[EntryLabels(*entry) for entry in trained.entries])
+    entries = [EntryLabels(*entry) for entry in trained.entries]
+    return LabelSummary(measured, trained.sources, _checked(workspace), entries)
+
+
+def _checked(workspace: Workspace) -> dict[str, Checked]:
+    """How many labels of the reply rules people looked at and found right, as `faqtune label` counted them."""
+    path = workspace.root / LABELLED
+    precision = read_json(path, "faqtune label").get("precision") if path.exists() else None
+    if not precision or not precision["compared"]:
+        return {}
+    return {BY_RULES: Checked(precision["compared"], precision["right"])}
 
 
 def _run_facts(workspace: Workspace, run: Run) -> RunFacts:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 from faqtune.commands.report import write_report
 from faqtune.console.output import emit, emit_json
+from faqtune.evaluate.wording import Language
 from faqtune.workspace import Workspace
 
 
-def run_report(project: Path, run: str, *, as_json: bool) -> None:
-    result = write_report(Workspace(project), run=run)
+def run_report(project: Path, run: str, form: str, language: str, *, as_json: bool) -> None:
+    result = write_report(Workspace(project), run=run, form=form, language=cast(Language, language))
     if as_json:
         emit_json(result)
-    else:
+    elif result.picture:
         emit(f"report   {result.page}", f"picture  {result.picture}")
+    else:
+        emit(f"report   {result.page}")

@@ -19,7 +19,7 @@ MOST_STEPS = 80
 STEPS_COSINE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
 MOST_TEXTS = {"right": 90, "wrong": 60, "noise": 90}
 
-RIGHT, WRONG, PRECISION, ACCEPTED = "right", "wrong", "precision", "accepted"
+RIGHT, WRONG, ACCEPTED = "right", "wrong", "accepted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,9 @@ class ScoredText:
 class OperatingPoints:
     """One model at `thresholds_cosine`, rising.
 
-    `shares`: `right` and `wrong` of all queries (what is neither is passed on), `precision` of the answered ones,
-    `accepted` of all noise and `accepted/<stratum>`. `texts`: some of those measured, by falling score.
+    `shares`: of all queries `right`, `wrong`, `answered` (both) and `passed_on` (neither); of the answered ones
+    `precision` and `risk` (wrong); of noise `accepted` and `accepted/<stratum>`. `texts`: some of those measured,
+    by falling score.
     """
 
     model: str
@@ -95,8 +96,14 @@ class _Points:
         """float64 (t, b) by name; `counts` (p + n, b) as in `figures`."""
         queries, noise = np.split(counts, [self._queries])
         summed = {name: _reaching(matrix, queries) for name, matrix in self._answered.items()}
-        found = {name: _ratio(values, queries.sum(axis=0)) for name, values in summed.items()}
-        found[PRECISION] = _ratio(summed[RIGHT], summed[RIGHT] + summed[WRONG])
+        answered, asked = summed[RIGHT] + summed[WRONG], queries.sum(axis=0)
+        found = {
+            **{name: _ratio(values, asked) for name, values in summed.items()},
+            "answered": _ratio(answered, asked),
+            "passed_on": _ratio(asked - answered, asked),
+            "precision": _ratio(summed[RIGHT], answered),
+            "risk": _ratio(summed[WRONG], answered),
+        }
         for name, (rows, matrix) in self._accepted.items():
             found[name] = _ratio(_reaching(matrix, noise[rows]), noise[rows].sum(axis=0))
         return found

@@ -1,11 +1,13 @@
 """What a company sees of a run: one self-contained page, and pictures.
 
 Everything here is drawn from data that was measured elsewhere; nothing is computed. `report_html`
-is the page for the service manager and the engineer, `loss_curve_svg` the picture kept with every
+is the page for the service manager and the engineer, `report_markdown` and `report_json` the same for a
+pull request and for a program, `loss_curve_svg` the picture kept with every
 run, `before_after_svg` the one for a README, `heat_map_svg` that of a comparison layer by layer.
 """
 
-from faqtune.report.data import EntryLabels, Example, Examples, LabelSummary, RunFacts, RunReport
+from faqtune.report.data import Checked, EntryLabels, Example, Examples, LabelSummary, RunFacts, RunReport
+from faqtune.report.export import report_json, report_markdown
 from faqtune.report.heat_map import heat_map_svg
 from faqtune.report.html import report_html
 from faqtune.report.loss_curve import loss_curve_svg
@@ -14,6 +16,7 @@ from faqtune.report.promises import WORDS as PROMISE_WORDS
 
 __all__ = [
     "PROMISE_WORDS",
+    "Checked",
     "EntryLabels",
     "Example",
     "Examples",
@@ -24,4 +27,6 @@ __all__ = [
     "heat_map_svg",
     "loss_curve_svg",
     "report_html",
+    "report_json",
+    "report_markdown",
 ]

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faqtune.evaluate import format_comparison
 from faqtune.evaluate.wording import Language, stratum_name
 from faqtune.report.chart_words import CHARTS
 from faqtune.report.charts import Chart, curve_chart, scores_chart, strata_chart
 from faqtune.report.data import Example, LabelSummary, RunReport
+from faqtune.report.figure_rows import FigureRow, figure_rows
 from faqtune.report.history import Training, training
 from faqtune.report.label_chart import label_chart
+from faqtune.report.layers import layers
 from faqtune.report.limits import Listing, clipped, listing
+from faqtune.report.maps import maps
+from faqtune.report.mining import mining
+from faqtune.report.missing import missing
+from faqtune.report.operating import Dial, dial, risk_chart
 from faqtune.report.promises import Promises, promises
 from faqtune.report.provenance import Rows, facts, outline
+from faqtune.report.sheet import Section, Sheet
 from faqtune.report.summary import Summary, summary
 from faqtune.report.training_charts import NOISE_SERIES, SELECTION_SERIES, training_charts
-from faqtune.report.verdict import mark_of, narrowed, overall, strata_of
+from faqtune.report.verdict import narrowed, overall, strata_of
 from faqtune.report.words import PAGE
 from faqtune.scorecard import Comparison
-
-
-@dataclass(frozen=True, slots=True)
-class FigureRow:
-    """A row of the figure table; `cells` are (value, interval) of before, after and difference."""
-
-    name: str
-    cells: tuple[tuple[str, str], ...]
-    mark: str
-    verdict: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +53,9 @@ class Article:
     words: dict[str, str]
     sides: dict[str, str]
     summary: Summary
+    dial: Dial | None
+    missing: Section | None
+    map: Section | None
     figures: list[FigureRow]
     charts: list[Chart]
     strata: list[tuple[str, list[FigureRow]]]
@@ -64,6 +63,9 @@ class Article:
     promises: Promises | None
     training: list[Chart]
     measurements: Measurements
+    mining: Sheet | None
+    more: list[Section]
+    layers: Section | None
     labels: Labels | None
     examples: list[tuple[str, Listing[tuple[str, ...]]]]
     facts: list[tuple[str, Rows]]
@@ -71,10 +73,11 @@ class Article:
 
 
 def article(report: RunReport, language: Language) -> Article:
-    comparison, run = report.comparison, training(report.history)
+    comparison, run, details = report.comparison, training(report.history), report.details or {}
     charts = [
         curve_chart(comparison, "oscr", language),
         curve_chart(comparison, "roc", language),
+        risk_chart(details, _own(comparison), language),
         scores_chart(comparison, language),
     ]
     by_stratum = strata_chart(comparison, language)
@@ -83,28 +86,27 @@ def article(report: RunReport, language: Language) -> Article:
         words=PAGE[language],
         sides={side: CHARTS[language][side] for side in ("before", "after")},
         summary=summary(report, language),
-        figures=_rows(overall(comparison), language),
+        dial=dial(details, comparison.after.threshold_cosine, _is_certified(report), language),
+        missing=missing(details, language),
+        map=maps(details, language),
+        figures=figure_rows(overall(comparison), language),
         charts=[chart for chart in charts if chart],
-        strata=[(stratum_name(s, language), _rows(narrowed(comparison, s), language)) for s in strata_of(comparison)],
+        strata=[
+            (stratum_name(s, language), figure_rows(narrowed(comparison, s), language, s))
+            for s in strata_of(comparison)
+        ],
         strata_charts=[by_stratum] if by_stratum else [],
         promises=promises(report.certificate, language) if report.certificate else None,
         training=training_charts(run, language),
         measurements=_measurements(run, language),
+        mining=mining(report.history, language),
+        more=[],
+        layers=layers(report.compared or {}, language),
         labels=_labels(report.labels, language) if report.labels else None,
         examples=_examples(report, language),
         facts=facts(report, language),
         recipe="\n".join(outline(report.recipe)),
     )
-
-
-def _rows(comparison: Comparison, language: Language) -> list[FigureRow]:
-    """The rows of the shared table, value and interval apart, so that a phone can set them in two lines."""
-    rows = []
-    for name, *cells, word in format_comparison(comparison, language).rows:
-        parts = [cell.partition(" [") for cell in cells]
-        values = tuple((value, f"[{rest}" if rest else "") for value, _, rest in parts)
-        rows.append(FigureRow(name, values, mark_of(word), word))
-    return rows
 
 
 def _measurements(run: Training, language: Language) -> Measurements:
@@ -127,9 +129,9 @@ def _labels(labels: LabelSummary, language: Language) -> Labels:
     without = [clipped(entry.question) for entry in labels.entries if not entry.labels]
     covered = words["without_count"].format(count=len(without), total=total) if without else words["every"]
     sources = []
-    for by in dict.fromkeys([*labels.training, *labels.precision]):
-        figure = labels.precision.get(by)
-        confirmed = f"{100 * figure.value:.1f} [{100 * figure.low:.1f}, {100 * figure.high:.1f}]" if figure else ""
+    for by in dict.fromkeys([*labels.training, *labels.checked]):
+        found = labels.checked.get(by)
+        confirmed = words["confirmed_of"].format(right=found.right, compared=found.compared) if found else ""
         sources.append((clipped(by), labels.training.get(by, 0), confirmed))
     chart = label_chart(labels.entries, language) if total else None
     return Labels(sources, covered if total else "", listing(without), chart)
@@ -146,3 +148,14 @@ def _examples(report: RunReport, language: Language) -> list[tuple[str, Listing[
 def _example(example: Example, rejected: str) -> tuple[str, ...]:
     outcomes = (example.expected, example.before, example.after)
     return (clipped(example.text), *(clipped(outcome) or rejected for outcome in outcomes))
+
+
+def _is_certified(report: RunReport) -> bool:
+    """Whether the threshold that was measured at is the one that the certificate promises things for."""
+    certificate = report.certificate or {}
+    own = report.comparison.after.threshold_cosine
+    return bool(certificate.get("certified")) and certificate.get("threshold_cosine") == own
+
+
+def _own(comparison: Comparison) -> tuple[float | None, float | None]:
+    return comparison.before.threshold_cosine, comparison.after.threshold_cosine

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from faqtune.evaluate.wording import Language, figure_name, stratum_name
 from faqtune.report.axes import Axis, Box, fitted_axis, fitted_share_axis, share_axis, small_share_axis
 from faqtune.report.chart_words import CHARTS
-from faqtune.report.plot import LINE_PX, Line, dot, frame, histogram, legend, lines_in, vertical_mark
+from faqtune.report.plot import LINE_PX, Line, bar_tips, dot, frame, histogram, legend, lines_in, tips, vertical_mark
 from faqtune.report.svg import document, element, polyline, text
 from faqtune.report.verdict import change, scope_changes
 from faqtune.scorecard import Comparison, Curve, Figure, Scorecard
@@ -59,6 +59,13 @@ def curves_in(box: Box, comparison: Comparison, kind: str, language: Language) -
     if kind == "oscr":
         parts.append(vertical_mark(box, box.x(x_axis, HEADLINE_PERCENT / 100)))
     parts.append(lines_in(box, x_axis, y_axis, lines))
+    for line, side in zip(lines, cards, strict=True):
+        words = CHARTS[language]
+        name = words["answered_right" if kind == "oscr" else "accepted"]
+        said = [
+            f"{words[side]}: {name} {100 * y:.1f}; {words['noise_accepted']} {100 * x:.1f} %" for x, y in line.points
+        ]
+        parts.append(tips(box.points(x_axis, y_axis, line.points), said))
     if kind == "oscr":
         parts.append(_values_at_headline(box, x_axis, y_axis, comparison))
     return Markup("").join(parts)
@@ -103,6 +110,7 @@ def scores_chart(comparison: Comparison, language: Language) -> Chart | None:
     for card, side in zip(cards, ("before", "after"), strict=True):
         box = Box(SIDE, top, WIDTH - 2 * SIDE, height)
         parts += [text(words[side], box.left, top, "strong"), densities_in(box, x_axis, card, x_labels=side == "after")]
+        parts.append(_density_tips(box, x_axis, card, language))
         top += height + 22
     alternative = " ".join(
         f"{words[side]}: "
@@ -137,6 +145,17 @@ def densities_in(box: Box, x_axis: Axis, card: Scorecard, *, x_labels: bool = Tr
     if card.threshold_cosine is not None:
         parts.append(vertical_mark(box, box.x(x_axis, card.threshold_cosine)))
     return Markup("").join(parts)
+
+
+def _density_tips(box: Box, x_axis: Axis, card: Scorecard, language: Language) -> Markup:
+    words, queries, noise = CHARTS[language], card.curves["density/queries"], card.curves["density/noise"]
+    said = [
+        f"{words['cosine']} {x:.3f}: {words['questions']} {100 * q:.1f} %, {words['noise']} {100 * n:.1f} %"
+        if q or n
+        else ""
+        for x, q, n in zip(queries.x, queries.y, noise.y, strict=True)
+    ]
+    return bar_tips(box, x_axis, queries.x, said)
 
 
 def hundred(count: int, kind: str, language: Language) -> Markup:
@@ -184,11 +203,15 @@ def _told(comparison: Comparison, name: str, language: Language) -> str:
 
 def _figure_row(box: Box, x_axis: Axis, y: float, figure: Figure, side: str) -> Markup:
     ends = [(box.x(x_axis, figure.low), y), (box.x(x_axis, figure.high), y)]
-    return polyline(ends, f"interval {side}") + dot(box.x(x_axis, figure.value), y, side, _percent(figure))
+    return polyline(ends, f"interval {side}") + dot(box.x(x_axis, figure.value), y, side, _with_interval(figure))
 
 
 def _percent(figure: Figure) -> str:
     return f"{100 * figure.value:.0f} %"
+
+
+def _with_interval(figure: Figure) -> str:
+    return f"{100 * figure.value:.1f} % [{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
 
 
 def _peak(card: Scorecard, name: str) -> str:

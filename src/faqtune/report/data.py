@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from faqtune.evaluate.wording import Language
-from faqtune.scorecard import Comparison, Figure
+from faqtune.scorecard import Comparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,24 @@ class EntryLabels:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """Labels of one source that people looked at, and how many of them were right."""
+
+    compared: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True)
 class LabelSummary:
     """Where labels came from. Sources are those of Claims: `reply_rules`, `llm:<model>`, `human:<name>`.
 
-    `measured` and `training` count labels by source; `precision` is the share of a source's labels
-    that people confirmed, where they checked some; `entries` is the whole catalogue, in its order.
+    `measured` and `training` count labels by source; `checked` says of a source how many of its labels people
+    looked at and how many of these they found right; `entries` is the whole catalogue, in its order.
     """
 
     measured: Mapping[str, int] = field(default_factory=dict)
     training: Mapping[str, int] = field(default_factory=dict)
-    precision: Mapping[str, Figure] = field(default_factory=dict)
+    checked: Mapping[str, Checked] = field(default_factory=dict)
     entries: Sequence[EntryLabels] = ()
 
 
@@ -69,8 +77,9 @@ class RunFacts:
 class RunReport:
     """One run and its comparison with the model it started from.
 
-    `history` are the events of `log.jsonl`; `certificate` is the content of `certificate.json`;
-    `language` is shown where the browser asks for neither Chinese nor English.
+    `history` are the events of `log.jsonl`; `certificate`, `details` and `compared` are what `certificate.json`,
+    `test-details.json` and `compare.json` hold, None where they are not there; `sources` names the file behind
+    each of these; `language` is shown where the browser asks for neither Chinese nor English.
     """
 
     comparison: Comparison
@@ -80,4 +89,7 @@ class RunReport:
     run: RunFacts = RunFacts()
     examples: Examples | None = None
     certificate: Mapping[str, Any] | None = None
+    details: Mapping[str, Any] | None = None
+    compared: Mapping[str, Any] | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
     language: Language = "zh"

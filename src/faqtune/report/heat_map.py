@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from faqtune.compare import EMBEDDING_KINDS, EMBEDDINGS, KINDS, OTHER, Cell, Change, WeightChanges
+from faqtune.compare import EMBEDDING_KINDS, EMBEDDINGS, KINDS, OTHER, WeightChanges
+from faqtune.evaluate.wording import Language
 from faqtune.report.plot import card
 from faqtune.report.svg import document, element, text, text_width
 from faqtune.report.theme import LIGHT, file_css
@@ -18,11 +20,43 @@ SHADES = ("#e3eef8", "#c3dcf0", "#98c2e3", "#68a3d1", "#3d82ba", "#1f639c", "#0d
 DARK_FROM = 4
 """Shades from here on carry white text."""
 
+WORDS: dict[Language, dict[str, str]] = {
+    "en": {"from": "from", "same": "same", "elements": "{share} % of the elements changed"},
+    "zh": {
+        "from": "起始值",
+        "same": "相同",
+        "elements": "{share}% 的参数有变化",
+        "query": "查询",
+        "key": "键",
+        "value": "值",
+        "attention output": "注意力输出",
+        "intermediate": "中间层",
+        "output": "输出",
+        "norms": "归一化",
+        "other parts": "其他",
+        "words": "词",
+        "positions": "位置",
+        "types": "类型",
+    },
+}
+"""Parts of a layer go by their own names in English."""
+
 MARGIN, LABEL_WIDTH, CELL_WIDTH, CELL_HEIGHT, GAP = 30.0, 92.0, 96.0, 24.0, 2.0
 HEAD, FOOT = 92.0, 66.0
 KEY_CELL = 76.0
 
-Grid = Mapping[tuple[str, str], Change]
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One cell: whether anything changed, ||B - A|| / ||A|| (None: no number), share of elements that differ."""
+
+    changed: bool
+    relative: float | None
+    changed_share: float
+
+
+Grid = Mapping[tuple[str, str], Moved]
+"""Cells by layer and kind."""
 
 
 def heat_map_svg(changes: WeightChanges, model_a: str, model_b: str) -> str:
@@ -30,27 +64,41 @@ def heat_map_svg(changes: WeightChanges, model_a: str, model_b: str) -> str:
 
     A whole SVG file with fixed light colours. Each cell says its figure, in full as a tooltip.
     """
-    grid = {(cell.layer, cell.kind): cell.change for cell in changes.cells}
-    columns = [kind for kind in KINDS if any(_is_transformer(cell) and cell.kind == kind for cell in changes.cells)]
-    scale = _Scale([change.relative for change in grid.values()])
-    layers = [found.layer for found in changes.layers]
-    widest = max(max(len(columns), len(EMBEDDING_KINDS)) * CELL_WIDTH, len(SHADES) * KEY_CELL)
-    width = 2 * MARGIN + LABEL_WIDTH + widest
-    parts: list[Markup] = []
-    top = HEAD
-    for band, names in _bands(layers, columns, grid):
-        parts.append(_header(names, top + 12))
-        top += 18
-        for layer in band:
-            parts.append(_row(layer, names, grid, scale, top))
-            top += CELL_HEIGHT
-        top += 12
-    height = top + FOOT
+    grid = {
+        (cell.layer, cell.kind): Moved(cell.change.changed, cell.change.relative, cell.change.changed_share)
+        for cell in changes.cells
+    }
     title = f"How far each layer moved: {model_a} → {model_b}"
     told = "Relative change of the weights, per cent of their length. White: not one element has changed."
+    layers = [found.layer for found in changes.layers]
+    width, height, drawn = _drawn(layers, grid, HEAD)
     heading = [text(_fitting(title, width - 2 * MARGIN), MARGIN, 44, "title"), text(told, MARGIN, 66)]
-    key = scale.key(MARGIN + LABEL_WIDTH, top + 14)
-    return document(width, height, f"{title}. {told}", card(width, height), *heading, *parts, key, css=file_css())
+    return document(width, height, f"{title}. {told}", card(width, height), *heading, drawn, css=file_css())
+
+
+def heat_map(layers: Sequence[str], grid: Grid, alternative: str, language: Language) -> Markup:
+    """The same for a page, which has the title beside it and the colours in its style sheet."""
+    width, height, drawn = _drawn(layers, grid, 4.0, WORDS[language])
+    return document(width, height, alternative, drawn)
+
+
+def _drawn(
+    layers: Sequence[str], grid: Grid, top: float, say: Mapping[str, str] = WORDS["en"]
+) -> tuple[float, float, Markup]:
+    """Width, height and the cells from `top` downwards, with the key below them."""
+    columns = [kind for kind in KINDS if any(_is_transformer(layer) and kind == found for layer, found in grid)]
+    scale = _Scale([moved.relative for moved in grid.values()])
+    widest = max(max(len(columns), len(EMBEDDING_KINDS)) * CELL_WIDTH, len(SHADES) * KEY_CELL)
+    parts: list[Markup] = []
+    for band, names in _bands(layers, columns, grid):
+        parts.append(_header([say.get(name, name) for name in names], top + 12))
+        top += 18
+        for layer in band:
+            parts.append(_row(layer, names, grid, scale, top, say))
+            top += CELL_HEIGHT
+        top += 12
+    parts.append(scale.key(MARGIN + LABEL_WIDTH, top + 14, say["from"]))
+    return 2 * MARGIN + LABEL_WIDTH + widest, top + FOOT, Markup("").join(parts)
 
 
 class _Scale:
@@ -69,9 +117,9 @@ class _Scale:
         share = (math.log10(value) - self.low) / (self.high - self.low)
         return min(int(share * len(SHADES)), len(SHADES) - 1)
 
-    def key(self, left: float, top: float) -> Markup:
+    def key(self, left: float, top: float, begins: str) -> Markup:
         """Every shade with the value that it begins at."""
-        parts = [text("from", left - 8, top + 13, anchor="end")]
+        parts = [text(begins, left - 8, top + 13, anchor="end")]
         for number, shade in enumerate(SHADES):
             value = 10 ** (self.low + number * (self.high - self.low) / len(SHADES))
             x = left + number * KEY_CELL
@@ -92,8 +140,8 @@ def _bands(layers: Sequence[str], columns: list[str], grid: Grid) -> list[tuple[
     return found
 
 
-def _is_transformer(cell: Cell) -> bool:
-    return cell.layer not in (EMBEDDINGS, OTHER)
+def _is_transformer(layer: str) -> bool:
+    return layer not in (EMBEDDINGS, OTHER)
 
 
 def _header(names: Sequence[str], baseline: float) -> Markup:
@@ -103,25 +151,30 @@ def _header(names: Sequence[str], baseline: float) -> Markup:
     )
 
 
-def _row(layer: str, names: Sequence[str], grid: Grid, scale: _Scale, top: float) -> Markup:
+def _row(layer: str, names: Sequence[str], grid: Grid, scale: _Scale, top: float, say: Mapping[str, str]) -> Markup:
     parts = [text(layer, MARGIN + LABEL_WIDTH - 8, top + 16, "strong", anchor="end")]
     for number, name in enumerate(names):
         if (layer, name) in grid:
-            parts.append(_cell(f"{layer}, {name}", grid[layer, name], scale, number, top))
+            parts.append(_cell(f"{layer}, {say.get(name, name)}", grid[layer, name], scale, number, top, say))
     return Markup("").join(parts)
 
 
-def _cell(name: str, change: Change, scale: _Scale, column: int, top: float) -> Markup:
+def _cell(name: str, change: Moved, scale: _Scale, column: int, top: float, say: Mapping[str, str]) -> Markup:
     x = MARGIN + LABEL_WIDTH + column * CELL_WIDTH
     # The square of a tiny change may be too small for a number: it is changed and yet its length is 0.
     shade = (scale.shade(change.relative) if change.relative != 0 else 0) if change.changed else -1
-    words = _percent(change.relative) if change.changed else "same"
-    tooltip = element("title", f"{name}: {words}, {100 * change.changed_share:.1f} % of the elements changed")
+    words = _percent(change.relative) if change.changed else say["same"]
+    tooltip = element("title", f"{name}: {words}, {say['elements'].format(share=f'{100 * change.changed_share:.1f}')}")
+    # A file has the colours in attributes, a page in its style sheet: there the paper may be dark.
+    looks = ("tip", SHADES[shade]) if change.changed else ("unmoved tip", LIGHT["paper"])
     square = element(
         "rect", tooltip, x=x + GAP / 2, y=top + GAP / 2, width=CELL_WIDTH - GAP, height=CELL_HEIGHT - GAP, rx=2,
-        fill=SHADES[shade] if change.changed else LIGHT["paper"], stroke=LIGHT["grid"],
+        class_=looks[0], fill=looks[1],
     )  # fmt: skip
-    return square + _figure(words, x + CELL_WIDTH / 2, top + 16, shade)
+    centre = x + CELL_WIDTH / 2
+    return square + (
+        _figure(words, centre, top + 16, shade) if change.changed else text(words, centre, top + 16, anchor="middle")
+    )
 
 
 def _figure(words: str, x: float, baseline: float, shade: int) -> Markup:

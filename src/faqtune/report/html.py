@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from faqtune.report.article import article
 from faqtune.report.data import RunReport
+from faqtune.report.island import island
 from faqtune.report.limits import clipped
 from faqtune.report.svg import printable
 from faqtune.report.theme import page_css, page_script
@@ -31,6 +32,7 @@ def report_html(report: RunReport) -> str:
             heading=clipped(report.run.name or report.comparison.after.model),
             style=Markup(style),
             script=Markup(script),
+            data=island(report.details),
             policy=(
                 f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
                 "base-uri 'none'; form-action 'none'"

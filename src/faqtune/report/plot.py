@@ -14,6 +14,7 @@ TEXT_PX = 12.0
 LINE_PX = 16.0
 LEGEND_GAP_PX = 14.0
 SWATCH_PX = 18.0
+MOST_TIPS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,18 @@ def lines_in(box: Box, x_axis: Axis, y_axis: Axis, lines: Sequence[Line]) -> Mar
 
 
 def dot(x: float, y: float, kind: str, tooltip: str = "") -> Markup:
-    title = [element("title", tooltip)] if tooltip else []
-    return element("circle", *title, cx=x, cy=y, r=4, class_=f"dot {kind}")
+    if tooltip:
+        return element("circle", element("title", tooltip), cx=x, cy=y, r=4, class_=f"dot {kind} tip")
+    return element("circle", cx=x, cy=y, r=4, class_=f"dot {kind}")
+
+
+def tips(points: Sequence[Point], words: Sequence[str], most: int = MOST_TIPS) -> Markup:
+    """Places, in pixels, that say something when pointed at; of many, some at even distances."""
+    rows = range(len(points)) if len(points) <= most else [place * len(points) // most for place in range(most)]
+    return Markup("").join(
+        element("circle", element("title", words[row]), cx=points[row][0], cy=points[row][1], r=6, class_="tip")
+        for row in rows
+    )
 
 
 def vertical_mark(box: Box, x: float, label: str = "", *, lift: float = 0.0) -> Markup:
@@ -96,6 +107,27 @@ def histogram(box: Box, x_axis: Axis, centres: Sequence[float], shares: Sequence
     outline = [(tops[0][0], 0.0), *tops, (tops[-1][0], 0.0)]
     points = box.points(x_axis, Axis(0.0, 1.0, ()), outline)
     return polyline(points, f"area {kind}") + polyline(points, f"outline {kind}")
+
+
+def bar_tips(box: Box, x_axis: Axis, centres: Sequence[float], words: Sequence[str]) -> Markup:
+    """A transparent bar over the whole height for each bin, that says what stands in it ("": nothing does)."""
+    half = (centres[1] - centres[0]) / 2 if len(centres) > 1 else 0.0
+    bars = []
+    for centre, said in zip(centres, words, strict=True):
+        left, right = box.x(x_axis, centre - half), box.x(x_axis, centre + half)
+        if said and right > left:
+            bars.append(
+                element(
+                    "rect",
+                    element("title", said),
+                    x=left,
+                    y=box.top,
+                    width=right - left,
+                    height=box.height,
+                    class_="tip",
+                )
+            )
+    return Markup("").join(bars)
 
 
 def card(width: float, height: float) -> Markup:

@@ -20,6 +20,7 @@ LIGHT = {
     "before": "#686d78",
     "after": "#0b62a8",
     "noise": "#b04a00",
+    "near": "#7b2d8b",
 }
 
 DARK = {
@@ -32,17 +33,23 @@ DARK = {
     "before": "#a3a9b4",
     "after": "#6db5f5",
     "noise": "#f0a05a",
+    "near": "#d79be6",
 }
+
+
+SCRIPTS = ("language.js", "tables.js", "tips.js", "map.js", "dial.js")
+STYLES = ("chart.css", "page.css", "parts.css", "narrow.css")
 
 
 def page_css() -> str:
     """The style sheet of the page: light, dark where the reader's system is, and light again in print."""
     dark = f"@media screen and (prefers-color-scheme:dark){{:root{{color-scheme:dark;{_variables(DARK)}}}}}"
-    return f":root{{color-scheme:light;{_variables(LIGHT)}}}\n{dark}\n{_template('chart.css')}\n{_template('page.css')}"
+    return f":root{{color-scheme:light;{_variables(LIGHT)}}}\n{dark}\n" + "\n".join(_template(name) for name in STYLES)
 
 
 def page_script() -> str:
-    return _template("page.js")
+    """One script out of several files, each a function of its own that does nothing where its part is missing."""
+    return "\n".join(_template(name) for name in SCRIPTS)
 
 
 def file_css() -> str:

@@ -12,7 +12,7 @@ from faqtune.report.axes import Axis, Box, count_axis, fitted_axis, fitted_share
 from faqtune.report.chart_words import CHARTS
 from faqtune.report.charts import LEFT, PLOT_HEIGHT, RIGHT, WIDTH, Chart
 from faqtune.report.history import Training, smoothed, thinned
-from faqtune.report.plot import LINE_PX, Line, frame, legend, lines_in, vertical_mark
+from faqtune.report.plot import LINE_PX, Line, frame, legend, lines_in, tips, vertical_mark
 from faqtune.report.svg import document
 
 NOISE_SERIES = {
@@ -80,7 +80,15 @@ def plot(box: Box, run: Training, panel: Panel, language: Language, *, x_labels:
         if number > 1:
             name = words["stage"].format(number=number)
             parts.append(vertical_mark(box, box.x(x_axis, start), name, lift=LINE_PX))
-    return Markup("").join([*parts, lines_in(box, x_axis, y_axis, panel.lines)])
+    parts.append(lines_in(box, x_axis, y_axis, panel.lines))
+    for line in panel.lines:
+        # Thousands of single losses say less than their mean, which lies among them.
+        if line.kind != "raw":
+            said = [
+                f"{line.name or panel.title}, {words['steps']} {x:.0f}: {_number(panel, y)}" for x, y in line.points
+            ]
+            parts.append(tips(box.points(x_axis, y_axis, line.points), said))
+    return Markup("").join(parts)
 
 
 def panel_legend(panel: Panel, left: float, y: float, width: float) -> tuple[Markup, int]:

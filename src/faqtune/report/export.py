@@ -1,0 +1,124 @@
+"""The report in other forms: Markdown for a pull request or a wiki, JSON with the file behind every part."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from faqtune.evaluate import format_comparison, markdown
+from faqtune.evaluate.table import Table
+from faqtune.evaluate.wording import Language, stratum_name
+from faqtune.report.article import article
+from faqtune.report.data import RunReport
+from faqtune.report.sheet import Section, Sheet
+from faqtune.report.svg import printable
+from faqtune.report.verdict import narrowed, overall, strata_of
+
+
+def report_data(report: RunReport) -> dict[str, Any]:
+    """All that the page is drawn from; the pointers of its `data-source` attributes lead into it.
+
+    `sources` names the file behind each part, relative to the project.
+    """
+    labels = report.labels
+    return {
+        "schema": 1,
+        "sources": dict(report.sources),
+        "comparison": report.comparison.model_dump(mode="json"),
+        "details": report.details,
+        "certificate": report.certificate,
+        "compare": report.compared,
+        "history": list(report.history),
+        "recipe": dict(report.recipe),
+        "run": asdict(report.run),
+        "labels": asdict(labels) if labels else None,
+        "examples": asdict(report.examples) if report.examples else None,
+    }
+
+
+def report_json(report: RunReport) -> str:
+    return json.dumps(report_data(report), ensure_ascii=False, indent=1, default=dict) + "\n"
+
+
+def report_markdown(report: RunReport, language: Language) -> str:
+    """The page's sentences and tables; charts and the map stay on the page."""
+    drawn = article(report, language)
+    summed_up = drawn.summary
+    say = drawn.words
+    parts = [
+        f"# {say['title']}: {_plain(report.run.name or report.comparison.after.model)}",
+        f"**{_plain(summed_up.sentence.striptags())}** {summed_up.verdict}".rstrip(),
+        _list(sentence.striptags() for _, sentence in summed_up.facts),
+        *map(_plain, summed_up.measured),
+        f"## {say['care']}" if summed_up.warnings else "",
+        _list(summed_up.warnings),
+        _operating(drawn),
+        f"## {say['figures']}",
+        _comparison_table(report, language),
+    ]
+    for stratum in strata_of(report.comparison):
+        table = format_comparison(narrowed(report.comparison, stratum), language)
+        parts += [f"### {stratum_name(stratum, language)}", _table(table.header, table.rows)]
+    if drawn.promises:
+        found = drawn.promises
+        rows = tuple((*cells, verdict) for cells, _, verdict in found.rows)
+        parts += [f"## {found.title}", found.sentence, _table((*found.header, ""), rows)]
+    for section in (drawn.missing, *drawn.more, drawn.layers):
+        parts += _section(section)
+    if drawn.mining:
+        parts += [f"## {drawn.mining.caption}", _sheet(drawn.mining)]
+    parts.append(f"## {say['run']}")
+    for caption, named in drawn.facts:
+        parts += [f"### {caption}", _table(("", ""), tuple(named))]
+    if drawn.recipe:
+        fence = "`" * 3 if "```" not in drawn.recipe else "`" * 8
+        parts += [f"### {say['recipe']}", f"{fence}toml\n{drawn.recipe}\n{fence}"]
+    return printable("\n\n".join(part for part in parts if part) + "\n")
+
+
+def _comparison_table(report: RunReport, language: Language) -> str:
+    table = format_comparison(overall(report.comparison), language)
+    return _table(table.header, table.rows)
+
+
+def _operating(drawn: Any) -> str:
+    """What the model's own threshold does."""
+    if not drawn.dial:
+        return ""
+    rows = tuple((tile.words, f"{tile.value} {tile.interval}".rstrip()) for tile in drawn.dial.tiles)
+    say = drawn.dial.words
+    return "\n\n".join([f"## {say['title']}", _table((say["threshold"], drawn.dial.threshold), rows), drawn.dial.whose])
+
+
+def _section(section: Section | None) -> list[str]:
+    if section is None or not (section.sheets or section.folded):
+        return []
+    parts = [f"## {section.title}", section.reading]
+    for found in (*section.sheets, *section.folded):
+        parts += [f"### {found.caption}" if found.caption != section.title else "", _sheet(found)]
+    return parts
+
+
+def _sheet(found: Sheet) -> str:
+    return _table(found.header, tuple(tuple(cell.whole for cell in row) for row in found.rows))
+
+
+def _table(header: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> str:
+    return markdown(Table(tuple(map(_plain, header)), tuple(tuple(map(_plain, row)) for row in rows), ()))
+
+
+def _list(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {_plain(sentence)}" for sentence in sentences)
+
+
+def _plain(text: str) -> str:
+    """One line, in which a customer's text is neither markup nor a link.
+
+    >>> _plain("<b>[a](b)</b>\\n# x")
+    '&lt;b>\\\\[a\\\\](b)&lt;/b> # x'
+    """
+    line = " ".join(text.split())
+    return re.sub(r"([\[\]*`])", r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;"))

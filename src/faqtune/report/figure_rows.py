@@ -1,0 +1,53 @@
+"""The rows of the table of figures, each cell with its place in the scorecards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from faqtune.evaluate import format_comparison
+from faqtune.evaluate.wording import Language, figure_name
+from faqtune.report.sheet import Cell, pointer
+from faqtune.report.verdict import mark_of
+from faqtune.scorecard import Comparison
+
+SIDES = ("before", "after")
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRow:
+    """`cells` are before, after and difference; `mark` and `verdict` judge the difference."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    mark: str
+    verdict: str
+
+
+def figure_rows(comparison: Comparison, language: Language, scope: str = "") -> list[FigureRow]:
+    """The rows of the shared table, value and interval apart, so that a phone can set them in two lines.
+
+    `scope` is the kind of noise that `comparison` has been narrowed to.
+    """
+    known = {*comparison.differences, *comparison.before.means, *comparison.after.means, "threshold"}
+    names = {figure_name(name, language): name for name in known}
+    rows = []
+    for said, *cells, word in format_comparison(comparison, language).rows:
+        sources = _sources(names[said], comparison, scope)
+        parts = [cell.partition(" [") for cell in cells]
+        values = tuple(
+            Cell(value, f"[{rest}" if rest else "", source)
+            for (value, _, rest), source in zip(parts, sources, strict=True)
+        )
+        rows.append(FigureRow(said, values, mark_of(word), word))
+    return rows
+
+
+def _sources(name: str, comparison: Comparison, scope: str) -> tuple[str, str, str]:
+    """Where before, after and difference stand. The difference of means is that of the two, and stands nowhere."""
+    full = f"{name}/{scope}" if scope else name
+    if name in comparison.differences:
+        before, after = (pointer("comparison", side, "figures", full) for side in SIDES)
+        return before, after, pointer("comparison", "differences", full)
+    at = ("threshold_cosine",) if name == "threshold" else ("means", full)
+    before, after = (pointer("comparison", side, *at) for side in SIDES)
+    return before, after, f"{after} - {before}"

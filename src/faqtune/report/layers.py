@@ -1,0 +1,161 @@
+"""What tuning changed in the model, layer by layer, from `compare.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from faqtune.evaluate.wording import Language
+from faqtune.report.charts import Chart
+from faqtune.report.heat_map import Moved, heat_map
+from faqtune.report.sheet import Cell, Row, Section, Sheet, change, number, percent, pointer, sheet, words
+
+WORDS: dict[Language, dict[str, str]] = {
+    "en": {
+        "title": "Layer by layer",
+        "reading": "How far the weights moved says where training worked, not whether it helped; the effect of putting"
+        " a layer back to the original does. Measured on the selection part, which chose the model.",
+        "heat": "How far each layer moved",
+        "heat_reading": "Relative change of the weights, per cent of their length, on a logarithmic scale. Cells that"
+        " say “same” are identical to the last bit.",
+        "told": "{changed} of {total} layers changed; the farthest is {farthest}.",
+        "layers": "Layers",
+        "layer": "layer",
+        "relative": "relative change, %",
+        "changed_share": "elements changed, %",
+        "effective_rank": "effective rank of the change",
+        "cka": "likeness (CKA), {name}",
+        "in distribution": "questions",
+        "noise": "noise",
+        "general": "general sentences",
+        "reverted": "With one layer put back to the original",
+        "recall@1": "recall@1",
+        "accepted": "noise accepted",
+        "oscr@5": "OSCR@5%",
+        "tokens": "Tokens that moved most",
+        "token": "token",
+        "frozen": "Frozen layers",
+        "verdict": "verdict",
+        "kept": "identical",
+        "moved": "moved",
+    },
+    "zh": {
+        "title": "逐层对比",
+        "reading": "权重变动多少只说明训练作用在哪里，不说明是否有益；把某一层恢复为原模型后的效果才能说明。"
+        "以下在选择集上测得，模型正是据它选出的。",
+        "heat": "各层的变动幅度",
+        "heat_reading": "权重的相对变化，占原长度的百分比，对数刻度。标“相同”者逐位相同。",
+        "told": "共 {total} 层，其中 {changed} 层有变化；变动最大的是 {farthest}。",
+        "layers": "各层",
+        "layer": "层",
+        "relative": "相对变化，%",
+        "changed_share": "变化的参数，%",
+        "effective_rank": "变化的有效秩",
+        "cka": "相似度 (CKA)：{name}",
+        "in distribution": "客户问题",
+        "noise": "噪声",
+        "general": "通用句子",
+        "reverted": "将某一层恢复为原模型后",
+        "recall@1": "首位命中率 recall@1",
+        "accepted": "误收的噪声",
+        "oscr@5": "OSCR@5% 答对比例",
+        "tokens": "变动最大的词元",
+        "token": "词元",
+        "frozen": "冻结的层",
+        "verdict": "判断",
+        "kept": "完全相同",
+        "moved": "有变动",
+    },
+}
+RISES = {"recall@1": True, "accepted": False, "oscr@5": True}
+"""Whether a figure is the better for being higher."""
+
+
+def layers(compared: Mapping[str, Any], language: Language) -> Section | None:
+    """Heat map, table of layers, what each one's change is worth where that was measured, tokens.
+
+    None where the file holds no layers, as one of another version may."""
+    found = compared.get("weights", {}).get("layers")
+    if not found:
+        return None
+    say = WORDS[language]
+    sheets = [_layers(compared, say)]
+    data = compared.get("data") or {}
+    if reverted := data.get("reverted"):
+        sheets.append(_reverted(reverted, say))
+    folded = []
+    if tokens := compared["weights"].get("tokens"):
+        folded.append(_tokens(tokens, say))
+    return Section(
+        "layers", say["title"], say["reading"], wide=[_heat(compared, say, language)], sheets=sheets, folded=folded
+    )
+
+
+def _heat(compared: Mapping[str, Any], say: Mapping[str, str], language: Language) -> Chart:
+    weights = compared["weights"]
+    grid = {(cell["layer"], cell["kind"]): _moved(cell["change"]) for cell in weights.get("cells", [])}
+    names = [layer["layer"] for layer in weights["layers"]]
+    moved = [layer for layer in weights["layers"] if layer["change"]["changed"]]
+    farthest = max(moved, key=lambda layer: layer["change"]["relative"] or 0, default=weights["layers"][0])
+    told = say["told"].format(changed=len(moved), total=len(names), farthest=farthest["layer"])
+    return Chart(
+        say["heat"], f"{say['heat_reading']} {told}", heat_map(names, grid, f"{say['heat']}. {told}", language)
+    )
+
+
+def _moved(found: Mapping[str, Any]) -> Moved:
+    return Moved(found["changed"], found["relative"], found["changed_share"])
+
+
+def _layers(compared: Mapping[str, Any], say: Mapping[str, str]) -> Sheet:
+    probes = (compared.get("data") or {}).get("probes") or []
+    rows: list[Row] = []
+    for place, layer in enumerate(compared["weights"]["layers"]):
+        at, moved = ("compare", "weights", "layers", place, "change"), layer["change"]
+        likeness = (
+            number(probe["cka"].get(layer["layer"]), pointer("compare", "data", "probes", row, "cka", layer["layer"]))
+            for row, probe in enumerate(probes)
+        )
+        relative = moved["relative"]
+        rows.append(
+            (
+                words(layer["layer"]),
+                Cell("" if relative is None else f"{100 * relative:.3g}", "", pointer(*at, "relative")),
+                percent(moved["changed_share"], pointer(*at, "changed_share")),
+                number(moved.get("effective_rank"), pointer(*at, "effective_rank"), 1),
+                *likeness,
+            )
+        )
+    header = [say[name] for name in ("layer", "relative", "changed_share", "effective_rank")]
+    header += [say["cka"].format(name=say.get(probe["name"], probe["name"])) for probe in probes]
+    return sheet(say["layers"], header, rows)
+
+
+def _reverted(found: Sequence[Mapping[str, Any]], say: Mapping[str, str]) -> Sheet:
+    names = [name for name in RISES if any(name in layer["differences"] for layer in found)]
+    rows: list[Row] = []
+    for place, layer in enumerate(found):
+        cells = []
+        for name in names:
+            difference = layer["differences"].get(name)
+            cell = change(difference, pointer("compare", "data", "reverted", place, "differences", name))
+            cells.append(Cell(cell.text, cell.interval, cell.source, _mark(name, difference)))
+        rows.append((words(layer["layer"]), *cells))
+    return sheet(say["reverted"], [say["layer"], *(say[name] for name in names)], rows)
+
+
+def _mark(name: str, difference: Mapping[str, float] | None) -> str:
+    if not difference or difference["low"] <= 0 <= difference["high"]:
+        return ""
+    return "better" if (difference["value"] > 0) == RISES[name] else "worse"
+
+
+def _tokens(found: Sequence[Mapping[str, Any]], say: Mapping[str, str]) -> Sheet:
+    rows = [
+        (
+            words(str(token["token"] if token["token"] is not None else token["row"])),
+            percent(token["relative"], pointer("compare", "weights", "tokens", place, "relative")),
+        )
+        for place, token in enumerate(found)
+    ]
+    return sheet(say["tokens"], [say["token"], say["relative"]], rows)

@@ -70,6 +70,18 @@ def test_texts_are_measured_ones_with_their_score_from_high_to_low(outcomes: Out
             assert (text.found == text.expected) == (text.kind == "right")
 
 
+def test_what_leads_by_too_little_is_answered_at_no_threshold(tuned, shop: EvaluationSet) -> None:
+    outcomes = evaluate(tuned, shop, threshold_cosine=0.31, margin_cosine=0.05)
+    assert outcomes.margins is not None
+    leading = outcomes.margins >= np.float32(0.05)
+    assert 0 < leading.sum() < len(leading)
+    points = operating_points(outcomes, resamples=20)
+    assert points.shares["answered"].value[0] == pytest.approx(leading.mean(), abs=1e-6)
+    own = next(row for row, value in enumerate(points.thresholds_cosine) if np.float32(value) == np.float32(0.31))
+    assert points.shares["answered"].value[own] == pytest.approx(outcomes.answered.mean(), abs=1e-6)
+    assert points.shares["accepted"].value[own] == pytest.approx(outcomes.accepted.mean(), abs=1e-6)
+
+
 def test_without_noise_only_the_queries_are_counted(tuned, shop: EvaluationSet) -> None:
     quiet = EvaluationSet(shop.positives, (), shop.catalogue, "test")
     points = operating_points(evaluate(tuned, quiet), resamples=20)

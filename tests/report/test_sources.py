@@ -52,9 +52,8 @@ def at(data: Any, source: str) -> Any:
 def written(value: Any) -> set[str]:
     """Every way in which the page may write the numbers of a place in the data."""
     if isinstance(value, dict):
-        return {
-            said for name in ("value", "low", "high", "predicted") if name in value for said in written(value[name])
-        }
+        names = ("value", "low", "high", "predicted", "compared", "right")
+        return {said for name in names if name in value for said in written(value[name])}
     if not isinstance(value, (int, float)):
         return set(NUMBER.findall(str(value)))
     said = set()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from faqtune.evaluate.figures import scopes
 from faqtune.evaluate.intervals import RESAMPLES, bootstrap, interval
 from faqtune.evaluate.map import thinned
 from faqtune.evaluate.metrics import Counts, Figures, once
@@ -70,8 +72,17 @@ def operating_points(outcomes: Outcomes, *, resamples: int = RESAMPLES, seed: in
         tuple(float(threshold) for threshold in thresholds),
         {name: _with_intervals(name, values[:, 0], spread) for name, values in found.items()},
         tuple(sorted(_texts(outcomes), key=lambda text: -text.score)),
-        len(outcomes.scores) + len(outcomes.noise_scores),
+        len(outcomes.scores) + len(outcomes.data.written_rows),
     )
+
+
+def deciding(outcomes: Outcomes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Scores of queries and of noise; minus infinity where the lead over the second entry is too small to answer."""
+    found = []
+    for scores, margins in ((outcomes.scores, outcomes.margins), (outcomes.noise_scores, outcomes.noise_margins)):
+        leads = np.ones(len(scores), dtype=bool) if margins is None else margins >= outcomes.margin_cosine
+        found.append(np.where(leads, scores, np.float32(-np.inf)))
+    return found[0], found[1]
 
 
 class _Points:
@@ -79,17 +90,14 @@ class _Points:
 
     def __init__(self, outcomes: Outcomes, thresholds: NDArray[np.float32]) -> None:
         right = outcomes.ranks == 1
-        reached = np.searchsorted(thresholds, outcomes.scores, side="right")
-        reached_by_noise = np.searchsorted(thresholds, outcomes.noise_scores, side="right")
+        scores, noise_scores = deciding(outcomes)
+        reached = np.searchsorted(thresholds, scores, side="right")
+        reached_by_noise = np.searchsorted(thresholds, noise_scores, side="right")
         self._queries = len(outcomes.scores)
         self._answered = {RIGHT: _summing(reached, right, thresholds), WRONG: _summing(reached, ~right, thresholds)}
-        strata = outcomes.data.noise_rows
-        written = outcomes.data.written_rows
-        scopes = {ACCEPTED: written} if len(written) else {}
-        scopes |= {f"{ACCEPTED}/{name}": rows for name, rows in strata.items()} if len(strata) > 1 else {}
         self._accepted = {
-            name: (rows, _summing(reached_by_noise[rows], np.ones(len(rows), dtype=bool), thresholds))
-            for name, rows in scopes.items()
+            f"{ACCEPTED}{scope}": (rows, _summing(reached_by_noise[rows], np.ones(len(rows), dtype=bool), thresholds))
+            for scope, rows in scopes(outcomes).items()
         }
 
     def shares(self, counts: Counts) -> dict[str, NDArray[np.float64]]:
@@ -159,22 +167,32 @@ def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.
 def _texts(outcomes: Outcomes) -> list[ScoredText]:
     """Of each kind some, at even distances over all scores; each text once."""
     entries = outcomes.data.catalogue.entries
+    scores, noise_scores = deciding(outcomes)
     right: dict[str, ScoredText] = {}
     wrong: dict[str, ScoredText] = {}
     for row, positive in enumerate(outcomes.data.positives):
         found, expected = entries[outcomes.best[row]], entries[outcomes.data.entry_rows[row]]
         is_right = outcomes.ranks[row] == 1
-        score = float(outcomes.scores[row])
+        score = float(scores[row])
         (right if is_right else wrong)[positive.text] = ScoredText(
             positive.text, RIGHT if is_right else WRONG, score, found.questions[0], expected.questions[0]
         )
+    best = outcomes.noise_best
     noise = {
-        negative.text: ScoredText(negative.text, negative.stratum, float(score))
-        for negative, score in zip(outcomes.data.negatives, outcomes.noise_scores, strict=True)
+        negative.text: ScoredText(
+            negative.text,
+            negative.stratum,
+            float(noise_scores[row]),
+            "" if best is None else entries[best[row]].questions[0],
+        )
+        for row, negative in enumerate(outcomes.data.negatives)
+        if not negative.generated
     }
     kinds = {"right": right, "wrong": wrong, "noise": noise}
-    return [
-        text
-        for kind, texts in kinds.items()
-        for text in thinned(sorted(texts.values(), key=lambda text: (-text.score, text.text)), MOST_TEXTS[kind])
-    ]
+    return [text for kind, texts in kinds.items() for text in thinned(_by_score(texts.values()), MOST_TEXTS[kind])]
+
+
+def _by_score(texts: Iterable[ScoredText]) -> list[ScoredText]:
+    """From high to low; what no threshold answers, for want of a lead, has no place beside one."""
+    found = [text for text in texts if math.isfinite(text.score)]
+    return sorted(found, key=lambda text: (-text.score, text.text))

@@ -9,37 +9,30 @@ from faqtune.report.chart_words import CHARTS
 from faqtune.report.charts import Chart, curve_chart, scores_chart, strata_chart
 from faqtune.report.data import Example, LabelSummary, RunReport
 from faqtune.report.figure_rows import FigureRow, figure_rows
-from faqtune.report.history import Training, training
+from faqtune.report.history import training
 from faqtune.report.label_chart import label_chart
 from faqtune.report.layers import layers
 from faqtune.report.limits import Listing, clipped, listing
 from faqtune.report.maps import maps
-from faqtune.report.mining import mining
 from faqtune.report.missing import missing
 from faqtune.report.operating import Dial, dial, risk_chart
 from faqtune.report.promises import Promises, promises
 from faqtune.report.provenance import Rows, facts, outline
-from faqtune.report.sheet import Section, Sheet
+from faqtune.report.sheet import Cell, Row, Section, Sheet, count, pointer, sheet
+from faqtune.report.sheet import words as say
 from faqtune.report.summary import Summary, summary
-from faqtune.report.training_charts import NOISE_SERIES, SELECTION_SERIES, training_charts
+from faqtune.report.training_charts import training_charts
+from faqtune.report.training_tables import measured, mining
 from faqtune.report.verdict import narrowed, overall, strata_of
 from faqtune.report.words import PAGE
 from faqtune.scorecard import Comparison
 
 
 @dataclass(frozen=True, slots=True)
-class Measurements:
-    """The training charts as a table: a row per step, (step, values, whether this model was kept)."""
-
-    names: list[str]
-    rows: Listing[tuple[int, list[str], bool]]
-
-
-@dataclass(frozen=True, slots=True)
 class Labels:
-    """`sources` are (source, labels, share that people confirmed); `without` the entries without labels."""
+    """`sources`: labels by who gave them, and how many people found right; `without` the entries without labels."""
 
-    sources: list[tuple[str, int, str]]
+    sources: Sheet | None
     covered: str
     without: Listing[str]
     chart: Chart | None
@@ -62,8 +55,7 @@ class Article:
     strata_charts: list[Chart]
     promises: Promises | None
     training: list[Chart]
-    measurements: Measurements
-    mining: Sheet | None
+    training_tables: list[Sheet]
     more: list[Section]
     layers: Section | None
     labels: Labels | None
@@ -98,8 +90,7 @@ def article(report: RunReport, language: Language) -> Article:
         strata_charts=[by_stratum] if by_stratum else [],
         promises=promises(report.certificate, language) if report.certificate else None,
         training=training_charts(run, language),
-        measurements=_measurements(run, language),
-        mining=mining(report.history, language),
+        training_tables=_training_tables(report, language),
         more=[],
         layers=layers(report.compared or {}, language),
         labels=_labels(report.labels, language) if report.labels else None,
@@ -109,30 +100,24 @@ def article(report: RunReport, language: Language) -> Article:
     )
 
 
-def _measurements(run: Training, language: Language) -> Measurements:
-    at = {name: dict(run.figures[name]) for name in (*SELECTION_SERIES, *NOISE_SERIES) if name in run.figures}
-    steps = sorted({step for values in at.values() for step in values})
-    rows = []
-    for step in steps:
-        figures = [f"{values[step]:.3f}" if step in values else "" for values in at.values()]
-        rows.append((round(step), figures, step == run.best_step))
-    return Measurements([_series_name(name, language) for name in at], listing(rows))
-
-
-def _series_name(name: str, language: Language) -> str:
-    words = CHARTS[language]
-    return words[name] if name in SELECTION_SERIES else f"{words['noise_title']} ({words[name]})"
+def _training_tables(report: RunReport, language: Language) -> list[Sheet]:
+    best = report.run.best_stage, report.run.best_step
+    tables = measured(report.history, best, language), mining(report.history, language)
+    return [table for table in tables if table]
 
 
 def _labels(labels: LabelSummary, language: Language) -> Labels:
     words, total = PAGE[language], len(labels.entries)
     without = [clipped(entry.question) for entry in labels.entries if not entry.labels]
     covered = words["without_count"].format(count=len(without), total=total) if without else words["every"]
-    sources = []
+    rows: list[Row] = []
     for by in dict.fromkeys([*labels.training, *labels.checked]):
-        found = labels.checked.get(by)
+        found, at = labels.checked.get(by), ("labels", "checked", by)
         confirmed = words["confirmed_of"].format(right=found.right, compared=found.compared) if found else ""
-        sources.append((clipped(by), labels.training.get(by, 0), confirmed))
+        counted = count(labels.training.get(by, 0), pointer("labels", "training", by) if by in labels.training else "")
+        rows.append((say(by), counted, Cell(confirmed, "", pointer(*at) if found else "")))
+    header = [words[name] for name in ("source", "label_count", "precision")]
+    sources = sheet(words["training_labels"], header, rows) if rows else None
     chart = label_chart(labels.entries, language) if total else None
     return Labels(sources, covered if total else "", listing(without), chart)
 

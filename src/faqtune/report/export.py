@@ -63,13 +63,14 @@ def report_markdown(report: RunReport, language: Language) -> str:
         table = format_comparison(narrowed(report.comparison, stratum), language)
         parts += [f"### {stratum_name(stratum, language)}", _table(table.header, table.rows)]
     if drawn.promises:
-        found = drawn.promises
-        rows = tuple((*cells, verdict) for cells, _, verdict in found.rows)
-        parts += [f"## {found.title}", found.sentence, _table((*found.header, ""), rows)]
+        kept = drawn.promises
+        rows = tuple((*cells, verdict) for cells, _, verdict in kept.rows)
+        parts += [f"## {kept.title}", kept.sentence, _table((*kept.header, ""), rows)]
     for section in (drawn.missing, *drawn.more, drawn.layers):
         parts += _section(section)
-    if drawn.mining:
-        parts += [f"## {drawn.mining.caption}", _sheet(drawn.mining)]
+    tables = [*drawn.training_tables, *([drawn.labels.sources] if drawn.labels and drawn.labels.sources else [])]
+    for found in tables:
+        parts += [f"## {found.caption}", _sheet(found)]
     parts.append(f"## {say['run']}")
     for caption, named in drawn.facts:
         parts += [f"### {caption}", _table(("", ""), tuple(named))]

@@ -172,20 +172,25 @@ def merge(
 @app.command()
 def evaluate(
     project: Project = Path(),
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[MODELS]...", help="tuned, a run, builtin, a folder, a hub name.")
+    ] = None,
     models: Annotated[
-        list[str] | None, typer.Option("--model", help="One or two: tuned, a run, builtin, a folder, a hub name.")
+        list[str] | None, typer.Option("--model", "--models", help="The same as an option; may be given several times.")
     ] = None,
     part: Annotated[str, typer.Option(help="Part of the split: test, calibration, selection or train.")] = "test",
     gold: Annotated[Path | None, typer.Option(help="Measure on this file of hand labels instead.")] = None,
     gold_catalogue: GoldCatalogue = None,
-    resamples: Annotated[int, typer.Option(help="Bootstrap resamples.", min=100, max=100_000)] = 2000,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples.", min=100, max=100_000)] = 10_000,
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Measure one or two models, side by side, with 95 % intervals. By default the tuned one against its base."""
+    """Measure models side by side, with 95 % intervals. By default the tuned one against its base."""
     from faqtune.console.evaluate import run_evaluate
 
-    run_evaluate(project, models or [], part, gold, gold_catalogue, resamples, force=force, as_json=json)
+    run_evaluate(
+        project, [*(models or []), *(names or [])], part, gold, gold_catalogue, resamples, force=force, as_json=json
+    )
 
 
 @app.command()

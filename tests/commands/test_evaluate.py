@@ -98,8 +98,8 @@ def test_another_part_is_measured_and_said_to_flatter(tuned_shop: Workspace) -> 
 def test_an_unknown_part_names_the_valid_ones(tuned_shop: Workspace) -> None:
     with pytest.raises(UserError, match=r"no part `tset`\. Next: choose one of test, calibration, selection, train"):
         evaluate_models(tuned_shop, part="tset")
-    with pytest.raises(UserError, match="3 models were given"):
-        evaluate_models(tuned_shop, models=("a", "b", "c"))
+    with pytest.raises(UserError, match="named twice"):
+        evaluate_models(tuned_shop, models=("tuned", "tuned"))
 
 
 def test_too_little_to_measure_is_refused(tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,3 +157,41 @@ def test_switched_queries_are_those_that_one_model_ranks_first_and_the_other_doe
 def test_a_missing_file_of_hand_labels_is_named(tuned_shop: Workspace) -> None:
     with pytest.raises(UserError, match=r"there is no .*nowhere\.jsonl"):
         evaluate_models(tuned_shop, gold=Path("nowhere.jsonl"))
+
+
+def test_three_models_are_measured_side_by_side_and_read_back(tuned_shop: Workspace, tmp_path: Path) -> None:
+    run = find_run(tuned_shop)
+    shutil.copytree(run.model_path, tmp_path / "third")
+    names = (run.base, run.name, str(tmp_path / "third"))
+
+    made = evaluate_models(tuned_shop, models=names, resamples=200)
+
+    assert [card.model for card in made.scorecards] == list(names)
+    assert [(each.before.model, each.after.model) for each in made.comparisons] == [names[:2], names[::2]]
+    assert made.comparison is None and made.examples is None
+    one, other = (each.differences for each in made.comparisons)
+    assert {name: d.value for name, d in one.items()} == pytest.approx({name: d.value for name, d in other.items()})
+    # The same p twice, corrected for both.
+    assert all(d.p_holm is not None and d.p <= d.p_holm <= 1 for d in one.values())
+    again = evaluate_models(tuned_shop, models=names, resamples=200)
+    assert again.skipped and again.comparisons == made.comparisons and again.scorecards == made.scorecards
+
+
+def test_models_after_one_another_on_the_command_line(tuned_shop: Workspace, cli, tmp_path: Path) -> None:
+    run = find_run(tuned_shop)
+    shutil.copytree(run.model_path, tmp_path / "third")
+    where = ("--project", str(tuned_shop.root), "--resamples", "100")
+    code, out, _ = cli("evaluate", "--models", run.base, "tuned", str(tmp_path / "third"), *where)
+    assert code == 0 and "+ better" in out and str(tmp_path / "third") in out
+    code, out, _ = cli("evaluate", "--models", run.base, "tuned", str(tmp_path / "third"), *where, "--json")
+    assert code == 0 and json.loads(out)["skipped"] and len(json.loads(out)["comparisons"]) == 2
+
+
+def test_entries_taken_for_each_other_are_a_table_for_the_owner_of_the_content(tuned_shop: Workspace) -> None:
+    import csv
+
+    made = evaluate_models(tuned_shop, models=("tuned",), resamples=100)
+    assert made.confusions is not None and made.confusions.read_bytes().startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(made.confusions.read_text("utf-8-sig").splitlines()))
+    assert rows[0][0] == "建议合并 merge?" and len(rows) == 1 + len(made.scorecards[0].confusions)
+    assert [row[1] for row in rows[1:]] == [each.a for each in made.scorecards[0].confusions]

@@ -14,9 +14,9 @@ from faqtune.report import Example, Examples
 def test_what_was_saved_is_read_back(tuned_shop: Workspace, tmp_path: Path) -> None:
     made = evaluate_models(tuned_shop)
     examples = Examples([Example("几天到", "什么时候发货", "", "什么时候发货")], [])
-    paths = [tmp_path / f"{number}.json" for number in range(4)]
+    paths = [tmp_path / f"test-{what}.json" for what in ("before", "after", "comparison", "examples")]
 
-    saved = save_scorecards(paths, made.scorecards, made.comparison, examples)
+    saved = save_scorecards(paths, made.scorecards, made.comparisons, examples)
 
     assert read_scorecards(paths) == saved
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faqtune.evaluate import intervals
-from faqtune.evaluate.intervals import bootstrap, interval, paired, plan, resample, sign_flip_p
+from faqtune.evaluate.intervals import bootstrap, holm, interval, paired, plan, resample, sign_flip_p
 from faqtune.evaluate.metrics import mean
 from faqtune.scorecard import Difference
 
@@ -126,3 +126,23 @@ def test_bootstrap_p_by_hand():
     after = np.r_[np.full(3, -0.1), 0.0, np.full(95, 0.2)]
     assert paired(0.2, np.zeros(99), after).p == pytest.approx(0.10)
     assert paired(0.2, np.zeros(99), after, p=0.03).p == 0.03
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_corrected_p_values_are_holms_step_down(p):
+    """At every level the same are rejected as by Holm's procedure, one step at a time."""
+    corrected = holm(p)
+    for level in (0.01, 0.05, 0.2):
+        rejected = set()
+        for place, number in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+            if p[number] * (len(p) - place) > level:
+                break
+            rejected.add(number)
+        assert {number for number, value in enumerate(corrected) if value <= level} == rejected
+
+
+def test_holm_keeps_false_alarms_of_a_whole_family_rare():
+    rng = np.random.default_rng(0)
+    families = rng.random((2000, 20))
+    alarms = np.mean([min(holm(list(p))) <= 0.05 for p in families])
+    assert alarms <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 2000)

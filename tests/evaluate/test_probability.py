@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from faqtune.evaluate import EvaluationSet, Negative, Outcomes, Positive, scorecard
 from faqtune.evaluate.metrics import once
 from faqtune.evaluate.probability import (
+    CalibrationError,
     ProbabilityMap,
-    calibration_error,
     half_and_half,
     platt,
     probability_map,
@@ -78,7 +78,7 @@ def test_probabilities_come_true():
     """Set on one draw of 4,000, true on another to two points on average, and to ten in each bin."""
     made = probability_map(drawn(4000, 4000, 4))
     fresh = dataclasses.replace(drawn(20_000, 20_000, 5), probability=made)
-    assert calibration_error(fresh, once(40_000)).item() < 0.02
+    assert CalibrationError(fresh)(once(20_000), once(20_000)).item() < 0.02
     for each in reliability(fresh):
         assert each.low <= each.predicted <= each.high
         if each.observed.n > 500:
@@ -97,7 +97,7 @@ def test_the_error_is_its_naive_twin():
             said = sum(weights[n] * found.probability.of(scores[n : n + 1]).item() for n in inside) / total
             true = sum(weights[n] * right[n] for n in inside) / total
             error += total * abs(said - true)
-    assert calibration_error(found, once(150)).item() == pytest.approx(error, abs=1e-9)
+    assert CalibrationError(found)(once(90), once(60)).item() == pytest.approx(error, abs=1e-9)
     card = scorecard(found, resamples=100)
     figure = card.figures["ece"]
     assert figure.value == pytest.approx(error, abs=1e-9) and figure.low <= figure.value <= figure.high

@@ -211,7 +211,7 @@ def test_counted_rows_are_repeated_rows(large):
     )
     plain = figures(repeated, once(len(queries) + len(noise)))
     for name, figure in figures(found, counts[:, None].astype(float)).items():
-        assert figure == pytest.approx(plain[name], abs=1e-9), name
+        assert figure == pytest.approx(plain[name], abs=1e-12), name
 
 
 def test_a_conversation_with_queries_and_noise_is_resampled_with_the_conversations(shop):

@@ -1,4 +1,4 @@
-"""`faqtune evaluate`: scorecards of one or two models on a part of the split or on a file of hand labels."""
+"""`faqtune evaluate`: scorecards of any number of models on a part of the split or on a file of hand labels."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from faqtune.evaluate import (
     Outcomes,
     Positive,
     calibrate,
-    compare,
+    compare_all,
     evaluate,
     probability_map,
     scorecard,
     threshold_for,
 )
+from faqtune.evaluate.intervals import RESAMPLES
 from faqtune.ingest import GoldLabel
 from faqtune.progress import Reporter, Silent
 from faqtune.records import CALIBRATION, PARTS, TEST, TRAIN
@@ -49,7 +50,7 @@ def evaluate_models(
     part: str = TEST,
     gold: Path | None = None,
     gold_catalogue: Path | None = None,
-    resamples: int = 2000,
+    resamples: int = RESAMPLES,
     force: bool = False,
     reporter: Reporter | None = None,
 ) -> Evaluated:
@@ -59,11 +60,9 @@ def evaluate_models(
     certificate promises things for, if it has one (`faqtune calibrate`). With `gold`,
     queries of conversations that training has seen are left out, and counted as such. What was
     measured before on the same data with the same models is read back.
-    Raises UserError for more than two models, an unknown part, and where too little is left to measure.
+    Raises UserError for a model that is named twice, an unknown part, and where too little is left to measure.
     """
     reporter = reporter or Silent()
-    if len(models) > 2:
-        raise UserError(f"{len(models)} models were given", "compare at most two at once")
     if part not in PARTS:
         raise UserError(f"there is no part `{part}`", f"choose one of {', '.join(reversed(PARTS))}")
     project = whole = load_project(workspace)
@@ -72,14 +71,17 @@ def evaluate_models(
     data = _gold_set(workspace, project, gold, gold_catalogue, reporter) if gold else evaluation_set(project, part)
     if not gold and (left_out := _labelled_in(whole, part, seen)):
         data = replace(data, excluded={**data.excluded, SEEN: left_out})
+    if len(set(names)) < len(names):
+        raise UserError("a model is named twice", "name each once")
     refuse_too_few(len(data.positives), data.part, "" if gold else OF_THE_SPLIT)
     if part != TEST and not gold:
         reporter.say(f"note: figures of the {part} part flatter, since models are trained, chosen or set on it")
     calibration = evaluation_set(project, CALIBRATION)
     paths = scorecard_paths(workspace, _own_run(workspace, names), _slug(gold, part), len(names))
+    digests = [model_digest(workspace, name) for name in names]
     inputs = digest(
         data.digest(), data.part, str(data.excluded), calibration.digest(), str(resamples),
-        workspace.config().model.model_dump_json(), *names, *(model_digest(workspace, name) for name in names),
+        workspace.config().model.model_dump_json(), *names, *digests,
         *(str(_certified(workspace, name, calibration)) for name in names),
     )  # fmt: skip
     step = f"evaluate {paths[0].relative_to(workspace.root).as_posix()}"
@@ -90,7 +92,7 @@ def evaluate_models(
     results = [
         _measured(workspace, name, data, calibration, reporter, details, is_last=name == names[-1]) for name in names
     ]
-    made = _saved(paths, results, resamples)
+    made = _saved(paths, results, digests, resamples)
     if drawn:
         reporter.say("drawing maps and thresholds for the report")
         details.save(drawn[0], results, resamples)
@@ -164,12 +166,18 @@ def _certified(workspace: Workspace, name: str, calibration: EvaluationSet) -> f
     return certified_threshold(run, calibration.digest()) if run is not None else None
 
 
-def _saved(paths: list[Path], results: list[Outcomes], resamples: int) -> Evaluated:
+def _saved(paths: list[Path], results: list[Outcomes], digests: list[str], resamples: int) -> Evaluated:
     if len(results) == 1:
-        return save_scorecards(paths, [scorecard(results[0], resamples=resamples)], None, None)
-    before, after = results
-    comparison = compare(before, after, resamples=resamples)
-    return save_scorecards(paths, [comparison.before, comparison.after], comparison, _switched(before, after))
+        cards, comparisons = [scorecard(results[0], resamples=resamples)], []
+    else:
+        comparisons = compare_all(results, resamples=resamples)
+        cards = [comparisons[0].before, *(comparison.after for comparison in comparisons)]
+    cards = [card.model_copy(update={"model_digest": digest}) for card, digest in zip(cards, digests, strict=True)]
+    comparisons = [
+        comparison.model_copy(update={"before": cards[0], "after": card})
+        for comparison, card in zip(comparisons, cards[1:], strict=True)
+    ]
+    return save_scorecards(paths, cards, comparisons, _switched(*results) if len(results) == 2 else None)
 
 
 def _gold_set(

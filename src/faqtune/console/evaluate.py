@@ -8,8 +8,10 @@ from faqtune.commands.evaluate import evaluate_models
 from faqtune.commands.scorecards import Evaluated
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step
 from faqtune.console.reporter import ConsoleReporter
-from faqtune.evaluate import format_comparison, format_scorecard, plain_text
+from faqtune.evaluate import format_comparison, format_models, format_scorecard, plain_text
 from faqtune.workspace import Workspace
+
+MOST_MERGES = 5
 
 
 def run_evaluate(
@@ -29,9 +31,19 @@ def run_evaluate(
             resamples=resamples, force=force, reporter=reporter,
         )  # fmt: skip
     if as_json:
-        differences = result.comparison.differences if result.comparison else None
-        figures = {"scorecards": result.scorecards, "differences": differences}
-        emit_json({"skipped": result.skipped, **figures, "paths": result.paths})
+        emit_json(
+            {
+                "skipped": result.skipped,
+                "scorecards": result.scorecards,
+                "differences": result.comparison.differences if result.comparison else None,
+                "comparisons": [
+                    {"before": each.before.model, "after": each.after.model, "differences": each.differences}
+                    for each in result.comparisons
+                ],
+                "paths": result.paths,
+                "confusions": result.confusions,
+            }
+        )
     else:
         emit(*[UNCHANGED] * result.skipped)
         show_evaluated(result)
@@ -39,6 +51,16 @@ def run_evaluate(
 
 
 def show_evaluated(result: Evaluated) -> None:
-    """The table of one model, or of two side by side."""
-    made = format_comparison(result.comparison) if result.comparison else format_scorecard(result.scorecards[0])
+    """The table of one model, or of several side by side; which entries might be one."""
+    if len(result.comparisons) > 1:
+        made = format_models(result.comparisons)
+    elif result.comparison:
+        made = format_comparison(result.comparison)
+    else:
+        made = format_scorecard(result.scorecards[0])
     emit(plain_text(made))
+    pairs = [each for each in result.scorecards[-1].confusions if each.merge]
+    for each in pairs[:MOST_MERGES]:
+        emit(f"Perhaps one entry: “{each.question_a}” and “{each.question_b}”")
+    if result.confusions:
+        emit(f"Entries taken for each other: {result.confusions}")

@@ -13,8 +13,8 @@ from faqtune.evaluate.general import GeneralAbility, forgetting, general_ability
 from faqtune.evaluate.halves import halved
 from faqtune.evaluate.outcomes import Outcomes, evaluate
 from faqtune.evaluate.probability import ProbabilityMap, probability_map
-from faqtune.evaluate.score import compare, measure, scorecard
-from faqtune.evaluate.table import Table, format_comparison, format_scorecard, markdown, plain_text
+from faqtune.evaluate.score import compare, compare_all, measure, scorecard
+from faqtune.evaluate.table import Table, format_comparison, format_models, format_scorecard, markdown, plain_text
 from faqtune.evaluate.thresholds import Thresholds, calibrate, threshold_for
 
 __all__ = [
@@ -28,9 +28,11 @@ __all__ = [
     "Thresholds",
     "calibrate",
     "compare",
+    "compare_all",
     "evaluate",
     "forgetting",
     "format_comparison",
+    "format_models",
     "format_scorecard",
     "general_ability",
     "halved",

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faqtune.evaluate.figures import scopes
-from faqtune.evaluate.metrics import Tally, once, tally
+from faqtune.evaluate.metrics import Order, Tally, once, tally
 from faqtune.evaluate.outcomes import Outcomes
 from faqtune.scorecard import Curve
 
@@ -48,16 +48,17 @@ def trade_off(answered: Tally, queries: Tally, noise: Tally) -> tuple[list[float
     With `answered` = `queries` this is the ROC curve, with the rightly ranked ones the OSCR
     curve. Of the first resample; at most CURVE_POINTS points, both ends kept.
     """
-    levels = np.union1d(queries.scores, noise.scores)[::-1]
-    x = np.r_[0.0, noise.above[noise.levels_reaching(levels), 0] / noise.total[0]]
-    y = np.r_[0.0, answered.above[answered.levels_reaching(levels), 0] / queries.total[0]]
+    levels = Order(np.union1d(queries.order.scores, noise.order.scores))
+    x = np.r_[0.0, noise.above[noise.order.reaching(levels), 0] / noise.total[0]]
+    y = np.r_[0.0, answered.above[answered.order.reaching(levels), 0] / queries.total[0]]
     return _thinned(x, y)
 
 
 def _risk_coverage(rightly: Tally, queries: Tally) -> dict[str, Curve]:
     """Share of queries answered (x), and share of the answers that are wrong (y), as the threshold falls."""
-    answered = queries.above[1:, 0]
-    wrong = 1 - rightly.above[rightly.levels_reaching(queries.scores), 0] / answered
+    levels = Order(np.unique(queries.order.scores))
+    answered = queries.above[queries.order.reaching(levels), 0]
+    wrong = 1 - rightly.above[rightly.order.reaching(levels), 0] / answered
     x, y = _thinned(answered / queries.total[0], wrong)
     return {"risk_coverage": Curve(x=x, y=y, x_label="queries answered", y_label="wrong among the answered")}
 

@@ -10,21 +10,24 @@ from numpy.typing import NDArray
 
 from faqtune.evaluate.metrics import (
     Counts,
+    Entries,
     Figures,
+    Order,
     augrc,
     aupr,
     auroc,
+    count,
     fpr95,
     hits,
     mean,
+    means,
     once,
     oscr,
     per_entry,
     reciprocal_ranks,
-    tally,
 )
 from faqtune.evaluate.outcomes import Outcomes
-from faqtune.evaluate.probability import calibration_error
+from faqtune.evaluate.probability import CalibrationError
 
 OSCR_PERCENT = (1, 5, 10)
 
@@ -41,13 +44,69 @@ def figures(outcomes: Outcomes, counts: Counts) -> dict[str, Figures]:
     figures of strata without noise, OSCR@f with fewer than 1/f noise sentences, figures
     at the threshold where none has been set, and `ece` where no map to probabilities has been.
     """
-    queries, noise = np.split(counts, [len(outcomes.ranks)])
-    return {
-        **_ranking_figures(outcomes, queries),
-        **_rejection_figures(outcomes, queries, noise),
-        **_threshold_figures(outcomes, queries, noise),
-        **({"ece": calibration_error(outcomes, counts)} if outcomes.probability else {}),
-    }
+    return Measures(outcomes)(counts)
+
+
+class Measures:
+    """The figures of one model as a function of counts: what does not depend on them is worked out once."""
+
+    def __init__(self, outcomes: Outcomes) -> None:
+        self.outcomes = outcomes
+        self.queries = len(outcomes.ranks)
+        self.entries = Entries(outcomes.data.entry_rows)
+        self.ranking = _ranking_values(outcomes)
+        right = outcomes.ranks == 1
+        self.right, self.wrong = np.flatnonzero(right), np.flatnonzero(~right)
+        self.by_score = Order(outcomes.scores)
+        self.right_by_score, self.wrong_by_score = Order(outcomes.scores[right]), Order(outcomes.scores[~right])
+        self.scopes = scopes(outcomes)
+        self.noise_by_score = {scope: Order(outcomes.noise_scores[rows]) for scope, rows in self.scopes.items()}
+        self.error = CalibrationError(outcomes) if outcomes.probability else None
+
+    def __call__(self, counts: Counts) -> dict[str, Figures]:
+        """`counts` and result as in `figures`."""
+        queries, noise = np.split(counts, [self.queries])
+        return {
+            **self._ranking(queries),
+            **self._rejection(queries, noise),
+            **self._at_threshold(queries, noise),
+            **({"ece": self.error(queries, noise)} if self.error else {}),
+        }
+
+    def _ranking(self, queries: Counts) -> dict[str, Figures]:
+        even = per_entry(self.entries, queries)
+        names, values = list(self.ranking), np.stack(list(self.ranking.values()))
+        return {
+            **dict(zip(names, means(values, queries), strict=True)),
+            **dict(zip((f"{name}/macro" for name in names), means(values, even), strict=True)),
+        }
+
+    def _rejection(self, queries: Counts, noise: Counts) -> dict[str, Figures]:
+        all_queries = count(self.by_score, queries)
+        right, wrong = count(self.right_by_score, queries[self.right]), count(self.wrong_by_score, queries[self.wrong])
+        found: dict[str, Figures] = {"augrc_queries": augrc(right, wrong)}
+        for scope, rows in self.scopes.items():
+            here = count(self.noise_by_score[scope], noise[rows])
+            found[f"auroc{scope}"] = auroc(all_queries, here)
+            found[f"aupr{scope}"] = aupr(all_queries, here)
+            found[f"fpr95{scope}"] = fpr95(all_queries, here)
+            found[f"augrc{scope}"] = augrc(right, wrong, here)
+            for percent in OSCR_PERCENT:
+                if supports_oscr(percent, len(rows)):
+                    found[f"oscr@{percent}{scope}"] = oscr(all_queries, right, here, percent)
+        return found
+
+    def _at_threshold(self, queries: Counts, noise: Counts) -> dict[str, Figures]:
+        """`answered`: share of queries; `precision`: share right of the answered; `accepted`: share of noise."""
+        if self.outcomes.threshold_cosine is None:
+            return {}
+        answered, accepted = self.outcomes.answered, self.outcomes.accepted.astype(np.float64)
+        right = (self.outcomes.ranks == 1).astype(np.float64)
+        return {
+            "answered": mean(answered.astype(np.float64), queries),
+            "precision": mean(right[answered], queries[answered]),
+            **{f"accepted{scope}": mean(accepted[rows], noise[rows]) for scope, rows in self.scopes.items()},
+        }
 
 
 def contributions(outcomes: Outcomes) -> dict[str, NDArray[np.float64]]:
@@ -56,7 +115,7 @@ def contributions(outcomes: Outcomes) -> dict[str, NDArray[np.float64]]:
     Their differences can be tested by sign flips; the other figures' cannot.
     """
     queries, noise = len(outcomes.ranks), len(outcomes.noise_scores)
-    even = per_entry(outcomes.data.entry_rows, once(queries))[:, 0]
+    even = per_entry(Entries(outcomes.data.entry_rows), once(queries))[:, 0]
     rows: dict[str, NDArray[np.float64]] = {}
     for name, values in _ranking_values(outcomes).items():
         rows[name] = np.r_[values / queries, np.zeros(noise)]
@@ -97,46 +156,6 @@ def point_figures(outcomes: Outcomes) -> dict[str, float]:
     counts = once(len(outcomes.ranks) + len(outcomes.noise_scores))
     found = {name: float(values[0]) for name, values in figures(outcomes, counts).items()}
     return found | {"noise_similarity": outcomes.noise_similarity}
-
-
-def _ranking_figures(outcomes: Outcomes, queries: Counts) -> dict[str, Figures]:
-    values = _ranking_values(outcomes)
-    even = per_entry(outcomes.data.entry_rows, queries)
-    return {
-        **{name: mean(value, queries) for name, value in values.items()},
-        **{f"{name}/macro": mean(value, even) for name, value in values.items()},
-    }
-
-
-def _rejection_figures(outcomes: Outcomes, queries: Counts, noise: Counts) -> dict[str, Figures]:
-    right = outcomes.ranks == 1
-    queries_by_score = tally(outcomes.scores, queries)
-    right_by_score = tally(outcomes.scores[right], queries[right])
-    wrong_by_score = tally(outcomes.scores[~right], queries[~right])
-    found: dict[str, Figures] = {"augrc_queries": augrc(right_by_score, wrong_by_score)}
-    for scope, rows in scopes(outcomes).items():
-        noise_by_score = tally(outcomes.noise_scores[rows], noise[rows])
-        found[f"auroc{scope}"] = auroc(queries_by_score, noise_by_score)
-        found[f"aupr{scope}"] = aupr(queries_by_score, noise_by_score)
-        found[f"fpr95{scope}"] = fpr95(queries_by_score, noise_by_score)
-        found[f"augrc{scope}"] = augrc(right_by_score, wrong_by_score, noise_by_score)
-        for percent in OSCR_PERCENT:
-            if supports_oscr(percent, len(rows)):
-                found[f"oscr@{percent}{scope}"] = oscr(queries_by_score, right_by_score, noise_by_score, percent)
-    return found
-
-
-def _threshold_figures(outcomes: Outcomes, queries: Counts, noise: Counts) -> dict[str, Figures]:
-    """`answered`: share of queries; `precision`: share right of the answered; `accepted`: share of noise."""
-    if outcomes.threshold_cosine is None:
-        return {}
-    answered, accepted = outcomes.answered, outcomes.accepted.astype(np.float64)
-    right = (outcomes.ranks == 1).astype(np.float64)
-    return {
-        "answered": mean(answered.astype(np.float64), queries),
-        "precision": mean(right[answered], queries[answered]),
-        **{f"accepted{scope}": mean(accepted[rows], noise[rows]) for scope, rows in scopes(outcomes).items()},
-    }
 
 
 def _ranking_values(outcomes: Outcomes) -> dict[str, NDArray[np.float64]]:

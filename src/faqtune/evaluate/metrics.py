@@ -9,6 +9,7 @@ Where a resample holds no query (or no noise) the metric is NaN.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,32 +51,74 @@ def mean(values: NDArray[np.float64], counts: Counts) -> Figures:
     return _ratio(values @ counts, counts.sum(axis=0))
 
 
-def per_entry(entries: NDArray[np.int64], counts: Counts) -> Counts:
+def means(values: NDArray[np.float64], counts: Counts) -> NDArray[np.float64]:
+    """The same for several `values` (m, n) at once: float64 (m, b)."""
+    return _ratio(values @ counts, np.broadcast_to(counts.sum(axis=0), (len(values), counts.shape[1])))
+
+
+class Entries:
+    """Rows by entry, worked out once for many resamples. `entries` int64 (n,) is the entry of each row."""
+
+    def __init__(self, entries: NDArray[np.int64]) -> None:
+        self.order = np.argsort(entries, kind="stable")
+        self.starts = np.flatnonzero(np.diff(entries[self.order], prepend=-1))
+        self.row: NDArray[np.int64] = np.unique(entries, return_inverse=True)[1]
+
+
+def per_entry(entries: Entries, counts: Counts) -> Counts:
     """Counts under which every entry weighs the same: the mean under them is the macro average.
 
-    `entries` (n,) is the entry of each row. An entry without a row in a resample weighs nothing there.
+    An entry without a row in a resample weighs nothing there.
 
-    >>> even = per_entry(np.array([0, 0, 0, 5]), once(4))
+    >>> even = per_entry(Entries(np.array([0, 0, 0, 5])), once(4))
     >>> mean(np.array([1.0, 1.0, 1.0, 0.0]), even).round(9).tolist()
     [0.5]
     """
-    order = np.argsort(entries, kind="stable")
-    starts = np.flatnonzero(np.diff(entries[order], prepend=-1))
-    _, row = np.unique(entries, return_inverse=True)
-    totals = np.add.reduceat(counts[order], starts, axis=0)
+    totals = np.add.reduceat(counts[entries.order], entries.starts, axis=0)
     # A row of an entry that was not drawn has count 0 itself, whatever it is divided by.
-    return counts / np.maximum(totals, 1)[row]
+    return counts / np.maximum(totals, 1)[entries.row]
+
+
+class Order:
+    """Rows by falling score, worked out once for many resamples.
+
+    `rows` int64 (n,): rows in that order; `scores` float32 (n,): theirs; `ends` int64 (l + 1,): how many rows the first
+    0, 1, … l distinct scores have together. Places among other orders are remembered.
+    """
+
+    def __init__(self, scores: NDArray[np.float32]) -> None:
+        self.rows = np.argsort(-scores, kind="stable")
+        self.scores = scores[self.rows]
+        self.ends = np.append(np.flatnonzero(np.diff(self.scores, prepend=np.float32(np.inf))), len(scores))
+        # The other order is kept as well: an id is one object's only as long as that object lives.
+        self._places: dict[tuple[int, str], tuple[Order, NDArray[np.int64]]] = {}
+
+    def reaching(self, other: Order) -> NDArray[np.int64]:
+        """How many rows are at or above each row of `other`, int64 (n',): an index into `Tally.above`."""
+        return self._placed(other, "right")
+
+    def exceeding(self, other: Order) -> NDArray[np.int64]:
+        """How many rows are above each row of `other`, int64 (n',): an index into `Tally.above`."""
+        return self._placed(other, "left")
+
+    def _placed(self, other: Order, side: Literal["left", "right"]) -> NDArray[np.int64]:
+        key = id(other), side
+        if key not in self._places:
+            self._places[key] = other, np.searchsorted(-self.scores, -other.scores, side=side)
+        return self._places[key][1]
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many rows reach each score, in b resamples. Rows with equal scores are one level.
+    """How many rows reach each score, in b resamples.
 
-    `scores` (l,): distinct scores, falling; `above` float64 (l + 1, b): `above[i]` counts the
-    rows of the first i levels, so that `above[0]` is 0 and `above[l]` all.
+    `at` float64 (n, b): counts of the rows in their order; `above` float64 (n + 1, b): `above[i]` is the count of the
+    first i of them, so that `above[0]` is 0 and `above[n]` all. Rows with equal scores pass a threshold together:
+    only where one score ends is `above` the count of what reaches a threshold.
     """
 
-    scores: NDArray[np.float32]
+    order: Order
+    at: NDArray[np.float64]
     above: NDArray[np.float64]
 
     @property
@@ -83,26 +126,25 @@ class Tally:
         total: Figures = self.above[-1]
         return total
 
-    def levels_reaching(self, scores: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Number of levels at or above each of `scores`: an index into `above`."""
-        return np.searchsorted(-self.scores, -scores, side="right")
+    def above_rows_of(self, other: Tally) -> NDArray[np.float64]:
+        """float64 (n', b): how many rows are above each row of `other`; those on a level with it count one half."""
+        exceeding = self.above[self.order.exceeding(other.order)]
+        exceeding += self.above[self.order.reaching(other.order)]
+        exceeding /= 2
+        return exceeding
 
-    def levels_exceeding(self, scores: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Number of levels above each of `scores`: an index into `above`."""
-        return np.searchsorted(-self.scores, -scores, side="left")
+
+def count(order: Order, counts: Counts) -> Tally:
+    """Count rows by falling score; `counts` (n, b) of the rows that `order` was made of."""
+    at = counts[order.rows]
+    above = np.zeros((len(at) + 1, counts.shape[1]))
+    np.cumsum(at, axis=0, out=above[1:])
+    return Tally(order, at, above)
 
 
 def tally(scores: NDArray[np.float32], counts: Counts) -> Tally:
-    """Count rows by falling score. `scores` (n,) finite; `counts` (n, b)."""
-    order = np.argsort(-scores, kind="stable")
-    falling = scores[order]
-    starts = np.flatnonzero(np.diff(falling, prepend=np.float32(np.inf)))
-    levels = counts[order]
-    if len(starts) < len(order):
-        levels = np.add.reduceat(levels, starts, axis=0)
-    above = np.zeros((len(starts) + 1, counts.shape[1]))
-    np.cumsum(levels, axis=0, out=above[1:])
-    return Tally(falling[starts], above)
+    """The same from `scores` (n,), finite."""
+    return count(Order(scores), counts)
 
 
 def auroc(queries: Tally, noise: Tally) -> Figures:
@@ -110,18 +152,7 @@ def auroc(queries: Tally, noise: Tally) -> Figures:
 
     Equal to scikit-learn's `roc_auc_score` with in-distribution as the positive class.
     """
-    higher = queries.above[queries.levels_exceeding(noise.scores)]
-    reaching = queries.levels_reaching(noise.scores)
-    higher = (higher + queries.above[reaching]) / 2
-    return _ratio(np.einsum("lb,lb->b", higher, np.diff(noise.above, axis=0)), queries.total * noise.total)
-
-
-def misordered(right: Tally, failing: Tally) -> Figures:
-    """Number of pairs in which what fails scores higher than what is right; a tie counts one half."""
-    higher = failing.above[failing.levels_exceeding(right.scores)]
-    reaching = failing.above[failing.levels_reaching(right.scores)]
-    pairs: Figures = np.einsum("lb,lb->b", (higher + reaching) / 2, np.diff(right.above, axis=0))
-    return pairs
+    return _ratio(_pairs(queries, noise), queries.total * noise.total)
 
 
 def augrc(right: Tally, wrong: Tally, noise: Tally | None = None) -> Figures:
@@ -133,12 +164,18 @@ def augrc(right: Tally, wrong: Tally, noise: Tally | None = None) -> Figures:
     curve is a straight line, so that the area is that of fd-shifts. From 0 to 0.5, lower is better.
     """
     queries = right.total + wrong.total
-    pairs = _ratio(misordered(right, wrong), queries**2)
+    pairs = _ratio(right.total * wrong.total - _pairs(right, wrong), queries**2)
     failing = _ratio(wrong.total, queries)
     if noise is None:
         return pairs + failing**2 / 2
-    among_noise = _ratio(misordered(right, noise), queries * noise.total)
+    among_noise = _ratio(right.total * noise.total - _pairs(right, noise), queries * noise.total)
     return (pairs + among_noise) / 4 + ((failing + 1) / 2) ** 2 / 2
+
+
+def _pairs(higher: Tally, lower: Tally) -> Figures:
+    """Number of pairs in which a row of `higher` does score higher; a tie counts one half. Exact: whole halves."""
+    pairs: Figures = np.einsum("lb,lb->b", higher.above_rows_of(lower), lower.at)
+    return pairs
 
 
 def aupr(queries: Tally, noise: Tally) -> Figures:
@@ -146,19 +183,19 @@ def aupr(queries: Tally, noise: Tally) -> Figures:
 
     Steps, not trapezia: equal to scikit-learn's `average_precision_score` on the negated scores.
     """
-    noise_below = noise.total - noise.above[:-1]
-    queries_below = queries.total - queries.above[queries.levels_exceeding(noise.scores)]
-    caught = noise_below + queries_below
+    noise_below = noise.total - noise.above[noise.order.exceeding(noise.order)]
+    caught = queries.total - queries.above[queries.order.exceeding(noise.order)]
+    caught += noise_below
     precision = np.divide(noise_below, caught, out=np.zeros_like(caught), where=caught > 0)
-    return _ratio(np.einsum("lb,lb->b", precision, np.diff(noise.above, axis=0)), noise.total)
+    return _ratio(np.einsum("lb,lb->b", precision, noise.at), noise.total)
 
 
 def fpr95(queries: Tally, noise: Tally) -> Figures:
     """Share of noise accepted at the highest threshold that accepts at least 95 % of the queries."""
-    if not len(queries.scores):
+    if not len(queries.order.scores):
         return np.full(queries.total.shape, np.nan)
-    threshold = queries.scores[first_level_accepting(queries, 95)]
-    return _ratio(_at(noise, noise.levels_reaching(threshold)), np.where(queries.total > 0, noise.total, np.nan))
+    passing = noise.order.reaching(queries.order)[first_row_accepting(queries, 95)]
+    return _ratio(_at(noise, passing), np.where(queries.total > 0, noise.total, np.nan))
 
 
 def oscr(queries: Tally, right: Tally, noise: Tally, percent: int) -> Figures:
@@ -170,28 +207,41 @@ def oscr(queries: Tally, right: Tally, noise: Tally, percent: int) -> Figures:
     the same score therefore has OSCR 0: any threshold that stops noise stops all queries.
     Follows the open-set classification rate of Dhamija et al. 2018, arXiv 1811.04110.
     """
-    stopped = noise_levels_passing(noise, percent)
-    # One sentinel below every score: where no level has to be stopped, every query is answered.
-    highest_stopped = np.append(noise.scores, np.float32(-np.inf))[stopped]
-    answered = _at(right, right.levels_exceeding(highest_stopped))
+    # Where nothing has to be stopped, every query is answered.
+    answered_above = np.append(right.order.exceeding(noise.order), len(right.order.scores))
+    answered = _at(right, answered_above[rows_passing(noise, percent)])
     return _ratio(answered, np.where(noise.total > 0, queries.total, np.nan))
 
 
-def noise_levels_passing(noise: Tally, percent: int) -> NDArray[np.int64]:
-    """How many of the highest levels of noise may pass so that at most `percent` % of the noise does: int64 (b,)."""
-    passing: NDArray[np.int64] = np.count_nonzero(100 * noise.above[1:] <= percent * noise.total, axis=0)
-    return passing
+def rows_passing(noise: Tally, percent: int) -> NDArray[np.int64]:
+    """How many of the highest rows of noise may pass so that at most `percent` % of the noise does: int64 (b,).
+
+    It is also the place of the highest row that is stopped.
+    """
+    return _rows_within(noise, np.floor(percent * noise.total / 100))
 
 
-def first_level_accepting(queries: Tally, percent: int) -> NDArray[np.int64]:
-    """The highest level that at least `percent` % of the queries reach: int64 (b,). `queries` must not be empty."""
-    short: NDArray[np.int64] = np.count_nonzero(100 * queries.above[1:] < percent * queries.total, axis=0)
-    return np.minimum(short, len(queries.scores) - 1)
+def first_row_accepting(queries: Tally, percent: int) -> NDArray[np.int64]:
+    """Place of the highest row whose score at least `percent` % of the queries reach: int64 (b,). `queries` must not be
+    empty."""
+    short = _rows_within(queries, np.ceil(percent * queries.total / 100) - 1)
+    return np.minimum(short, len(queries.order.scores) - 1)
 
 
-def _at(tallied: Tally, levels: NDArray[np.int64]) -> Figures:
-    """Rows in the first `levels` (b,) levels, each in its own resample."""
-    found: Figures = tallied.above[levels, np.arange(len(levels))]
+def _rows_within(tallied: Tally, most: Figures) -> NDArray[np.int64]:
+    """How many of the highest rows, equal scores together, count at most `most` (b,): int64 (b,). By halving."""
+    columns, ends = np.arange(len(most)), tallied.order.ends
+    low, high = np.zeros(len(most), dtype=np.int64), np.full(len(most), len(ends) - 1)
+    while np.any(low < high):
+        middle = (low + high + 1) // 2
+        fits = tallied.above[ends[middle], columns] <= most
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle - 1)
+    return ends[low]
+
+
+def _at(tallied: Tally, rows: NDArray[np.int64]) -> Figures:
+    """Count of the first `rows` (b,) rows, each in its own resample."""
+    found: Figures = tallied.above[rows, np.arange(len(rows))]
     return found
 
 

@@ -120,20 +120,25 @@ def isotonic(
     return fitted.X_thresholds_.astype(np.float64), fitted.y_thresholds_.astype(np.float64)
 
 
-def calibration_error(outcomes: Outcomes, counts: Counts) -> Figures:
-    """Expected calibration error, float64 (b,): mean distance of what is said and what comes true, over ten bins of
-    equal width, with as many questions as noise. `counts` as in `figures`. Naeini et al. 2015.
+class CalibrationError:
+    """Expected calibration error as a function of counts: mean distance of what is said and what comes true, over ten
+    bins of equal width, with as many questions as noise. Naeini et al. 2015.
     """
-    assert outcomes.probability is not None
-    said, right, members = _binned(outcomes)
-    queries, noise = len(outcomes.scores), outcomes.data.written_rows
-    weights = counts[:queries] / np.maximum(counts[:queries].sum(axis=0), 1)
-    if len(noise):
-        of_noise = counts[queries:][noise]
-        weights = np.concatenate([weights, of_noise / np.maximum(of_noise.sum(axis=0), 1)]) / 2
-    # Both sums of a bin are products with the same weights: their difference is one product.
-    error: Figures = np.abs((members * (said - right)) @ weights).sum(axis=0)
-    return error
+
+    def __init__(self, outcomes: Outcomes) -> None:
+        said, right, members = _binned(outcomes)
+        # Both means of a bin have the same weights: their difference is one sum.
+        self.off = members * (said - right)
+        self.queries, self.written = len(outcomes.scores), outcomes.data.written_rows
+
+    def __call__(self, queries: Counts, noise: Counts) -> Figures:
+        """float64 (b,); `queries` (p, b) and `noise` (n, b)."""
+        off = self.off[:, : self.queries] @ queries / np.maximum(queries.sum(axis=0), 1)
+        if len(self.written):
+            written = noise[self.written]
+            off = (off + self.off[:, self.queries :] @ written / np.maximum(written.sum(axis=0), 1)) / 2
+        error: Figures = np.abs(off).sum(axis=0)
+        return error
 
 
 def reliability(outcomes: Outcomes) -> list[ReliabilityBin]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,8 +11,8 @@ from faqtune.encoder import Encoder
 from faqtune.errors import UserError
 from faqtune.evaluate.curves import curves, mean_cosines
 from faqtune.evaluate.examples import EvaluationSet
-from faqtune.evaluate.figures import contributions, figures, supporting
-from faqtune.evaluate.intervals import RESAMPLES, Plan, bootstrap, interval, paired, plan, sign_flip_p
+from faqtune.evaluate.figures import Measures, contributions, figures, supporting
+from faqtune.evaluate.intervals import RESAMPLES, Plan, bootstrap, holm, interval, paired, plan, sign_flip_p
 from faqtune.evaluate.metrics import Figures, once
 from faqtune.evaluate.mistakes import worst_accepted, worst_rejected
 from faqtune.evaluate.notes import notes
@@ -42,25 +43,51 @@ def scorecard(outcomes: Outcomes, *, resamples: int = RESAMPLES, seed: int = 0) 
 
 
 def compare(before: Outcomes, after: Outcomes, *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
-    """Two models on the same data, every figure's difference on the same resamples.
+    """Two models on the same data: see `compare_all`."""
+    return compare_all([before, after], resamples=resamples, seed=seed)[0]
+
+
+def compare_all(results: Sequence[Outcomes], *, resamples: int = RESAMPLES, seed: int = 0) -> list[Comparison]:
+    """The first model against each of the others, every figure's difference on the same resamples.
 
     p is from the paired sign-flip test over conversations where the figure is a sum over rows
-    (recall, MRR, shares at a threshold), from the bootstrap otherwise. The scorecards are those
-    that `scorecard` gives. Raises UserError if the models were measured on different data.
+    (recall, MRR, shares at a threshold), from the bootstrap otherwise; `p_holm` is corrected for all figures of all
+    models together. The scorecards are those that `scorecard` gives. Raises UserError if the models were measured on
+    different data.
     """
-    if before.data.digest() != after.data.digest():
-        raise UserError(
-            f"{before.model} and {after.model} were measured on different data", "measure both on the same part"
+    first, *others = results
+    for other in others:
+        if first.data.digest() != other.data.digest():
+            raise UserError(
+                f"{first.model} and {other.model} were measured on different data", "measure both on the same part"
+            )
+    spreads = [_spread(each, resamples, seed) for each in results]
+    cards = [_scorecard(each, spread) for each, spread in zip(results, spreads, strict=True)]
+    found = [
+        _differences(cards[0], card, spreads[0], spread, _sign_flips(first, other, resamples, seed))
+        for other, card, spread in zip(others, cards[1:], spreads[1:], strict=True)
+    ]
+    corrected = iter(holm([difference.p for differences in found for difference in differences.values()]))
+    return [
+        Comparison(
+            before=cards[0],
+            after=card,
+            differences={
+                name: each.model_copy(update={"p_holm": next(corrected)}) for name, each in differences.items()
+            },
         )
-    spreads = _spread(before, resamples, seed), _spread(after, resamples, seed)
-    cards = _scorecard(before, spreads[0]), _scorecard(after, spreads[1])
-    flipped = _sign_flips(before, after, resamples, seed)
-    differences: dict[str, Difference] = {}
-    for name in cards[0].figures:
-        if name in cards[1].figures:
-            value = cards[1].figures[name].value - cards[0].figures[name].value
-            differences[name] = paired(value, spreads[0][name], spreads[1][name], p=flipped.get(name))
-    return Comparison(before=cards[0], after=cards[1], differences=differences)
+        for card, differences in zip(cards[1:], found, strict=True)
+    ]
+
+
+def _differences(
+    before: Scorecard, after: Scorecard, old: dict[str, Figures], new: dict[str, Figures], flipped: dict[str, float]
+) -> dict[str, Difference]:
+    return {
+        name: paired(after.figures[name].value - figure.value, old[name], new[name], p=flipped.get(name))
+        for name, figure in before.figures.items()
+        if name in after.figures
+    }
 
 
 def _scorecard(outcomes: Outcomes, spread: dict[str, Figures]) -> Scorecard:
@@ -103,9 +130,7 @@ def _figures(outcomes: Outcomes, spread: dict[str, Figures]) -> dict[str, Figure
 
 def _spread(outcomes: Outcomes, resamples: int, seed: int) -> dict[str, Figures]:
     """Every figure in every resample. Depends on the data only for the resamples, so that two models share them."""
-    return bootstrap(
-        lambda counts: figures(outcomes, counts), resampling_plan(outcomes.data), resamples=resamples, seed=seed
-    )
+    return bootstrap(Measures(outcomes), resampling_plan(outcomes.data), resamples=resamples, seed=seed)
 
 
 def _sign_flips(before: Outcomes, after: Outcomes, resamples: int, seed: int) -> dict[str, float]:
@@ -133,4 +158,6 @@ def _counts(data: EvaluationSet) -> dict[str, int]:
         groups = [negative.group for negative in data.negatives if negative.stratum == stratum]
         counts[stratum] = len(groups)
         counts[f"{stratum}/sources"] = units(groups)
+    if made := len(data.negatives) - len(data.written_rows):
+        counts["garbage/generated"] = made
     return counts

@@ -6,7 +6,7 @@ Rates are in percent with one decimal; mean cosines, which have no interval, wit
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from faqtune.evaluate.notes import notes
@@ -45,7 +45,7 @@ def format_comparison(comparison: Comparison, language: Language = "en", *, deta
         values = f"{old[name]:.3f}", f"{new[name]:.3f}", f"{new[name] - old[name]:+.3f}"
         rows.append((figure_name(name, language), *values, ""))
     header = words["figure"], before.model, after.model, words["difference"], ""
-    return Table(header, tuple(rows), _joint_notes(before, after, language))
+    return Table(header, tuple(rows), _all_notes((before, after), language))
 
 
 def format_scorecard(scorecard: Scorecard, language: Language = "en", *, details: bool = True) -> Table:
@@ -57,6 +57,26 @@ def format_scorecard(scorecard: Scorecard, language: Language = "en", *, details
     rows += [(figure_name(name, language), f"{cosines[name]:.3f}", "") for name in _shown(cosines, details)]
     header = TABLE[language]["figure"], scorecard.model, TABLE[language]["n"]
     return Table(header, tuple(rows), tuple(notes(scorecard, language)))
+
+
+def format_models(comparisons: Sequence[Comparison], language: Language = "en", *, details: bool = True) -> Table:
+    """Any number of models side by side: rows with the name in words, the first model's value with its interval, and
+    each other's with its interval and a mark: + better than the first, - worse, ~ not clear, = the same."""
+    cards = [comparisons[0].before, *(comparison.after for comparison in comparisons)]
+    rows: list[Row] = []
+    for name in _shown(comparisons[0].before.figures, details):
+        values = [_rate(card.figures[name]) if name in card.figures else "" for card in cards]
+        marks = ["", *(_sign(name, comparison.differences.get(name)) for comparison in comparisons)]
+        cells = (f"{value} {mark}".strip() for value, mark in zip(values, marks, strict=True))
+        rows.append((figure_name(name, language), *cells))
+    cosines = [_cosines(card) for card in cards]
+    for name in _shown(set().union(*cosines), details):
+        values = [f"{each[name]:.3f}" if name in each else "" for each in cosines]
+        rows.append((figure_name(name, language), *values))
+    words = TABLE[language]
+    legend = words["marks"].format(model=cards[0].model)
+    header = words["figure"], *(card.model for card in cards)
+    return Table(header, tuple(rows), (legend, *_all_notes(cards, language)))
 
 
 def plain_text(table: Table) -> str:
@@ -99,14 +119,17 @@ def _cosines(card: Scorecard) -> dict[str, float]:
     return card.means | threshold
 
 
-def _joint_notes(before: Scorecard, after: Scorecard, language: Language) -> tuple[str, ...]:
-    """Notes on both models once; a note on one of them after its name."""
-    old, new = notes(before, language), notes(after, language)
-    return (
-        *(note for note in old if note in new),
-        *(f"{before.model}: {note}" for note in old if note not in new),
-        *(f"{after.model}: {note}" for note in new if note not in old),
-    )
+def _all_notes(cards: Sequence[Scorecard], language: Language) -> tuple[str, ...]:
+    """Notes on all models once; a note on some of them after the name of each."""
+    found = [notes(card, language) for card in cards]
+    common = [note for note in found[0] if all(note in other for other in found)]
+    own = [
+        f"{card.model}: {note}"
+        for card, listed in zip(cards, found, strict=True)
+        for note in listed
+        if note not in common
+    ]
+    return (*common, *own)
 
 
 def _rate(figure: Figure) -> str:
@@ -129,6 +152,12 @@ def _mark(name: str, difference: Difference) -> str:
         return "unclear"
     falls = name.partition("/")[0] in LOWER_IS_BETTER
     return "better" if (difference.value < 0) == falls else "worse"
+
+
+def _sign(name: str, difference: Difference | None) -> str:
+    if difference is None:
+        return ""
+    return {"better": "+", "worse": "-", "same": "=", "unclear": "~"}[_mark(name, difference)]
 
 
 def _padded(cell: str, width: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from faqtune.errors import UserError
 from faqtune.evaluate.examples import EvaluationSet
-from faqtune.evaluate.metrics import first_level_accepting, noise_levels_passing, once, tally
+from faqtune.evaluate.metrics import first_row_accepting, once, rows_passing, tally
 from faqtune.evaluate.outcomes import Outcomes
 
 
@@ -52,15 +52,15 @@ def calibrate(outcomes: Outcomes, *, noise_percent: int = 5, query_percent: int 
         )
     noise = tally(outcomes.noise_scores, once(len(outcomes.noise_scores)))
     queries = tally(outcomes.scores, once(len(outcomes.scores)))
-    highest_stopped = noise.scores[noise_levels_passing(noise, noise_percent)[0]]
-    observed = np.union1d(queries.scores, noise.scores)
+    highest_stopped = noise.order.scores[rows_passing(noise, noise_percent)[0]]
+    observed = np.union1d(queries.order.scores, noise.order.scores)
     reaching = observed[observed > highest_stopped]
     just_above = np.nextafter(highest_stopped, np.float32(np.inf))
     return Thresholds(
         model=outcomes.model,
         threshold_cosine=float(reaching[0] if len(reaching) else just_above),
         noise_percent=noise_percent,
-        accepting_cosine=float(queries.scores[first_level_accepting(queries, query_percent)[0]]),
+        accepting_cosine=float(queries.order.scores[first_row_accepting(queries, query_percent)[0]]),
         query_percent=query_percent,
         queries=len(outcomes.scores),
         noise=len(outcomes.noise_scores),

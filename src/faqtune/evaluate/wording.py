@@ -120,6 +120,7 @@ TABLE: dict[Language, dict[str, str]] = {
         "worse": "worse",
         "same": "same",
         "unclear": "not clear",
+        "marks": "Against {model}, on the same texts: + better, - worse, = the same, ~ not clear.",
     },
     "zh": {
         "figure": "%［95% 区间］",
@@ -129,6 +130,7 @@ TABLE: dict[Language, dict[str, str]] = {
         "worse": "变差",
         "same": "相同",
         "unclear": "不确定",
+        "marks": "与 {model} 相比（同样的文本）：+ 变好，- 变差，= 相同，~ 不确定。",
     },
 }
 

@@ -1,10 +1,14 @@
-"""A stand-in for trainings: what labels would bring a frozen model whose labelled queries count as standard questions.
+"""A stand-in for trainings: what labels would bring a model that is only turned, by one matrix in closed form.
 
-A point of the real learning curve costs a training. This one costs a matrix product: the score of an entry is the
-best cosine of the query with any of its questions or of the queries that people gave to it; from the best entry's
-score is taken half the best cosine with anything that people (or the chatter of the training part) say has no entry.
-It is no forecast of what the tuned model will do, and is called a stand-in wherever it is shown; how well it ranks
-amounts of labels as trainings do is in docs/experiments.md.
+A point of the real learning curve costs a training; this one costs the solving of a linear system. The matrix M takes
+each labelled text (the catalogue's own questions, weak labels, people's labels) to the middle of its entry's
+questions, and noise (chatter, and what people say has no entry) to nothing; it stays near the identity:
+
+    sum |M x - y|² + w sum |M n|² + r |M - I|²
+
+The score of an entry's question is the cosine without the query's length, so that what M shrinks scores low. It is no
+forecast of what a tuned model will do, and is called a stand-in wherever it is shown; how well it goes with trainings
+is in docs/experiments.md.
 """
 
 from __future__ import annotations
@@ -19,7 +23,8 @@ from faqtune.annotate.curve import Point
 from faqtune.encoder import Vectors
 from faqtune.evaluate.metrics import once, oscr, tally
 
-NOISE_WEIGHT = 0.5
+RIDGE, NOISE_WEIGHT = 0.3, 0.3
+"""r, as a share of the texts' mean variance times their number; all noise together, as a share of all texts."""
 PARTS = 6
 """Amounts of labels that the curve is measured at, besides none."""
 DRAWS = 5
@@ -35,22 +40,60 @@ class Labelled:
     entries: NDArray[np.int64]
 
 
-def score(questions: Vectors, owners: Sequence[int], noise: Vectors, known: Labelled, test: Labelled) -> float:
-    """OSCR@5% on `test` of the frozen model with the labels of `known`; NaN without queries or without noise."""
+@dataclass(frozen=True)
+class Turned:
+    """The matrix M (d, d) and the middle of all texts (d,), from which everything is measured."""
+
+    matrix: NDArray[np.float64]
+    middle: NDArray[np.float64]
+
+    def scores(self, queries: Vectors, questions: Vectors) -> NDArray[np.float32]:
+        """float32 (q, c)."""
+        towards = questions - self.middle
+        towards /= np.maximum(np.linalg.norm(towards, axis=1, keepdims=True), 1e-12)
+        found: NDArray[np.float32] = ((queries - self.middle) @ self.matrix.T @ towards.T).astype(np.float32)
+        return found
+
+
+def turn(questions: Vectors, owners: Sequence[int], noise: Vectors, labels: Sequence[Labelled]) -> Turned:
+    """The matrix for a catalogue (c, d), chatter (m, d) and labels of any number of sources."""
+    owner = np.asarray(owners, dtype=np.int64)
+    known = Labelled(
+        np.concatenate([questions, *(one.vectors for one in labels)]),
+        np.concatenate([owner, *(one.entries for one in labels)]),
+    )
     own = known.entries >= 0
-    bank = np.concatenate([questions, known.vectors[own]])
-    belongs = np.concatenate([np.asarray(owners, dtype=np.int64), known.entries[own]])
+    centres = np.zeros((int(owner.max()) + 1, questions.shape[1]))
+    np.add.at(centres, owner, questions)
+    centres /= np.bincount(owner)[:, None]
     rejected = np.concatenate([noise, known.vectors[~own]])
-    cosines = test.vectors @ bank.T
-    nearest = cosines.argmax(axis=1)
-    best = cosines.max(axis=1)
-    if len(rejected):
-        best = best - NOISE_WEIGHT * (test.vectors @ rejected.T).max(axis=1)
+    texts = known.vectors[own]
+    middle = np.concatenate([texts, rejected]).mean(axis=0, dtype=np.float64)
+    x, n, y = texts - middle, rejected - middle, centres[known.entries[own]] - middle
+    ridge = RIDGE * (x**2).sum() / x.shape[1] * np.eye(x.shape[1])
+    weight = NOISE_WEIGHT * len(x) / max(1, len(n))
+    # The system is symmetric: M A = B is A M' = B'.
+    matrix = np.linalg.solve(x.T @ x + weight * n.T @ n + ridge, x.T @ y + ridge).T
+    return Turned(matrix, middle)
+
+
+def score(
+    questions: Vectors,
+    owners: Sequence[int],
+    noise: Vectors,
+    known: Labelled,
+    test: Labelled,
+    weak: Labelled | None = None,
+) -> float:
+    """OSCR@5% on `test` with the labels of `known`, beside weak ones; NaN without queries or without noise."""
     queries = test.entries >= 0
     if not queries.any() or queries.all():
         return float("nan")
+    turned = turn(questions, owners, noise, [known] if weak is None else [known, weak])
+    scores = turned.scores(test.vectors, questions)
+    best = scores.max(axis=1)
+    right = (np.asarray(owners)[scores.argmax(axis=1)] == test.entries)[queries]
     counts = once(int(queries.sum()))
-    right = (belongs[nearest] == test.entries)[queries]
     found = oscr(
         tally(best[queries], counts),
         tally(best[queries][right], counts[right]),
@@ -61,11 +104,18 @@ def score(questions: Vectors, owners: Sequence[int], noise: Vectors, known: Labe
 
 
 def stand_in_curve(
-    questions: Vectors, owners: Sequence[int], noise: Vectors, known: Labelled, test: Labelled, *, seed: int = 0
+    questions: Vectors,
+    owners: Sequence[int],
+    noise: Vectors,
+    known: Labelled,
+    test: Labelled,
+    *,
+    weak: Labelled | None = None,
+    seed: int = 0,
 ) -> list[Point]:
     """Points from no label to all of `known`: at each amount between, `DRAWS` random subsets.
 
-    `test` shares no conversation with `known`; `noise` (m, d) is chatter for training.
+    `test` shares no conversation with `known` or `weak`; `noise` (m, d) is chatter for training.
     """
     total = len(known.entries)
     amounts = sorted({round(total * part / PARTS) for part in range(PARTS + 1)})
@@ -75,5 +125,5 @@ def stand_in_curve(
         for _ in range(DRAWS if 0 < amount < total else 1):
             rows = rng.permutation(total)[:amount]
             some = Labelled(known.vectors[rows], known.entries[rows])
-            points.append(Point(amount, score(questions, owners, noise, some, test)))
+            points.append(Point(amount, score(questions, owners, noise, some, test, weak)))
     return points

@@ -14,6 +14,7 @@ and are put into OUT/campaign.tar every few jobs.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import re
@@ -38,6 +39,14 @@ from quality_projects import project_of
 from quality_tables import write_result
 
 PACK_EVERY_JOBS, PAUSE_SECONDS = 10, 0.1
+TRAINER = ("accelerate", "datasets", "sentence_transformers", "transformers.trainer")
+IMPORTS = {
+    "faqtune": ("faqtune.train",),
+    "st-mnrl": TRAINER,
+    "flagembedding": TRAINER,
+    "setfit": (*TRAINER, "setfit"),
+    "frozen-lr": ("sentence_transformers", "sklearn.linear_model"),
+}
 
 
 @dataclass
@@ -86,16 +95,12 @@ def one(job: Job, given: argparse.Namespace) -> None:
     write_result(result_path(given.work, job), {**facts, "job_seconds": wall, **found})
 
 
-def import_all() -> None:
-    """What jobs would import otherwise, each for itself."""
-    import accelerate  # noqa: F401
-    import datasets  # noqa: F401
-    import sentence_transformers  # noqa: F401
-    import setfit  # noqa: F401
-    import sklearn.linear_model  # noqa: F401
-    import transformers.trainer  # noqa: F401
-
-    import faqtune.train  # noqa: F401
+def import_all(jobs: list[Job], given: argparse.Namespace) -> None:
+    """What jobs would import otherwise, each for itself; nothing for rivals with an environment of their own."""
+    elsewhere = {pair.partition("=")[0] for pair in given.python}
+    for name in dict.fromkeys(parsed(job.method)[0] for job in jobs):
+        for module in IMPORTS.get(name, ()) if name not in elsewhere else ():
+            importlib.import_module(module)
 
 
 def forked(log: Path) -> int:
@@ -231,7 +236,7 @@ def main() -> None:
     jobs = [job for job in dict.fromkeys(chosen) if not result_path(given.work, job).exists()]
     make_projects(jobs, given)
     if not given.projects:
-        import_all()
+        import_all(jobs, given)
         run_all(jobs, given)
 
 

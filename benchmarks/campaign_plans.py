@@ -52,7 +52,11 @@ ABLATIONS = (
     "faqtune:default,stage.1.learning_rate=2e-5",
     "faqtune:default,stage.1.learning_rate=3e-5,stage.1.losses.stay_near.weight=1",
     "faqtune:default,stage.1.losses.stay_near.weight=0.25",
+    "faqtune:default,stage.1.data.catalogue=0",
 )
+
+LESS_TRAINED = ("faqtune:default,stage.1.freeze.lora_rank=16", "faqtune:default,stage.1.freeze.lower_layers=6")
+"""What needs less memory: adapters, or the upper half of the built-in model's twelve layers."""
 
 
 def alone() -> list[Job]:
@@ -82,6 +86,7 @@ def main() -> list[Job]:
     jobs += of("clinc150-20", LAST, ("setfit",)) + of("taobao", LAST, ("setfit",))
     jobs += of("clinc150-100", (0,), ("setfit", classic))
     jobs += of("clinc150-20", LAST, (classic, *ABLATIONS)) + of("taobao", LAST, ("faqtune:classic",))
+    jobs += of("taobao", ALL, LESS_TRAINED)
     jobs += of("clinc150-20", ALL, ("setfit:noise", "st-mnrl:gist", "flagembedding:lr=5e-5"))
     jobs += of("taobao", ALL, ("setfit:noise", "st-mnrl:labels,gist", "flagembedding:labels,lr=5e-5"))
     return jobs

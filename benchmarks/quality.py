@@ -40,7 +40,7 @@ from faqtune.records import TEST
 from faqtune.runs import DONE, all_runs
 from faqtune.workspace import Workspace, write_json
 from quality_projects import project_of
-from quality_tables import ARRAYS, outcomes_of_scores, write_result, write_tables
+from quality_tables import ARRAYS, outcomes_of_scores, results_in, write_result, write_tables
 from rivals.exchange import CLOCKS, device
 
 METHODS = ["original", "faqtune:default", "st-mnrl", "flagembedding", "setfit", "frozen-lr"]
@@ -223,8 +223,8 @@ def main() -> None:
     parser.add_argument("--tables", action="store_true", help="only build the tables from what is there")
     given = parser.parse_args()
     given.in_process = False
-    name = given.data_set + (f"-{given.per_entry}" if given.data_set == "clinc150" and given.per_entry != 20 else "")
-    name += "-hand" if given.hand_labels else ""
+    of_clinc150 = f"-{given.per_entry}" if given.data_set == "clinc150" and given.per_entry != 20 else ""
+    name = given.data_set + of_clinc150 + ("-hand" if given.hand_labels else "")
     results = given.work / "results" / name
     cases: dict[int, Case] = {}
 
@@ -244,7 +244,7 @@ def main() -> None:
             print(f"== {name}, seed {seed}, {method}", flush=True)
             found = RUNS[parsed(method)[0]](case_of(seed), given, method)
             write_result(path, {"method": method, "seed": seed, "machine": machine(), **found})
-    write_tables(name, results, lambda seed: case_of(seed).test)
+    write_tables(name, results_in(results), lambda seed: case_of(seed).test)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""From the kept results of `quality.py` to tables: figures, paired differences, and time to quality."""
+"""From the kept results of `quality.py` to tables: figures and paired differences."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -17,19 +17,21 @@ from faqtune.evaluate.intervals import RESAMPLES, bootstrap, interval
 from faqtune.evaluate.metrics import Counts, Figures
 from faqtune.evaluate.score import resampling_plan
 from faqtune.workspace import write_json, write_text
+from quality_times import OURS, Result, where
 
 SHOWN = ("recall@1", "auroc", "fpr95", "oscr@1", "oscr@5", "oscr@10")
-OURS, RIVAL_OF_TIME = "faqtune:default", "st-mnrl"
+LANGUAGES = {"general": "auroc", "general zh": "zh", "general en": "en"}
+"""Columns of general ability: over all pairs, and over those of a language."""
 ARRAYS = {"ranks": np.int64, "best": np.int64, "scores": np.float32, "related": np.float32, "noise_scores": np.float32}
 
 ABOUT = """\
 All methods: the same split, the same training data, chosen on the selection part, measured on the test part by
 faqtune's own evaluation. Figures in %; `general` is the loss of AUROC on everyday sentence pairs against the
-original, in points (models only). Intervals: paired bootstrap by conversation, 95 %, the same resamples for all
+original, in points (models only): over all pairs, and within Chinese and within English. `seeds` says which were
+trained on a GPU and which on a CPU. Intervals: paired bootstrap by conversation, 95 %, the same resamples for all
 methods and seeds; of a mean over seeds it is that of the mean difference, and covers the choice of test queries,
 not the chance in training, which the range over seeds shows."""
 
-Result = dict[str, Any]
 Spread = dict[str, Figures]
 
 
@@ -62,9 +64,13 @@ def read_result(path: Path) -> Result:
         return result | {"outcomes": dict(arrays)}
 
 
-def write_tables(name: str, folder: Path, test_of: Callable[[int], EvaluationSet]) -> None:
-    """Put all results of a data set into `benchmarks/results/quality_<name>.{json,md}`, and print the tables."""
-    results = [read_result(path) for path in sorted(folder.glob("seed*/*.json"))]
+def results_in(folder: Path) -> list[Result]:
+    """All results of a data set."""
+    return [read_result(path) for path in sorted(folder.glob("seed*/*.json"))]
+
+
+def write_tables(name: str, results: list[Result], test_of: Callable[[int], EvaluationSet]) -> None:
+    """Put the results of a data set into `benchmarks/results/quality_<name>.{json,md}`, and print the tables."""
     by_method: dict[str, dict[int, Result]] = {}
     for result in results:
         by_method.setdefault(result["method"], {})[result["seed"]] = result
@@ -80,7 +86,6 @@ def write_tables(name: str, folder: Path, test_of: Callable[[int], EvaluationSet
         rivals = [method for method in methods if method not in (OURS, "original")]
         rows = [_against(OURS, rival, methods, spreads) for rival in rivals]
         parts += [f"## {OURS} minus each other, points", table_of(rows)]
-    parts += ["## Time to quality", table_of([_time_row(method, seeds, methods) for method, seeds in methods.items()])]
     for seed in sorted({result["seed"] for result in results}):
         there = {method: seeds[seed] for method, seeds in methods.items() if seed in seeds}
         rows = [_figures_row(method, [result], methods) for method, result in there.items()]
@@ -116,19 +121,24 @@ def _spread(result: Result, data: EvaluationSet) -> Spread:
 
 
 def _figures_row(method: str, results: list[Result], methods: dict[str, dict[int, Result]]) -> dict[str, str]:
-    row = {"method": method, "seeds": str(len(results))}
+    row = {"method": method, "seeds": _seeds(results)}
     for name in SHOWN:
         values = [result["test"][name] for result in results if name in result["test"]]
         row[name] = f"{100 * fmean(values):.1f}" if values else ""
     originals = methods.get("original", {})
-    drops = [
-        originals[result["seed"]]["general"]["auroc"] - result["general"]["auroc"]
-        for result in results
-        if "general" in result and result["seed"] in originals
-    ]
-    row["general"] = f"{100 * fmean(drops):.1f}" if drops else ""
-    row["seconds"] = f"{fmean(result['seconds'] for result in results):.0f}"
+    both = [(originals[r["seed"]], r) for r in results if "general" in r and r["seed"] in originals]
+    for column, key in LANGUAGES.items():
+        drops = [original["general"][key] - result["general"][key] for original, result in both]
+        row[column] = f"{100 * fmean(drops):.1f}" if drops else ""
     return row
+
+
+def _seeds(results: Iterable[Result]) -> str:
+    """Which seeds were measured, on what kind of machine: `0, 1 on GPU; 2 on CPU`."""
+    on: dict[str, list[str]] = {}
+    for result in sorted(results, key=lambda result: result["seed"]):
+        on.setdefault(where(result), []).append(str(result["seed"]))
+    return "; ".join(f"{', '.join(seeds)} on {kind}" for kind, seeds in on.items())
 
 
 def _against(
@@ -147,20 +157,3 @@ def _against(
         over = f", {100 * min(values):+.1f} to {100 * max(values):+.1f}" if len(values) > 1 else ""
         row[name] = f"{100 * fmean(values):+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]{over}"
     return row
-
-
-def _time_row(method: str, seeds: dict[int, Result], methods: dict[str, dict[int, Result]]) -> dict[str, str]:
-    """Minutes until the selection figure is reached that the rival of time ends with, the best of its variants."""
-    reached = []
-    for seed, result in seeds.items():
-        goals = [of[seed]["curve"] for name, of in methods.items() if name.startswith(RIVAL_OF_TIME) and seed in of]
-        if goals:
-            wanted = max(point["oscr@5"] for curve in goals for point in curve if point["step"])
-            reached.append(next((p["seconds"] / 60 for p in result["curve"] if p["oscr@5"] >= wanted), None))
-    shown = ", ".join("never" if minutes is None else f"{minutes:.1f}" for minutes in reached)
-    tops = [max(point["oscr@5"] for point in result["curve"]) for result in seeds.values() if result["curve"]]
-    return {
-        "method": method,
-        f"minutes to the selection OSCR@5% of {RIVAL_OF_TIME}, per seed": shown,
-        "best selection OSCR@5%": f"{100 * fmean(tops):.1f}" if tops else "",
-    }

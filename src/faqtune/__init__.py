@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from faqtune.commands.compare import compare_models
     from faqtune.commands.convert import convert
+    from faqtune.commands.decide import decide_labels
     from faqtune.commands.doctor import diagnose_machine
     from faqtune.commands.evaluate import evaluate_models
     from faqtune.commands.ingest import ingest_files
     from faqtune.commands.init import init_project
     from faqtune.commands.label import label_queries
+    from faqtune.commands.labels import show_labels
     from faqtune.commands.match import match_texts
     from faqtune.commands.merge import merge_models
     from faqtune.commands.report import write_report
@@ -42,6 +44,7 @@ _HOMES = {
     "Workspace": ("faqtune.workspace", "Workspace"),
     "compare_models": ("faqtune.commands.compare", "compare_models"),
     "convert": ("faqtune.commands.convert", "convert"),
+    "decide_labels": ("faqtune.commands.decide", "decide_labels"),
     "diagnose_machine": ("faqtune.commands.doctor", "diagnose_machine"),
     "evaluate_models": ("faqtune.commands.evaluate", "evaluate_models"),
     "general_ability": ("faqtune.evaluate", "general_ability"),
@@ -53,6 +56,7 @@ _HOMES = {
     "match_texts": ("faqtune.commands.match", "match_texts"),
     "merge_models": ("faqtune.commands.merge", "merge_models"),
     "merge_run": ("faqtune.commands.sweep", "merge_run"),
+    "show_labels": ("faqtune.commands.labels", "show_labels"),
     "train_model": ("faqtune.commands.train", "train_model"),
     "trim_model": ("faqtune.commands.trim", "trim_model"),
     "tune": ("faqtune.commands.tune", "tune"),
@@ -62,9 +66,10 @@ _HOMES = {
 """Where each name lives. None is the name of a room: `faqtune.train` stays the package."""
 
 __all__ = [
-    "UserError", "Workspace", "__version__", "compare_models", "convert", "diagnose_machine", "evaluate_models",
-    "general_ability", "ingest_files", "init_project", "label_queries", "load_model", "make_split", "match_texts",
-    "merge_models", "merge_run", "train_model", "trim_model", "tune", "tune_sample", "write_report",
+    "UserError", "Workspace", "__version__", "compare_models", "convert", "decide_labels", "diagnose_machine",
+    "evaluate_models", "general_ability", "ingest_files", "init_project", "label_queries", "load_model",
+    "make_split", "match_texts", "merge_models", "merge_run", "show_labels", "train_model", "trim_model", "tune",
+    "tune_sample", "write_report",
 ]  # fmt: skip
 
 

@@ -71,10 +71,15 @@ def label(
     limit: Annotated[int | None, typer.Option(help="With --llm: at most so many queries more.", min=0)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --llm: the estimate and one prompt only.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --llm: agree to what it may cost.")] = False,
+    after_annotation: Annotated[
+        bool, typer.Option("--after-annotation", help="The rest, with the newest run's model (or --model); decide.")
+    ] = False,
     force: Force = False,
     json: Json = False,
 ) -> None:
     """Label queries from the agents' replies, or with a language model. Estimates how right the labels are."""
+    if llm and after_annotation:
+        raise typer.BadParameter("--llm and --after-annotation are two steps: give them one after the other")
     if llm:
         from faqtune.console.label_llm import run_label_llm
 
@@ -83,7 +88,8 @@ def label(
     from faqtune.console.label import run_label
 
     needs_llm = {"--all": all_, "--limit": limit is not None, "--dry-run": dry_run, "--yes": yes}
-    run_label(project, model, [name for name, given in needs_llm.items() if given], force=force, as_json=json)
+    needing = [name for name, given in needs_llm.items() if given]
+    run_label(project, model, needing, after_annotation=after_annotation, force=force, as_json=json)
 
 
 @app.command()
@@ -127,11 +133,31 @@ def write(
 
 
 @app.command()
+def labels(
+    project: Project = Path(),
+    test: Annotated[bool, typer.Option("--test", help="Compare with the hand labels of the test part too.")] = False,
+    json: Json = False,
+) -> None:
+    """Show who labelled what, where sources agree, and how right each is from which threshold on."""
+    from faqtune.console.labels import run_labels
+
+    run_labels(project, test=test, as_json=json)
+
+
+@app.command()
 def split(project: Project = Path(), force: Force = False, json: Json = False) -> None:
     """Decide what is trained on and what only measures. Grouped by conversation, free of leaks."""
     from faqtune.console.split import run_split
 
     run_split(project, force=force, as_json=json)
+
+
+@app.command()
+def decide(project: Project = Path(), model: ModelOfProject = "", force: Force = False, json: Json = False) -> None:
+    """Settle each query's label, weighing the sources. Lists doubtful labels."""
+    from faqtune.console.decide import run_decide
+
+    run_decide(project, model, force=force, as_json=json)
 
 
 @app.command()

@@ -91,6 +91,11 @@ class LabelConfig(Section):
         title="The entry must be among the query's own best so many, at most a quarter of all; 0: not asked",
     )
     max_prefix_turns: int = Field(default=3, ge=1, title="Customer turns that may accumulate into one query")
+    prefix: Literal["", "shortest", "surest", "whole"] = Field(
+        default="",
+        title="Which turns are the query: the fewest that find the entry, that rank it best, or all; empty: shortest, "
+        "or whole where query_top is 0",
+    )
 
 
 class AnnotateConfig(Section):

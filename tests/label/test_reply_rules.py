@@ -2,11 +2,14 @@
 
 import random
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from faqtune.config import LabelConfig
 from faqtune.label import Bin, exchanges, label
-from faqtune.label.reply_rules import NO_THRESHOLD, chosen_threshold
+from faqtune.label.reply_rules import NO_THRESHOLD, _prefix, chosen_threshold
 from faqtune.records import Catalogue, Entry, normalise
 
 HELLO = ("在吗", "在的亲，请说")
@@ -50,6 +53,30 @@ def test_the_shortest_prefix_that_finds_the_entry_is_taken(labels, talk):
     assert labels(one_is_enough) == {(1,): "地址"}
     two_are_needed = talk("x", HELLO, ("收货地址填错了", "您稍等一下亲"), ("咋整啊", ADDRESS_REPLY))
     assert labels(two_are_needed) == {(1, 2): "地址"}
+
+
+def test_which_turns_are_the_query_can_be_chosen(labels, talk):
+    """The last turn alone has the entry among its best; with the turn before it is the first."""
+    vague = talk("x", HELLO, ("下错地址怎么改", "您稍等一下亲"), ("怎么开地址", ADDRESS_REPLY))
+    assert labels(vague) == labels(vague, prefix="shortest") == {(2,): "地址"}
+    assert labels(vague, prefix="surest") == {(1, 2): "地址"}
+    assert labels(vague, prefix="whole") == {(0, 1, 2): "地址"}
+    assert labels(vague, query_top=0) == labels(vague, query_top=0, prefix="whole") == {(0, 1, 2): "地址"}
+    assert labels(vague, query_top=0, prefix="surest") == {(1, 2): "地址"}
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=4))
+def test_the_chosen_prefix_is_its_naive_twin(places):
+    """Place 5: not among the best five."""
+
+    def chosen(**settings):
+        return _prefix(np.array(places), 5, LabelConfig(**settings))
+
+    finding = [number for number, place in enumerate(places) if place < 5]
+    last = len(places) - 1
+    assert chosen() == chosen(prefix="shortest") == (finding[0] if finding else last)
+    assert chosen(prefix="surest") == (min(finding, key=lambda n: (places[n], n)) if finding else last)
+    assert chosen(prefix="whole") == chosen(query_top=0) == last
 
 
 def test_turns_without_a_reply_accumulate(labels, talk):

@@ -20,6 +20,7 @@ from faqtune.annotate.store import Store
 from faqtune.annotate.tuning import Tuner
 from faqtune.atomic import atomic_file
 from faqtune.commands.certificate import certified_threshold
+from faqtune.commands.decide import read_doubts
 from faqtune.commands.label import refuse_unfinished
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.config import AnnotateConfig, with_value
@@ -95,6 +96,7 @@ def make_material(workspace: Workspace, *, model: str = "", reporter: Reporter |
         shares=Shares(config.annotate.second_share, config.annotate.opinions, config.annotate.audit_share),
         trains=trains,
         noise=vectors[4],
+        doubts={doubt.query: doubt.score for doubt in read_doubts(workspace)},
         seed=config.split.seed,
     )
 

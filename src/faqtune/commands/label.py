@@ -90,6 +90,11 @@ def why_no_label(labelled: Labelled) -> tuple[str, str]:
     )
 
 
+def labelled_exchanges(workspace: Workspace) -> int:
+    """The exchanges that the rules looked at. Raises UserError if they have not."""
+    return _read(workspace).exchanges
+
+
 def refuse_unfinished(workspace: Workspace) -> None:
     """Raises UserError where labels are missing, or broke off half way: what stands on them would be empty or torn."""
     if not workspace.claims_path.exists() or not was_finished(workspace, BY_PEOPLE):

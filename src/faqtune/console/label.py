@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from faqtune.commands.after_annotation import label_the_rest
 from faqtune.commands.label import Labelled, label_queries, why_no_label
+from faqtune.console.decide import show_decided
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step, table
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.errors import UserError
@@ -15,10 +17,15 @@ SHOWN_ENTRIES = 10
 BINS = ("reply cosine", "exchanges", "both sides agree", "by chance", "estimated precision")
 
 
-def run_label(project: Path, model: str, needs_llm: Sequence[str], *, force: bool, as_json: bool) -> None:
+def run_label(
+    project: Path, model: str, needs_llm: Sequence[str], *, after_annotation: bool, force: bool, as_json: bool
+) -> None:
     """`needs_llm` are the options given that only --llm has a use for. Raises UserError if there are any."""
     if needs_llm:
         raise UserError(f"{', '.join(needs_llm)} is for labelling with a language model", "give --llm as well")
+    if after_annotation:
+        _run_after_annotation(project, model, force=force, as_json=as_json)
+        return
     with ConsoleReporter() as reporter:
         result = label_queries(Workspace(project), model=model, force=force, reporter=reporter)
     if as_json:
@@ -26,6 +33,19 @@ def run_label(project: Path, model: str, needs_llm: Sequence[str], *, force: boo
     else:
         _show(result)
         emit("", next_step("split", project))
+
+
+def _run_after_annotation(project: Path, model: str, *, force: bool, as_json: bool) -> None:
+    workspace = Workspace(project)
+    with ConsoleReporter() as reporter:
+        result = label_the_rest(workspace, model=model, force=force, reporter=reporter)
+    if as_json:
+        emit_json(result)
+        return
+    _show(result.labelled)
+    emit("")
+    show_decided(result.decided, workspace.catalogue())
+    emit("", next_step("train", project))
 
 
 def _show(result: Labelled) -> None:

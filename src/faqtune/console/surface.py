@@ -19,7 +19,7 @@ from faqtune.errors import UserError
 
 BAD_INPUT, INTERRUPTED = UserError.exit_code, 130
 PROJECT, JSON = "faqtune.project", "faqtune.json"
-NOTHING_TO_KEEP = ("match", "doctor")
+NOTHING_TO_KEEP = ("match", "doctor", "labels")
 """Commands that only read."""
 
 

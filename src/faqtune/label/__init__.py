@@ -3,10 +3,11 @@
 from faqtune.label.acts import Act, acts_of, at_places, last_of_people, latest, place_of, says_the_same
 from faqtune.label.confidence import Bin
 from faqtune.label.decide import Decision, decide, pairs_of, settle
+from faqtune.label.doubts import Doubt, Suspect, probabilities, suspects
 from faqtune.label.evidence import Evidence, gather
 from faqtune.label.proportion import Proportion, proportion
 from faqtune.label.queries import Exchange, exchanges, joined, query_id, query_of
-from faqtune.label.reply_rules import BY, Labelling, label
+from faqtune.label.reply_rules import BY, Labelling, label, reply_cosine
 from faqtune.label.sources import Compared, Level, Source, compare, estimate_sources
 
 __all__ = [
@@ -15,12 +16,14 @@ __all__ = [
     "Bin",
     "Compared",
     "Decision",
+    "Doubt",
     "Evidence",
     "Exchange",
     "Labelling",
     "Level",
     "Proportion",
     "Source",
+    "Suspect",
     "acts_of",
     "at_places",
     "compare",
@@ -34,9 +37,12 @@ __all__ = [
     "latest",
     "pairs_of",
     "place_of",
+    "probabilities",
     "proportion",
     "query_id",
     "query_of",
+    "reply_cosine",
     "says_the_same",
     "settle",
+    "suspects",
 ]

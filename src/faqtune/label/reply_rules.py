@@ -7,6 +7,7 @@ everything count for nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -47,8 +48,9 @@ class Labelling:
 def label(catalogue: Catalogue, found: Sequence[Exchange], encoder: Encoder, settings: LabelConfig) -> Labelling:
     """Claims of the reply rules, one at most per exchange; `found` are exchanges in the logs' order.
 
-    The text that is labelled is the shortest prefix that finds the entry; turns before the last
-    labelled reply belong to that one, so that the prefix starts anew after it. With
+    The text that is labelled is the shortest prefix that finds the entry (`settings.prefix`: or the shortest that
+    ranks it as high as any prefix does, or all of it); turns before the last labelled reply belong to that one, so
+    that the prefix starts anew after it. With
     `settings.query_top` 0 the query's side is not asked, as in the old workflow: everything from
     the threshold on labels the whole accumulated prefix, with the estimated share of right replies
     as confidence. `why` names the reply that decided, its cosine and its margin.
@@ -68,7 +70,7 @@ def label(catalogue: Catalogue, found: Sequence[Exchange], encoder: Encoder, set
         reaches &= confidence >= LEAST_CONFIDENCE
     queries: list[Query] = []
     claims: list[Claim] = []
-    for number, prefix in _recognised(found, evidence, reaches, both_sides):
+    for number, prefix in _recognised(found, evidence, reaches, settings):
         query = query_of(found[number], *found[number].prefixes[prefix])
         entry = answered.entries[evidence.entries[number, prefix]]
         queries.append(query)
@@ -85,7 +87,7 @@ def _query_top(settings: LabelConfig, entries: int) -> int:
 
 
 def _recognised(
-    found: Sequence[Exchange], evidence: Evidence, reaches: NDArray[np.bool_], both_sides: bool
+    found: Sequence[Exchange], evidence: Evidence, reaches: NDArray[np.bool_], settings: LabelConfig
 ) -> Iterator[tuple[int, int]]:
     """Number and prefix of each exchange that is labelled."""
     last_turn: dict[str, int] = {}
@@ -93,11 +95,21 @@ def _recognised(
         exchange = found[number]
         after = last_turn.get(exchange.conversation, -1)
         own = sum(first_turn > after for first_turn, _ in exchange.prefixes)
-        finding = np.flatnonzero(evidence.places[number, :own] < evidence.query_top)
-        if both_sides and not len(finding):
+        places = evidence.places[number, :own]
+        if settings.query_top and places.min() >= evidence.query_top:
             continue
         last_turn[exchange.conversation] = exchange.turn
-        yield number, int(finding[0]) if both_sides else own - 1
+        yield number, _prefix(places, evidence.query_top, settings)
+
+
+def _prefix(places: NDArray[np.int64], query_top: int, settings: LabelConfig) -> int:
+    """Which of the prefixes is the query; `places` (p,): where each ranks the entry, shortest prefix first."""
+    wanted = settings.prefix or ("shortest" if settings.query_top else "whole")
+    if wanted == "whole" or places.min() >= query_top:
+        return len(places) - 1
+    if wanted == "surest":
+        return int(places.argmin())
+    return int((places < query_top).argmax())
 
 
 def _why(reply: str, evidence: Evidence, number: int) -> str:
@@ -106,6 +118,16 @@ def _why(reply: str, evidence: Evidence, number: int) -> str:
         f"reply «{quoted}» has cosine {evidence.similarity[number]:.3f} with the answer, "
         f"{evidence.margin[number]:.3f} before the next"
     )
+
+
+def reply_cosine(why: str) -> float | None:
+    """The cosine that the `why` of a label of the rules names; None for any other text.
+
+    >>> reply_cosine("reply «that has cosine 1.000» has cosine 0.931 with the answer, 0.020 before the next")
+    0.931
+    """
+    found = re.findall(r" has cosine (-?\d\.\d{3}) with the answer, ", why)
+    return float(found[-1]) if found else None
 
 
 def chosen_threshold(bins: Sequence[Bin]) -> float:

@@ -31,6 +31,7 @@ class Compared:
 
     act: Act
     conversation: str
+    turn: int
     right: bool
 
 
@@ -68,13 +69,13 @@ def compare(
     Turns that people say ask for several entries without naming them prove nothing and are left out.
     """
     found: dict[str, list[Compared]] = defaultdict(list)
-    for (conversation, _), acts in at_places(said, queries).items():
+    for (conversation, turn), acts in at_places(said, queries).items():
         truth = last_of_people(acts)
         if truth is None or conversation not in conversations or (not truth.answer and truth.reason == SEVERAL):
             continue
         for by, act in acts.items():
             if not act.is_human:
-                found[by].append(Compared(act, conversation, says_the_same(act.answer, truth.answer)))
+                found[by].append(Compared(act, conversation, turn, says_the_same(act.answer, truth.answer)))
     return dict(found)
 
 

@@ -1,0 +1,224 @@
+"""`faqtune labels`: who labelled what, where sources agree, and how right each is from which threshold on."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from faqtune import claims as claim_store
+from faqtune.commands.label import labelled_exchanges, refuse_unfinished
+from faqtune.commands.settled import training_conversations
+from faqtune.label import (
+    Act,
+    Compared,
+    Proportion,
+    acts_of,
+    at_places,
+    compare,
+    last_of_people,
+    proportion,
+    reply_cosine,
+    says_the_same,
+)
+from faqtune.label.acts import Place
+from faqtune.records import Claim
+from faqtune.workspace import Workspace
+
+COSINE, CONFIDENCE = "reply cosine", "confidence"
+MOST_THRESHOLDS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Labeller:
+    """What one source said last of each turn: `entries` with an entry, `none` without. `withdrawn` claims apart."""
+
+    by: str
+    turns: int
+    entries: int
+    none: int
+    withdrawn: int
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Two sources on the turns that both labelled: `same` entry, `different` entries, `both_none`, or `one_none`."""
+
+    one: str
+    other: str
+    turns: int
+    same: int
+    different: int
+    both_none: int
+    one_none: int
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Labels of a source from `value` on. `coverage`: their share of all exchanges; `right`: of the compared ones;
+    `found`: of the hand-labelled turns with an entry, those that the source labels right from there on."""
+
+    value: float
+    labels: int
+    coverage: float
+    right: Proportion
+    found: Proportion
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """A source's labels by `measure`: the reply's cosine for the rules, else the confidence."""
+
+    by: str
+    measure: str
+    rows: list[Threshold]
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """`hand_labels`: turns that people labelled, of which `compared_with` serve the tables; `with_test`: among them
+    those of the parts that measure."""
+
+    labellers: list[Labeller]
+    agreement: list[Agreement]
+    hand_labels: int
+    compared_with: int
+    with_test: bool
+    exchanges: int
+    tables: list[Thresholds]
+
+
+def show_labels(workspace: Workspace, *, test: bool = False) -> Labels:
+    """Look at the Claims in force. Writes nothing. Raises UserError if labelling has not been finished.
+
+    Sources are compared with the hand labels of the training part; with `test`, with all. A threshold that was chosen
+    by looking at labels of the test part makes figures on them too good.
+    """
+    refuse_unfinished(workspace)
+    told = claim_store.history(workspace.claims_path)
+    said = [item.claim for item in told if not item.withdrawn_by]
+    queries = workspace.queries()
+    acts = acts_of(said)
+    places = at_places(acts, queries)
+    people = {place for place, by in places.items() if last_of_people(by)}
+    allowed = _allowed(workspace, people, test)
+    exchanges = labelled_exchanges(workspace)
+    withdrawn = Counter(item.claim.by for item in told if item.withdrawn_by)
+    measures = {(claim.query, claim.by): reply_cosine(claim.why) for claim in said if not claim.is_human}
+    compared = compare(acts, queries, allowed)
+    truths = _with_entry(places, allowed)
+    machines = {by: values for by, values in _by_source(places).items() if not values[0].is_human}
+    return Labels(
+        labellers=_labellers(said, places, withdrawn),
+        agreement=_agreement(places),
+        hand_labels=len(people),
+        compared_with=sum(conversation in allowed for conversation, _ in people),
+        with_test=test,
+        exchanges=exchanges,
+        tables=[_table(by, made, compared.get(by, []), truths, measures, exchanges) for by, made in machines.items()],
+    )
+
+
+def _allowed(workspace: Workspace, people: Collection[Place], test: bool) -> frozenset[str]:
+    """Conversations whose hand labels may be looked at."""
+    if test:
+        return frozenset(conversation for conversation, _ in people)
+    return training_conversations(workspace.split()) if workspace.split_path.exists() else frozenset()
+
+
+def _by_source(places: Mapping[Place, Mapping[str, Act]]) -> dict[str, list[Act]]:
+    found: dict[str, list[Act]] = defaultdict(list)
+    for acts in places.values():
+        for by, act in acts.items():
+            found[by].append(act)
+    return dict(sorted(found.items()))
+
+
+def _labellers(
+    said: Sequence[Claim], places: Mapping[Place, Mapping[str, Act]], withdrawn: Mapping[str, int]
+) -> list[Labeller]:
+    times: dict[str, list[str]] = defaultdict(list)
+    for claim in said:
+        times[claim.by].append(claim.when)
+    made = _by_source(places)
+    return [
+        Labeller(
+            by=by,
+            turns=len(made.get(by, [])),
+            entries=sum(bool(act.answer) for act in made.get(by, [])),
+            none=sum(not act.answer for act in made.get(by, [])),
+            withdrawn=withdrawn.get(by, 0),
+            first=min(times[by], default=""),
+            last=max(times[by], default=""),
+        )
+        for by in sorted({*times, *withdrawn})
+    ]
+
+
+def _agreement(places: Mapping[Place, Mapping[str, Act]]) -> list[Agreement]:
+    """Every pair of sources with a turn in common."""
+    counted: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for acts in places.values():
+        for one, other in combinations(sorted(acts), 2):
+            counted[one, other][_relation(acts[one], acts[other])] += 1
+    return [
+        Agreement(one, other, found.total(), found["same"], found["different"], found["both none"], found["one none"])
+        for (one, other), found in sorted(counted.items())
+    ]
+
+
+def _relation(one: Act, other: Act) -> str:
+    if not one.answer and not other.answer:
+        return "both none"
+    if not one.answer or not other.answer:
+        return "one none"
+    return "same" if says_the_same(one.answer, other.answer) else "different"
+
+
+def _with_entry(places: Mapping[Place, Mapping[str, Act]], allowed: Collection[str]) -> list[Place]:
+    """Turns for which people named an entry."""
+    truths = {place: last_of_people(acts) for place, acts in places.items() if place[0] in allowed}
+    return [place for place, truth in truths.items() if truth is not None and truth.answer]
+
+
+def _table(
+    by: str,
+    made: Sequence[Act],
+    compared: Sequence[Compared],
+    truths: Sequence[Place],
+    cosines: Mapping[tuple[str, str], float | None],
+    exchanges: int,
+) -> Thresholds:
+    has_cosine = all(cosines.get((act.query, act.by)) is not None for act in made)
+
+    def value(act: Act) -> float:
+        cosine = cosines.get((act.query, act.by))
+        return act.confidence if not has_cosine or cosine is None else cosine
+
+    rows = []
+    for threshold in _thresholds([value(act) for act in made]):
+        kept = [row for row in compared if value(row.act) >= threshold]
+        hit = {(row.conversation, row.turn) for row in kept if row.right}
+        labels = sum(value(act) >= threshold for act in made)
+        rows.append(
+            Threshold(
+                value=threshold,
+                labels=labels,
+                coverage=labels / exchanges if exchanges else 0.0,
+                right=proportion([row.right for row in kept], [row.conversation for row in kept]),
+                found=proportion([place in hit for place in truths], [conversation for conversation, _ in truths]),
+            )
+        )
+    return Thresholds(by, COSINE if has_cosine else CONFIDENCE, rows)
+
+
+def _thresholds(values: Sequence[float]) -> list[float]:
+    """Where equal shares of the labels begin, cut to two digits where that tells enough of them apart, else three."""
+    ordered = sorted(values)
+    starts = [ordered[number * len(ordered) // MOST_THRESHOLDS] for number in range(MOST_THRESHOLDS)]
+    two, three = (sorted({math.floor(start * scale) / scale for start in starts}) for scale in (100, 1000))
+    return two if len(two) >= MOST_THRESHOLDS // 2 else three

@@ -1,0 +1,67 @@
+"""Output of `faqtune labels`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faqtune.commands.labels import Labels, Threshold, show_labels
+from faqtune.console.output import emit, emit_json, table
+from faqtune.label import Proportion
+from faqtune.workspace import Workspace
+
+LABELLERS = ("source", "turns", "with an entry", "none", "withdrawn", "first", "last")
+AGREEMENT = ("", "", "turns", "same entry", "different", "both none", "one none")
+THRESHOLDS = ("labels", "of the exchanges", "compared", "right", "95 %", "found of people's")
+
+
+def run_labels(project: Path, *, test: bool, as_json: bool) -> None:
+    result = show_labels(Workspace(project), test=test)
+    if as_json:
+        emit_json(result)
+    else:
+        _show(result)
+
+
+def _show(result: Labels) -> None:
+    emit("Who labelled what, by turns:", "")
+    rows = [
+        (by.by, by.turns, by.entries, by.none, by.withdrawn, by.first[:10], by.last[:10]) for by in result.labellers
+    ]
+    emit(*table(LABELLERS, rows))
+    if result.agreement:
+        emit("", "Where two of them labelled the same turn:", "")
+        emit(
+            *table(
+                AGREEMENT,
+                [(a.one, a.other, a.turns, a.same, a.different, a.both_none, a.one_none) for a in result.agreement],
+            )
+        )
+    for made in result.tables:
+        emit("", f"{made.by}, from each {made.measure} on:", "")
+        emit(*table((made.measure, *THRESHOLDS), map(_cells, made.rows)))
+    emit("", *_compared_with(result))
+
+
+def _cells(row: Threshold) -> tuple[object, ...]:
+    found = f"{row.found.right} of {row.found.n}" if row.found.n else ""
+    return (f"{row.value:.3f}", row.labels, f"{row.coverage:.1%}", row.right.n, *_share(row.right), found)
+
+
+def _share(found: Proportion) -> tuple[str, str]:
+    return (f"{found.share:.0%}", f"{found.low:.0%} to {found.high:.0%}") if found.n else ("", "")
+
+
+def _compared_with(result: Labels) -> list[str]:
+    """What the tables were compared with, and what must not be chosen by it."""
+    if result.with_test:
+        return [
+            f"Compared with all {result.compared_with} hand-labelled turns, the test part's among them: a threshold "
+            "chosen by these makes figures on the test part too good."
+        ]
+    lines = [f"Compared with {result.compared_with} of {result.hand_labels} hand-labelled turns: those that train."]
+    if result.hand_labels > result.compared_with:
+        lines.append(
+            "split.human_labels_for_training gives more of them to training; --test looks at all, but then choose "
+            "nothing by them."
+        )
+    return lines

@@ -228,14 +228,23 @@ def calibrate(
     noise: Annotated[float | None, typer.Option(help="Most % of all noise answered.")] = None,
     wrong: Annotated[float | None, typer.Option(help="Most % of answers that are wrong.")] = None,
     rejected: Annotated[float | None, typer.Option(help="Most % of questions with an entry not answered.")] = None,
+    right: Annotated[float | None, typer.Option(help="Least % of answers that are right: 95 is --wrong 5.")] = None,
+    garbage: Annotated[float | None, typer.Option(help="Most % of garbage and very short texts answered.")] = None,
+    other_domain: Annotated[float | None, typer.Option(help="Most % of another domain's questions answered.")] = None,
+    margin: Annotated[
+        str, typer.Option(help="What the best entry must lead the second by, a cosine; auto: the best of five.")
+    ] = "0",
     confidence: Annotated[float, typer.Option(help="That all promises hold, in %.")] = 95,
     json: Json = False,
 ) -> None:
     """Set the answer threshold by promises that hold for data to come, and write a certificate."""
     from faqtune.console.calibrate import run_calibrate
 
-    kinds = {"noise/chatter": chatter, "noise/unsupported": unsupported, "noise": noise}
-    run_calibrate(project, run, kinds | {"wrong": wrong, "rejected": rejected}, confidence, as_json=json)
+    kinds = {
+        "noise/chatter": chatter, "noise/unsupported": unsupported, "noise/garbage": garbage,
+        "noise/other_domain": other_domain, "noise": noise, "wrong": wrong, "rejected": rejected,
+    }  # fmt: skip
+    run_calibrate(project, run, kinds, right, margin, confidence, as_json=json)
 
 
 @app.command()

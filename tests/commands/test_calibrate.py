@@ -76,3 +76,72 @@ def test_on_the_command_line(tuned_shop: Workspace, cli) -> None:
     assert "On the test part" in out and "certificate.json" in out
     code, out, _ = cli("calibrate", "--project", str(tuned_shop.root), "--chatter", "100", "--json")
     assert code == 2 and "100 % is no promise" in json.loads(out)["error"]
+
+
+def test_the_certificate_holds_margin_probabilities_digests_and_the_paired_test(tuned_shop: Workspace) -> None:
+    from faqtune.commands.models import model_digest
+    from faqtune.evaluate import ProbabilityMap
+    from faqtune.workspace import digest
+
+    made = calibrate_run(tuned_shop, {"noise/chatter": 0.6}, margins_cosine=(0.0, 0.01))
+    kept = json.loads(made.certificate.read_text("utf-8"))
+    assert kept["margins_tried"] == [0.0, 0.01] and kept["margin_cosine"] in (0.0, 0.01)
+    assert ProbabilityMap.model_validate(kept["probability"]).calibration_digest == kept["calibration"]["digest"]
+    assert kept["model_digest"] == model_digest(tuned_shop, made.run.name)
+    assert kept["files"]["split"] == digest(tuned_shop.split_path) and len(kept["files"]) == 5
+    # `tune` has measured run and base on the test part.
+    assert set(kept["better_than_base"]["recall@1"]) == {"value", "low", "high", "p", "p_holm"}
+
+    cards = evaluate_models(tuned_shop).scorecards
+    assert cards[-1].margin_cosine == kept["margin_cosine"]
+
+
+def test_figures_of_another_model_or_other_data_are_no_paired_test(tuned_shop: Workspace) -> None:
+    run = find_run(tuned_shop)
+    path = run.scorecards_path / "test-comparison.json"
+    comparison = json.loads(path.read_text("utf-8"))
+    comparison["after"]["model_digest"] = "another"
+    path.write_text(json.dumps(comparison), encoding="utf-8")
+    made = calibrate_run(tuned_shop, {"noise/chatter": 0.6})
+    assert json.loads(made.certificate.read_text("utf-8"))["better_than_base"] is None
+
+
+def test_match_says_the_probability_and_keeps_the_margin(tuned_shop: Workspace) -> None:
+    assert load_matcher(tuned_shop).match(["什么时候发货"])[0].probability is None, "nothing is certified yet"
+    calibrate_run(tuned_shop, {"noise/chatter": 0.999})
+    matcher = load_matcher(tuned_shop, top=1)
+    (found,) = matcher.match(["什么时候发货"])
+    assert found.answered is not None and found.probability is not None and 0 <= found.probability <= 1
+    assert len(found.hits) == 1 and matcher.answering is not None
+    from dataclasses import replace
+
+    strict = replace(matcher, answering=replace(matcher.answering, threshold_cosine=-1.0, margin_cosine=1.9))
+    assert strict.match(["什么时候发货"])[0].answered is False, "the second is too near"
+    assert load_matcher(tuned_shop, threshold_cosine=0.3).match(["x"])[0].probability is None
+
+
+def test_a_certificate_is_refused_on_what_the_run_was_trained_on(tuned_shop: Workspace) -> None:
+    """Another split after the training: what calibrates now was trained on then."""
+    run = find_run(tuned_shop)
+    kept = json.loads((run.folder / "split.json").read_text("utf-8"))
+    now = tuned_shop.split()
+    for name in ("conversations", "noise"):
+        calibrating = [unit for unit, part in getattr(now, name).items() if part == CALIBRATION]
+        kept[name] |= dict.fromkeys(calibrating, "train")
+    (run.folder / "split.json").write_text(json.dumps(kept), encoding="utf-8")
+    with pytest.raises(UserError, match=r"calibration part are what .* was trained on.* train again"):
+        calibrate_run(tuned_shop, {"noise/chatter": 0.6})
+    assert not run.certificate_path.exists()
+
+
+def test_a_few_conversations_that_the_run_has_seen_are_left_out(tuned_shop: Workspace) -> None:
+    run = find_run(tuned_shop)
+    kept = json.loads((run.folder / "split.json").read_text("utf-8"))
+    before = evaluation_set(load_project(tuned_shop), CALIBRATION)
+    seen = before.positives[0].group
+    kept["conversations"][seen] = "train"
+    (run.folder / "split.json").write_text(json.dumps(kept), encoding="utf-8")
+    made = calibrate_run(tuned_shop, {"noise/chatter": 0.9})
+    certificate = json.loads(made.certificate.read_text("utf-8"))
+    assert certificate["calibration"]["queries"] == sum(positive.group != seen for positive in before.positives)
+    assert certificate["calibration"]["digest"] != before.digest()

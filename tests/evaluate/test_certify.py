@@ -10,14 +10,20 @@ from scipy.stats import beta
 
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Negative, Outcomes, Positive
-from faqtune.evaluate.certify import Risk, certify, needed_units, p_value, upper_bound
+from faqtune.evaluate.certify import MARGINS_COSINE, certify
+from faqtune.evaluate.risk import Risk, needed_units, p_value, upper_bound
 from faqtune.records import Catalogue, Entry
 
 CATALOGUE = Catalogue((Entry("ship", ("什么时候发货",), "48小时内"), Entry("return", ("怎么退货",), "七天")))
 
 
 def outcomes_of(
-    scores: np.ndarray, right: np.ndarray, noise: np.ndarray, groups: list[str] | None = None, stratum: str = "chatter"
+    scores: np.ndarray,
+    right: np.ndarray,
+    noise: np.ndarray,
+    groups: list[str] | None = None,
+    stratum: str = "chatter",
+    margins: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Outcomes:
     positives = tuple(Positive(f"q{n}", "ship", f"c{n}") for n in range(len(scores)))
     named = groups or [f"s{n}" for n in range(len(noise))]
@@ -25,7 +31,8 @@ def outcomes_of(
     data = EvaluationSet(positives, negatives, CATALOGUE, "calibration")
     scores, noise = scores.astype(np.float32), noise.astype(np.float32)
     ranks = np.where(right, 1, 2).astype(np.int64)
-    return Outcomes("model", data, ranks, np.zeros(len(scores), np.int64), scores, scores, noise)
+    leads = {} if margins is None else {"margins": margins[0], "noise_margins": margins[1]}
+    return Outcomes("model", data, ranks, np.zeros(len(scores), np.int64), scores, scores, noise, **leads)
 
 
 def test_a_bound_on_coins_is_that_of_clopper_and_pearson():
@@ -141,6 +148,42 @@ def test_the_bound_on_wrong_answers_holds_as_often_as_promised():
             broken += (1 - found.threshold_cosine) / 2 > at_most
     assert promised > 700
     assert broken <= 100 + 3 * math.sqrt(1000 * 0.1 * 0.9)
+
+
+def test_a_margin_is_taken_where_it_lets_more_be_answered_rightly():
+    """Noise and wrong answers score as high as right ones, but only right ones lead clearly."""
+    rng = np.random.default_rng(0)
+    scores, noise = rng.random(600), rng.random(600)
+    right = rng.random(600) < 0.6
+    margins = (np.where(right, 0.2, 0.001), np.full(600, 0.001))
+    found = outcomes_of(scores, right, noise, margins=margins)
+    plain = certify(found, {"noise": 0.05, "wrong": 0.1})
+    best = certify(found, {"noise": 0.05, "wrong": 0.1}, margins_cosine=MARGINS_COSINE)
+    assert not plain.is_certified and best.is_certified
+    assert best.margin_cosine == 0.01, "the smallest that does it"
+    assert best.right == pytest.approx(right.mean(), abs=0.01) and best.answered == best.right
+    assert best.margins_tried == MARGINS_COSINE and plain.margins_tried == (0.0,)
+
+
+def test_trying_margins_costs_doubt():
+    noise = np.arange(400) / 400
+    found = outcomes_of(np.full(5, 0.9), np.ones(5, bool), noise, margins=(np.ones(5), np.ones(400)))
+    once, several = (certify(found, {"noise": 0.1}, margins_cosine=tried) for tried in ((0.0,), MARGINS_COSINE))
+    assert several.threshold_cosine > once.threshold_cosine
+    assert several.threshold_cosine == certify(found, {"noise": 0.1}, 1 - 0.05 / 5).threshold_cosine
+
+
+def test_bounds_hold_as_often_as_promised_for_the_margin_that_is_chosen():
+    """1,000 draws; scores and leads of noise are uniform and independent, so that what truly passes is known."""
+    chance, at_most, broken = np.random.default_rng(2), 0.1, 0
+    grid = (0.0, 0.2, 0.4)
+    for _ in range(1000):
+        scores, right = chance.random(100), chance.random(100) < 0.7
+        noise, leads = chance.random(150), chance.random(150)
+        found = outcomes_of(scores, right, noise, margins=(chance.random(100), leads))
+        made = certify(found, {"noise": at_most}, 0.9, grid)
+        broken += (1 - made.threshold_cosine) * (1 - made.margin_cosine) > at_most
+    assert 0 < broken <= 100 + 3 * math.sqrt(1000 * 0.1 * 0.9)
 
 
 @pytest.mark.parametrize(

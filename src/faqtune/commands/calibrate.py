@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,17 @@ from faqtune.alone import alone
 from faqtune.commands.assemble import Project, evaluation_set, load_project
 from faqtune.commands.evaluate import refuse_too_few
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest
-from faqtune.commands.scorecards import scorecard_paths
+from faqtune.commands.scorecards import read_scorecards, scorecard_paths
+from faqtune.commands.seen import noise_trained_on, trained_on, without_seen
 from faqtune.encoder import Encoder
 from faqtune.errors import UserError
-from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, scorecard
+from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, probability_map, scorecard
 from faqtune.evaluate.certify import Certified, certify
 from faqtune.progress import Reporter, Silent
 from faqtune.ranking import rank
-from faqtune.records import CALIBRATION, TEST
+from faqtune.records import CALIBRATION, TEST, TRAIN
 from faqtune.runs import DONE, Run, find_run
-from faqtune.workspace import Workspace, read_json, write_json, write_jsonl
+from faqtune.workspace import Workspace, digest, write_json, write_jsonl
 
 MOST_TO_LABEL = 50
 """Queries nearest to the threshold that are named for labelling where a promise cannot be kept."""
@@ -49,26 +50,29 @@ def calibrate_run(
     *,
     run: str = "",
     confidence: float = 0.95,
+    margins_cosine: Sequence[float] = (0.0,),
     reporter: Reporter | None = None,
 ) -> Calibrated:
     """Set the answer threshold of a finished run by promises, on the calibration part only.
 
     `at_most`: what (`noise`, `noise/chatter`, `noise/unsupported`, `wrong`, `rejected`) to its largest share.
-    Writes `certificate.json` into the run; where all promises are kept `match` and
-    `evaluate` answer at its threshold from then on.
-    Raises UserError where a promise makes no sense on this data, or there is too little of it.
+    `margins_cosine`: what the best entry must lead the second by; of several the best is taken (`certify`).
+    Writes `certificate.json` into the run, with a map from scores to probabilities; where all promises are kept
+    `match` and `evaluate` answer at its threshold from then on.
+    Raises UserError where a promise makes no sense on this data, there is too little of it, or most of it is what
+    the run was trained on.
     """
     reporter = reporter or Silent()
     chosen = find_run(workspace, run)
     if chosen.status != DONE:
         raise UserError(f"the run {chosen.name} has not finished", "run `faqtune train` to go on, or name another run")
-    project = load_project(workspace)
+    project = _unseen(workspace, chosen, load_project(workspace), reporter)
     data = {part: evaluation_set(project, part) for part in (CALIBRATION, TEST)}
     refuse_too_few(len(data[CALIBRATION].positives), data[CALIBRATION].part)
     encoder = ReportingEncoder(load_model(workspace, chosen.name, reporter, exact=True), reporter, chosen.name)
     calibration = evaluate(encoder, data[CALIBRATION])
-    certified = certify(calibration, at_most, confidence)
-    test = _on_test(encoder, data[TEST], certified.threshold_cosine)
+    certified = certify(calibration, at_most, confidence, margins_cosine)
+    test = _on_test(encoder, data[TEST], certified)
     to_label = None
     if not certified.is_certified:
         to_label = _queries_to_label(chosen, project, encoder, data[CALIBRATION], certified.threshold_cosine)
@@ -76,11 +80,34 @@ def calibrate_run(
     return Calibrated(chosen, certified, test, chosen.certificate_path, to_label)
 
 
-def _on_test(encoder: Encoder, data: EvaluationSet, threshold_cosine: float) -> dict[str, tuple[float, float, float]]:
+def _unseen(workspace: Workspace, run: Run, project: Project, reporter: Reporter) -> Project:
+    """The project without what the run was trained on, or those it began from, which may stand elsewhere in the split
+    by now. Raises UserError if that is most of the calibration part: then it is another split altogether."""
+    split = project.split
+    left, gone = without_seen(project, trained_on(workspace, [run.name]))
+    noise = noise_trained_on(workspace, [run.name])
+    leaked = gone | {source for source, part in split.noise.items() if part != TRAIN and source in noise}
+    units = [name for parts in (split.conversations, split.noise) for name, of in parts.items() if of == CALIBRATION]
+    bad = sum(name in leaked for name in units)
+    if 2 * bad > len(units):
+        raise UserError(
+            f"{bad} of {len(units)} conversations and sources of the calibration part are what {run.name} was trained "
+            "on: promises made on them would not hold",
+            "train again with the present split (`faqtune train`), then calibrate that run",
+        )
+    if bad:
+        reporter.say(f"note: {bad} conversations and sources are left out of calibration, since the run has seen them")
+    sources = left.split.noise | dict.fromkeys(leaked & left.split.noise.keys(), TRAIN)
+    return replace(left, split=replace(left.split, noise=sources))
+
+
+def _on_test(encoder: Encoder, data: EvaluationSet, certified: Certified) -> dict[str, tuple[float, float, float]]:
     """Figures at the threshold on the test part, which had no say in it; nothing where there is too little."""
     if not data.positives or not data.negatives:
         return {}
-    card = scorecard(evaluate(encoder, data, threshold_cosine=threshold_cosine))
+    card = scorecard(
+        evaluate(encoder, data, threshold_cosine=certified.threshold_cosine, margin_cosine=certified.margin_cosine)
+    )
     return {
         name: (figure.value, figure.low, figure.high)
         for name, figure in card.figures.items()
@@ -97,6 +124,7 @@ def _certificate(
     observed: dict[str, tuple[float, float, float]],
 ) -> dict[str, Any]:
     """Everything that somebody needs to trust the threshold, or to refute it."""
+    probability = probability_map(calibration)
     return {
         "faqtune": __version__,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -105,6 +133,9 @@ def _certificate(
         "model_digest": model_digest(workspace, run.name),
         "certified": certified.is_certified,
         "threshold_cosine": certified.threshold_cosine,
+        "margin_cosine": certified.margin_cosine,
+        "margins_tried": list(certified.margins_tried),
+        "probability": None if probability is None else probability.model_dump(),
         "confidence": certified.confidence,
         "promises": [asdict(promise) | {"kept": promise.is_kept} for promise in certified.promises],
         "calibration": {
@@ -113,6 +144,7 @@ def _certificate(
             "queries": len(calibration.scores),
             "noise": len(calibration.noise_scores),
             "answered": certified.answered,
+            "right": certified.right,
         },
         "test": {
             "part": test.part,
@@ -121,17 +153,36 @@ def _certificate(
                 name: dict(zip(("value", "low", "high"), found, strict=True)) for name, found in observed.items()
             },
         },
-        "better_than_base": _paired_test(workspace, run),
+        "files": {
+            name: digest(path)
+            for name, path in (
+                ("catalogue", workspace.catalogue_path),
+                ("conversations", workspace.conversations_path),
+                ("noise", workspace.noise_path),
+                ("queries", workspace.queries_path),
+                ("split", workspace.split_path),
+            )
+        },
+        "better_than_base": _paired_test(workspace, run, test.digest()),
     }
 
 
-def _paired_test(workspace: Workspace, run: Run) -> dict[str, Any] | None:
-    """Differences to the base model on the test part, if `evaluate` has measured them."""
-    path = scorecard_paths(workspace, run, TEST, models=2)[2]
-    if not path.exists():
+PAIRED = ("oscr@5", "auroc", "recall@1", "augrc")
+
+
+def _paired_test(workspace: Workspace, run: Run, test_digest: str) -> dict[str, Any] | None:
+    """Differences to the base model on the test part, each with its p-values; None if `evaluate` has not measured
+    this model on this data."""
+    paths = scorecard_paths(workspace, run, TEST, models=2)
+    if not paths[2].exists():
         return None
-    differences = read_json(path, "faqtune evaluate")["differences"]
-    return {name: differences[name] for name in ("oscr@5", "auroc", "recall@1") if name in differences}
+    comparison = read_scorecards(paths).comparison
+    assert comparison is not None
+    model = comparison.after.model_digest
+    if comparison.after.digest != test_digest or model not in ("", model_digest(workspace, run.name)):
+        return None
+    found = comparison.differences
+    return {name: found[name].model_dump() for name in PAIRED if name in found}
 
 
 def _queries_to_label(

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
+from faqtune.evaluate import ProbabilityMap
 from faqtune.runs import Run
 from faqtune.workspace import read_json
 
 
-def certified_threshold(run: Run, calibration_digest: str = "") -> float | None:
-    """The threshold of a run's certificate; None where there is none, where a promise
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Where a model answers: from this score on, if the best entry leads the second by the margin; `probability`:
+    from a score to the probability that the answer is right."""
+
+    threshold_cosine: float
+    margin_cosine: float = 0.0
+    probability: ProbabilityMap | None = None
+
+
+def certified_answering(run: Run, calibration_digest: str = "") -> Answering | None:
+    """What a run's certificate promises things for; None where there is none, where a promise
     is not kept, or where it was set on other data than these."""
     if not run.certificate_path.exists():
         return None
-    certificate = read_json(run.certificate_path, "faqtune calibrate")
+    certificate = read_json(run.certificate_path, MADE_BY)
     if not certificate["certified"]:
         return None
     if calibration_digest and certificate["calibration"]["digest"] != calibration_digest:
         return None
-    return float(certificate["threshold_cosine"])
+    return Answering(
+        float(certificate["threshold_cosine"]), float(certificate.get("margin_cosine", 0.0)), _probability(certificate)
+    )
+
+
+def certified_threshold(run: Run, calibration_digest: str = "") -> float | None:
+    """Its threshold alone."""
+    found = certified_answering(run, calibration_digest)
+    return None if found is None else found.threshold_cosine
+
+
+MADE_BY = "faqtune calibrate"
+
+
+def _probability(certificate: dict[str, Any]) -> ProbabilityMap | None:
+    kept = certificate.get("probability")
+    return None if kept is None else ProbabilityMap.model_validate(kept)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from faqtune.commands.assemble import STRATUM_OF_REASON, Project, evaluation_set, load_project
-from faqtune.commands.certificate import certified_threshold
+from faqtune.commands.certificate import Answering, certified_answering
 from faqtune.commands.details import Details, details_path
 from faqtune.commands.gold import gold_labels
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
@@ -148,22 +148,26 @@ def _measured(
 ) -> Outcomes:
     encoder = details.keeping(ReportingEncoder(load_model(workspace, name, reporter, exact=True), reporter, name))
     threshold_cosine: float | None = None
-    probability = None
+    margin_cosine, probability = 0.0, None
     if calibration.positives and calibration.negatives and calibration.digest() != data.digest():
         set_on = evaluate(encoder, calibration)
         probability = probability_map(set_on)
-        threshold_cosine = _certified(workspace, name, calibration)
-        if threshold_cosine is None:
+        if (certified := _certified(workspace, name, calibration)) is not None:
+            threshold_cosine, margin_cosine = certified.threshold_cosine, certified.margin_cosine
+        else:
             threshold_cosine = threshold_for(calibrate(set_on), encoder.name, data)
-    outcomes = evaluate(encoder, data, threshold_cosine=threshold_cosine, probability=probability, details=True)
+    outcomes = evaluate(
+        encoder, data, threshold_cosine=threshold_cosine, margin_cosine=margin_cosine, probability=probability,
+        details=True,
+    )  # fmt: skip
     details.add(encoder, outcomes, is_last=is_last)
     return outcomes
 
 
-def _certified(workspace: Workspace, name: str, calibration: EvaluationSet) -> float | None:
-    """The threshold that the run's certificate promises things for, if it was set on this calibration part."""
+def _certified(workspace: Workspace, name: str, calibration: EvaluationSet) -> Answering | None:
+    """Where the run's certificate promises things for, if it was set on this calibration part."""
     run = next((run for run in all_runs(workspace) if run.name == name), None)
-    return certified_threshold(run, calibration.digest()) if run is not None else None
+    return certified_answering(run, calibration.digest()) if run is not None else None
 
 
 def _saved(paths: list[Path], results: list[Outcomes], digests: list[str], resamples: int) -> Evaluated:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from faqtune.commands.certificate import certified_threshold
+from faqtune.commands.certificate import Answering, certified_answering
 from faqtune.commands.models import TUNED, load_model, resolved_name
 from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
-from faqtune.ranking import rank
+from faqtune.ranking import Ranking, rank
 from faqtune.records import Catalogue
 from faqtune.runs import finished_runs
 from faqtune.workspace import Workspace, read_json
@@ -31,12 +31,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What one text was matched with. `answered` is None where no threshold has been set for the model."""
+    """What one text was matched with. `answered` is None where no threshold has been set for the model.
+
+    `probability` that answering with the first hit is right, where a certificate has been made for the model.
+    """
 
     text: str
     answered: bool | None
     threshold_cosine: float | None
     hits: list[Hit]
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +50,35 @@ class Matcher:
     encoder: Encoder
     catalogue: Catalogue
     questions: Vectors
-    threshold_cosine: float | None
+    answering: Answering | None
     top: int
+
+    @property
+    def threshold_cosine(self) -> float | None:
+        return None if self.answering is None else self.answering.threshold_cosine
 
     def match(self, texts: Sequence[str]) -> list[Match]:
         """Match texts, all at once. Empty ones are passed over."""
         asked = [text.strip() for text in texts if text.strip()]
         if not asked:
             return []
-        ranking = rank(self.encoder.encode(asked), self.questions, self.catalogue.owners, k=self.top)
+        # A margin needs the second entry, however few are shown.
+        ranking = rank(self.encoder.encode(asked), self.questions, self.catalogue.owners, k=max(2, self.top))
+        answered, said = [None] * len(asked), [None] * len(asked)
+        if self.answering is not None:
+            answered = ranking.answered(self.answering.threshold_cosine, self.answering.margin_cosine).tolist()
+            if self.answering.probability is not None:
+                said = self.answering.probability.of(ranking.best).round(4).tolist()
         return [
-            Match(text, self._is_answered(scores[0]), self.threshold_cosine, self._hits(rows, scores))
-            for text, rows, scores in zip(asked, ranking.rows, ranking.scores, strict=True)
+            Match(text, answered[row], self.threshold_cosine, self._hits(row, ranking), said[row])
+            for row, text in enumerate(asked)
         ]
 
-    def _is_answered(self, score: float) -> bool | None:
-        return None if self.threshold_cosine is None else bool(score >= self.threshold_cosine)
-
-    def _hits(self, rows: Iterable[int], scores: Iterable[float]) -> list[Hit]:
-        entries = [self.catalogue.entries[row] for row in rows]
+    def _hits(self, row: int, ranking: Ranking) -> list[Hit]:
+        entries = [self.catalogue.entries[entry] for entry in ranking.rows[row, : self.top]]
         return [
             Hit(entry.id, entry.questions[0], entry.answer, round(float(score), 4))
-            for entry, score in zip(entries, scores, strict=True)
+            for entry, score in zip(entries, ranking.scores[row], strict=False)
         ]
 
 
@@ -93,12 +104,13 @@ def load_matcher(
     done = {run.name: run for run in finished_runs(workspace, reporter.say)}
     name = resolved_name(workspace, model or (TUNED if done else workspace.config().model.base))
     run = done.get(name)
-    if threshold_cosine is None and run is not None:
-        threshold_cosine = certified_threshold(run)
-    if threshold_cosine is None and run is not None and run.thresholds_path.exists():
-        threshold_cosine = read_json(run.thresholds_path, "faqtune train")["threshold_cosine"]
+    answering = None if threshold_cosine is None else Answering(threshold_cosine)
+    if answering is None and run is not None:
+        answering = certified_answering(run)
+    if answering is None and run is not None and run.thresholds_path.exists():
+        answering = Answering(float(read_json(run.thresholds_path, "faqtune train")["threshold_cosine"]))
     encoder = load_model(workspace, name, reporter, exact=True)
-    return Matcher(encoder, catalogue, encoder.encode(catalogue.questions), threshold_cosine, top)
+    return Matcher(encoder, catalogue, encoder.encode(catalogue.questions), answering, top)
 
 
 def match_texts(

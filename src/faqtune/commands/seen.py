@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from faqtune.commands.assemble import Project
 from faqtune.records import TRAIN, Split
@@ -21,8 +22,23 @@ def remember_split(run: Run, split: Split) -> None:
 def trained_on(workspace: Workspace, names: Iterable[str]) -> set[str]:
     """Conversations that the named models, or those they began from, were trained on. Others than runs, and runs
     of earlier versions, say nothing."""
+    return {
+        conversation for split in _splits(workspace, names) for conversation in _of_training(split["conversations"])
+    }
+
+
+def noise_trained_on(workspace: Workspace, names: Iterable[str]) -> set[str]:
+    """The same of sources of noise."""
+    return {name for split in _splits(workspace, names) for name in _of_training(split["noise"])}
+
+
+def _of_training(parts: dict[str, str]) -> Iterator[str]:
+    return (name for name, part in parts.items() if part == TRAIN)
+
+
+def _splits(workspace: Workspace, names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """What was kept by `remember_split` with the named models and those they began from."""
     runs = {run.name: run for run in all_runs(workspace)}
-    found: set[str] = set()
     to_see, seen = [name for name in names if name in runs], set()
     while to_see:
         run = runs[to_see.pop()]
@@ -32,11 +48,8 @@ def trained_on(workspace: Workspace, names: Iterable[str]) -> set[str]:
         merged = run.facts.get("merged")
         sources = [run.base, merged.get("of", "") if isinstance(merged, dict) else ""]
         to_see += [name for name in sources if name in runs]
-        path = run.folder / SPLIT_NAME
-        if path.exists():
-            parts = read_json(path, "faqtune train")["conversations"]
-            found.update(conversation for conversation, part in parts.items() if part == TRAIN)
-    return found
+        if (path := run.folder / SPLIT_NAME).exists():
+            yield read_json(path, "faqtune train")
 
 
 def without_seen(project: Project, seen: set[str]) -> tuple[Project, set[str]]:

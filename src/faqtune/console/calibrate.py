@@ -7,7 +7,8 @@ from pathlib import Path
 from faqtune.commands.calibrate import Calibrated, calibrate_run
 from faqtune.console.output import emit, emit_json, next_step, plain, table
 from faqtune.console.reporter import ConsoleReporter
-from faqtune.evaluate.certify import Kept
+from faqtune.errors import UserError
+from faqtune.evaluate.certify import MARGINS_COSINE, Kept
 from faqtune.report import PROMISE_WORDS
 from faqtune.workspace import Workspace
 
@@ -16,9 +17,20 @@ USUAL = {"noise/chatter": 5.0}
 
 
 def run_calibrate(
-    project: Path, run: str, promised: dict[str, float | None], confidence: float, *, as_json: bool
+    project: Path,
+    run: str,
+    promised: dict[str, float | None],
+    right: float | None,
+    margin: str,
+    confidence: float,
+    *,
+    as_json: bool,
 ) -> None:
-    """`promised` and `confidence` in percent."""
+    """`promised`, `right` and `confidence` in percent; `margin` a cosine or `auto`."""
+    if right is not None:
+        if promised.get("wrong") is not None:
+            raise UserError("--right and --wrong say the same", "give one of the two")
+        promised["wrong"] = 100 - right
     wanted = {what: share for what, share in promised.items() if share is not None} or USUAL
     with ConsoleReporter() as reporter:
         made = calibrate_run(
@@ -26,6 +38,7 @@ def run_calibrate(
             {what: share / 100 for what, share in wanted.items()},
             run=run,
             confidence=confidence / 100,
+            margins_cosine=_margins(margin),
             reporter=reporter,
         )
     if as_json:
@@ -35,10 +48,20 @@ def run_calibrate(
         emit("", next_step("report", project))
 
 
+def _margins(margin: str) -> tuple[float, ...]:
+    if margin == "auto":
+        return MARGINS_COSINE
+    try:
+        return (float(margin),)
+    except ValueError:
+        raise UserError(f"the margin {margin} is no number", "give a cosine, for example 0.02, or `auto`") from None
+
+
 def _show(made: Calibrated) -> None:
     certified = made.certified
     state = "certified" if certified.is_certified else "NOT certified, so match keeps the threshold it had"
-    emit(f"{made.run.name}: answer from a cosine of {certified.threshold_cosine:.4f} on; {state}")
+    lead = f", {certified.margin_cosine:g} ahead of the second" if certified.margin_cosine else ""
+    emit(f"{made.run.name}: answer from a cosine of {certified.threshold_cosine:.4f} on{lead}; {state}")
     rows = [_row(promise) for promise in certified.promises]
     emit(*table((f"with {certified.confidence:.0%} confidence", "promised", "bound", "seen", "units", ""), rows))
     emit(f"  {certified.answered:.1%} of the calibration part's questions are answered there")

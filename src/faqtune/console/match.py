@@ -47,6 +47,8 @@ def _show(found: Match) -> None:
         verdict = "no threshold has been set for this model"
     else:
         verdict = f"{'answered' if found.answered else 'rejected'} at threshold {found.threshold_cosine:.4f}"
+    if found.probability is not None:
+        verdict += f"; right with probability {found.probability:.0%}"
     emit(f"{_short(found.text)}  [{verdict}]")
     for place, hit in enumerate(found.hits, start=1):
         emit(f"  {place}. {hit.score:.4f}  {_short(hit.question)}  →  {_short(hit.answer)}")

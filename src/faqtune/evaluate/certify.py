@@ -4,36 +4,24 @@ Each promise bounds a risk that lies between 0 and 1: noise of one kind that is 
 wrong, questions that are rejected. The threshold is chosen on calibration data so that the bound holds with
 probability 1 - delta over the draw of that data: risk-controlling prediction sets (Bates et al. 2021, arXiv
 2101.02703) for risks that only fall as the threshold rises, and fixed-sequence testing (Learn then Test,
-Angelopoulos et al. 2021, arXiv 2110.01052) for wrong answers, whose share may rise and fall.
+Angelopoulos et al. 2021, arXiv 2110.01052) for wrong answers, whose share may rise and fall. Where one of several
+margins between the best and the second entry may be chosen, everything is shown for each of them with its part of
+the doubt (Bonferroni), so that it holds for whichever is taken.
 """
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import binom
 
 from faqtune.errors import UserError
 from faqtune.evaluate.outcomes import Outcomes
+from faqtune.evaluate.risk import NOISE, REJECTED, WRONG, Risk, needed_units, upper_bound
 
-NOISE, WRONG, REJECTED = "noise", "wrong", "rejected"
-"""What a promise is about: `noise` (of all kinds), `noise/chatter` and so on; `wrong`: answered questions whose
-entry is not the right one; `rejected`: questions with an entry that are not answered."""
-
-STEPS = 100
-"""Thresholds at which wrong answers are tested, from the strictest to the loosest."""
-
-START_TIMES = 3
-"""The first test has so many times the answers that are needed if none is wrong: one wrong answer at the very top
-would otherwise end the sequence before it has begun."""
-
-Losses = NDArray[np.float64]
-"""Mean loss of each unit, a conversation or a source: units are drawn independently, their rows are not."""
+MARGINS_COSINE = (0.0, 0.01, 0.02, 0.05, 0.1)
+"""Margins that are tried where the best of several is asked for: fixed before any data are seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,129 +44,68 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Certified:
-    """The lowest threshold that keeps what can be kept. Together all kept promises hold with `confidence`."""
+    """The lowest threshold that keeps what can be kept. Together all kept promises hold with `confidence`.
+
+    `margin_cosine`: what the best entry must lead the second by, chosen among `margins_tried`; `answered`, `right`:
+    shares of the calibration questions that are answered, and answered rightly.
+    """
 
     threshold_cosine: float
     confidence: float
     promises: tuple[Kept, ...]
     answered: float
+    margin_cosine: float = 0.0
+    margins_tried: tuple[float, ...] = (0.0,)
+    right: float = 0.0
 
     @property
     def is_certified(self) -> bool:
         return all(promise.is_kept for promise in self.promises)
 
 
-def certify(outcomes: Outcomes, at_most: Mapping[str, float], confidence: float = 0.95) -> Certified:
+def certify(
+    outcomes: Outcomes, at_most: Mapping[str, float], confidence: float = 0.95, margins_cosine: Sequence[float] = (0.0,)
+) -> Certified:
     """The lowest threshold at which every promise of `at_most` (what to share) holds with `confidence`.
 
-    `outcomes` of the calibration part. The allowed doubt is shared out evenly among the promises. Noise says
+    `outcomes` of the calibration part. The allowed doubt is shared out evenly among the promises, and among
+    `margins_cosine`, of which the one that keeps all and answers most questions rightly is taken (without looking at
+    any data, give one, or `MARGINS_COSINE`). Noise says
     how low the threshold may be; from there upwards wrong answers are tested. `rejected` is judged at the
     threshold that noise wants, which no question had a say in. A promise that no threshold can keep comes
     back as not kept. Raises UserError for shares that are none, a kind of noise that is not there,
     where nothing is promised, and for wrong and rejected at once: the same questions cannot both set a
     threshold and say what it rejects.
     """
-    _refuse(outcomes, at_most, confidence)
-    doubt = (1 - confidence) / len(at_most)
+    _refuse(outcomes, at_most, confidence, margins_cosine)
+    doubt = (1 - confidence) / len(at_most) / len(margins_cosine)
+    tried = tuple(float(margin) for margin in margins_cosine)
+    found = [_with_margin(outcomes, at_most, confidence, doubt, margin, tried) for margin in tried]
+    # Of equals the first, the smallest margin if they are given in order.
+    return max(found, key=lambda each: (each.is_certified, each.right))
+
+
+def _with_margin(
+    outcomes: Outcomes,
+    at_most: Mapping[str, float],
+    confidence: float,
+    doubt: float,
+    margin: float,
+    tried: tuple[float, ...],
+) -> Certified:
     noise = [
-        Risk(outcomes, what).lowest_threshold(share, doubt)
+        Risk(outcomes, what, margin).lowest_threshold(share, doubt)
         for what, share in at_most.items()
         if what not in (WRONG, REJECTED)
     ]
     threshold = max(noise, default=-1.0)
     if WRONG in at_most:
-        kept = Risk(outcomes, WRONG).last_kept(threshold, at_most[WRONG], doubt)
+        kept = Risk(outcomes, WRONG, margin).last_kept(threshold, at_most[WRONG], doubt)
         threshold = threshold if kept is None else kept
-    promises = tuple(_kept(Risk(outcomes, what), share, threshold, doubt) for what, share in at_most.items())
-    return Certified(threshold, confidence, promises, float(np.mean(outcomes.scores >= threshold)))
-
-
-def p_value(losses: Losses, at_most: float, *, single: bool) -> float:
-    """How likely losses so low are at least where their true mean is above `at_most`.
-
-    Exact (binomial) where each unit is a `single` row, else the bound of Hoeffding and Bentkus (arXiv
-    2101.02703, section 3.1). Which of the two must not depend on the losses seen. 1.0 without losses.
-    """
-    count, total = len(losses), float(losses.sum())
-    if not count:
-        return 1.0
-    if single:
-        return float(binom.cdf(round(total), count, at_most))
-    hoeffding = math.exp(-count * _divergence(min(total / count, at_most), at_most))
-    return min(1.0, hoeffding, math.e * float(binom.cdf(math.ceil(total), count, at_most)))
-
-
-def upper_bound(losses: Losses, doubt: float, *, single: bool) -> float:
-    """What the true mean is at most, but for a probability of `doubt`: the highest value that is not refuted."""
-    low, high = (float(losses.mean()) if len(losses) else 1.0), 1.0
-    if low >= 1:
-        return 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (low, middle) if p_value(losses, middle, single=single) <= doubt else (middle, high)
-    return high
-
-
-class Risk:
-    """One kind of loss as a function of the threshold."""
-
-    def __init__(self, outcomes: Outcomes, what: str) -> None:
-        self.what = what
-        if what in (WRONG, REJECTED):
-            self.scores, groups = outcomes.scores, [positive.group for positive in outcomes.data.positives]
-        else:
-            stratum = what.partition("/")[2]
-            rows = outcomes.data.noise_rows[stratum] if stratum else np.arange(len(outcomes.noise_scores))
-            self.scores, groups = outcomes.noise_scores[rows], [outcomes.data.negatives[row].group for row in rows]
-        # Rows without a group are units of their own.
-        named = np.array([group or f"\0{row}" for row, group in enumerate(groups)])
-        self.unit = np.unique(named, return_inverse=True)[1]
-        self.wrong = outcomes.ranks != 1
-        self.single = len(np.unique(self.unit)) == len(self.unit)
-
-    def at(self, threshold: float) -> Losses:
-        """Losses of the units at a threshold; of `wrong` only those of units in which something is answered."""
-        answered = self.scores >= threshold
-        if self.what == WRONG:
-            return _means(self.wrong[answered], self.unit[answered])
-        return _means(~answered if self.what == REJECTED else answered, self.unit)
-
-    def holds(self, threshold: float, share: float, doubt: float) -> bool:
-        return p_value(self.at(threshold), share, single=self.single) <= doubt
-
-    def lowest_threshold(self, share: float, doubt: float) -> float:
-        """The lowest threshold that keeps a promise about noise; just above all of it if none does.
-
-        The risk only falls as the threshold rises, so the first that keeps the promise can be searched for.
-        """
-        if self.holds(-1.0, share, doubt):
-            return -1.0
-        levels = np.nextafter(np.unique(self.scores), np.float32(np.inf), dtype=np.float32)
-        place = bisect_left(levels, True, key=lambda level: self.holds(float(level), share, doubt))
-        return float(levels[min(place, len(levels) - 1)])
-
-    def last_kept(self, from_cosine: float, share: float, doubt: float) -> float | None:
-        """Going down from the strictest threshold to `from_cosine`, the last before a promise is first not kept.
-
-        The thresholds are chosen without looking at which answers are right. None if the first is not kept.
-        """
-        levels = np.unique(np.quantile(self.scores, np.linspace(0, 1, STEPS + 1), method="lower"))
-        tested = [*(float(level) for level in levels[levels > from_cosine][::-1]), from_cosine]
-        units = [len(self.at(level)) for level in tested]
-        start = min(START_TIMES * needed_units(share, doubt), max(units))
-        kept = None
-        for level, there in zip(tested, units, strict=True):
-            if there < start:
-                continue
-            if not self.holds(level, share, doubt):
-                break
-            kept = level
-        return kept
-
-
-def needed_units(at_most: float, doubt: float) -> int:
-    """Units without a failure that are enough to promise `at_most`: (1 - at_most)^n <= doubt."""
-    return math.ceil(math.log(doubt) / math.log1p(-at_most))
+    promises = tuple(_kept(Risk(outcomes, what, margin), share, threshold, doubt) for what, share in at_most.items())
+    answered = (outcomes.scores >= threshold) & Risk(outcomes, REJECTED, margin).leads
+    right = float(np.mean(answered & (outcomes.ranks == 1)))
+    return Certified(threshold, confidence, promises, float(answered.mean()), margin, tried, right)
 
 
 def _kept(risk: Risk, share: float, threshold: float, doubt: float) -> Kept:
@@ -194,19 +121,11 @@ def _kept(risk: Risk, share: float, threshold: float, doubt: float) -> Kept:
     )
 
 
-def _means(failed: NDArray[np.bool_], unit: NDArray[np.int64]) -> Losses:
-    """Mean of each unit that has any row, in their order."""
-    counts = np.bincount(unit)
-    return np.bincount(unit, weights=failed)[counts > 0] / counts[counts > 0] if len(unit) else np.zeros(0)
-
-
-def _divergence(a: float, b: float) -> float:
-    """Kullback-Leibler divergence of two coins."""
-    parts: Sequence[tuple[float, float]] = ((a, b), (1 - a, 1 - b))
-    return sum(p * math.log(p / q) for p, q in parts if p > 0)
-
-
-def _refuse(outcomes: Outcomes, at_most: Mapping[str, float], confidence: float) -> None:
+def _refuse(
+    outcomes: Outcomes, at_most: Mapping[str, float], confidence: float, margins_cosine: Sequence[float]
+) -> None:
+    if not margins_cosine or not all(0 <= margin <= 2 for margin in margins_cosine):
+        raise UserError("a margin is a difference of two cosines", "give a number from 0 to 2, or `auto`")
     if not at_most:
         raise UserError("nothing is promised", "promise something, for example --chatter 5")
     if not 0 < confidence < 1:
@@ -221,7 +140,7 @@ def _refuse(outcomes: Outcomes, at_most: Mapping[str, float], confidence: float)
     for what, share in at_most.items():
         if not 0 < share < 1:
             raise UserError(f"{what}: at most {100 * share:g} % is no promise", "give more than 0 and less than 100 %")
-        if what not in known or (what == NOISE and not len(outcomes.noise_scores)):
+        if what not in known or (what == NOISE and not len(outcomes.data.written_rows)):
             raise UserError(
                 f"{outcomes.data.part}: there is no {what.partition('/')[2] or 'noise'} to set a threshold on",
                 "promise nothing about it, or add such noise and run `faqtune split`",

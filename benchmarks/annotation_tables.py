@@ -29,7 +29,8 @@ Hand labels of the pool, simulated: how much they add, and whether it matters wh
 labels a seed keeps about 100 for the test, whole conversations; about 200 are the pool. `base`: the untrained model.
 `weak`: tuned on the rules' labels, without any hand label. `random-N`, `queue-N`: with N labels of the pool beside
 them. `all`: with the whole pool, where both strategies meet. Figures in %, mean over seeds, each seed with a test of
-its own. Differences in points: mean over seeds, with the paired bootstrap's 95 % interval by conversation of that mean
+its own: arms with other seeds are not to be compared by their means, but by the differences.
+Differences in points: mean over seeds, with the paired bootstrap's 95 % interval by conversation of that mean
 (tests of different seeds overlap, so it is somewhat narrow; the chance in training is not in it) and the range over
 seeds."""
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from faqtune.recipe import Recipe, Stage
-from faqtune.records import Catalogue
-from faqtune.train.data import TrainingData
+from faqtune.records import Catalogue, Entry
+from faqtune.train.data import Example, TrainingData
 from faqtune.train.draws import evaluate_every, noise_of_step, queries_of_step, queries_per_step, steps_of, usable
 from faqtune.train.mining import Mined
 
@@ -61,6 +61,25 @@ def test_the_share_of_an_empty_source_goes_to_the_others(shop: TrainingData, rec
     assert queries_per_step(stage, shop) == {"labels": 3, "catalogue": 3, "dialogues": 6}
     assert queries_per_step(stage, replace(shop, dialogues=())) == {"labels": 6, "catalogue": 6}
     assert queries_per_step(stage, replace(shop, dialogues=(), labels=())) == {"catalogue": 12}
+
+
+def test_a_question_that_nothing_is_right_for_takes_no_place_in_a_batch(recipe_of: Callable[..., Recipe]):
+    catalogue = Catalogue(
+        (
+            Entry("lonely", ("怎么退货",), ""),
+            Entry("answered", ("开票",), "下单时勾选"),
+            Entry("twice the same", ("有XL码吗", "有ｘｌ码吗"), ""),
+            Entry("siblings", ("发什么快递", "用哪家快递"), ""),
+        )
+    )
+    labels = (Example("我要退货", 0, trusted=True), Example("退货", 0, trusted=True))
+    data = TrainingData(catalogue, labels)
+    questions = [data.examples[number].text for number in data.numbers_of("catalogue")]
+    assert questions == ["开票", "发什么快递", "用哪家快递"]
+    stage = stage_of(recipe_of, data={"labels": 1, "catalogue": 1}, batch_queries=2, epochs=1, max_steps=9)
+    alone = replace(data, catalogue=Catalogue(catalogue.entries[:1]))
+    assert queries_per_step(stage, alone) == {"labels": 2}
+    assert steps_of(stage, alone) == 1
 
 
 def test_a_source_smaller_than_its_share_is_taken_whole(shop: TrainingData, recipe_of: Callable[..., Recipe]):

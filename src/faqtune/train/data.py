@@ -55,10 +55,20 @@ class TrainingData:
         if source == "dialogues":
             return np.arange(len(self.dialogues))
         if source == "catalogue":
-            return np.arange(len(self.labels), len(self.examples))
+            return len(self.labels) + np.flatnonzero(self._has_pair)
         trusted = self._trusted
         chosen = {"labels": trusted | ~trusted, "human_labels": trusted, "weak_labels": ~trusted}[source]
         return np.flatnonzero(chosen)
+
+    @cached_property
+    def _has_pair(self) -> NDArray[np.bool_]:
+        """Of each standard question: whether its entry has another in other words, or an answer.
+
+        One that has neither has no positive. As a query it would only take the place of one that teaches.
+        """
+        answered = [bool(entry.answer) for entry in self.catalogue]
+        differing = [len({self.question_keys[n] for n in self.questions_of(row)}) > 1 for row in range(len(answered))]
+        return np.array([answered[row] or differing[row] for row in self.catalogue.owners], dtype=np.bool_)
 
     @cached_property
     def _trusted(self) -> NDArray[np.bool_]:

@@ -67,7 +67,7 @@ def test_a_model_that_is_clearly_worse_is_not_taken_over(
         found = measure(*args, **options)  # type: ignore[arg-type]
         assert found.comparison is not None
         difference = Difference(value=-0.2, low=-0.3, high=-0.1, p=0.001)
-        return replace(found, comparison=found.comparison.model_copy(update={"differences": {"oscr@5": difference}}))
+        return replace(found, comparisons=[found.comparison.model_copy(update={"differences": {"oscr@5": difference}})])
 
     train = retune_module.train_model
     # As if a step had been better on the selection part: with four steps none may be.

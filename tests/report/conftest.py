@@ -16,7 +16,7 @@ from faqtune.evaluate.missing import MissingQuestion
 from faqtune.evaluate.operating import operating_points
 from faqtune.records import Catalogue, Entry
 from faqtune.report import Checked, EntryLabels, Example, Examples, LabelSummary, RunFacts, RunReport
-from faqtune.scorecard import Comparison, Stratum
+from faqtune.scorecard import Comparison, Confusion, Figure, ReliabilityBin, Stratum
 
 QUESTIONS = ("什么时候发货", "可以七天无理由退货吗", "Do you ship abroad?", "怎么开发票", "How do I change my address?")
 NOISE: dict[Stratum, int] = {"chatter": 120, "other_domain": 60, "unsupported": 30, "garbage": 12}
@@ -32,7 +32,10 @@ def outcomes(model: str, data: EvaluationSet, *, right: float, queries: float, n
     noise_scores = np.clip(rng.normal(noise, spread, n) + near * spread, -1, 1).astype(np.float32)
     best = np.where(ranks == 1, data.entry_rows, (data.entry_rows + 1) % len(data.catalogue))
     threshold = float(np.sort(noise_scores)[-max(1, n // 20)]) if n else None
-    return Outcomes(model, data, ranks, best, scores, scores - 0.01, noise_scores, threshold_cosine=threshold)
+    return Outcomes(
+        model, data, ranks, best, scores, scores - 0.01, noise_scores,
+        threshold_cosine=threshold, noise_best=np.zeros(n, dtype=np.int64),
+    )  # fmt: skip
 
 
 def invented_places(marks: tuple[Landmark, ...], seed: int) -> Places:
@@ -108,7 +111,10 @@ def certificate() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def data() -> EvaluationSet:
-    entries = tuple(Entry(f"e{row}", (question,), "答") for row, question in enumerate(QUESTIONS))
+    entries = tuple(
+        Entry(f"e{row}", (question,), "答", category=("物流", "售后")[row % 2])
+        for row, question in enumerate(QUESTIONS)
+    )
     positives = tuple(Positive(f"问题 {i}", f"e{i % len(entries)}", f"c{i // 2}") for i in range(200))
     negatives = tuple(
         Negative(f"{stratum} {i}", stratum, f"{stratum}-{i // 2}")
@@ -122,7 +128,26 @@ def data() -> EvaluationSet:
 def comparison(data: EvaluationSet) -> Comparison:
     before = outcomes("BAAI/bge-m3", data, right=0.62, queries=0.88, noise=0.84, spread=0.025)
     after = outcomes("runs/2026-11-23-default-3f2a/model", data, right=0.8, queries=0.72, noise=0.3, spread=0.17)
-    return compare(before, after, resamples=200)
+    made = compare(before, after, resamples=200)
+    seen = Figure(value=0.41, low=0.3, high=0.52, n=60)
+    found = {
+        "confusions": [
+            Confusion(
+                a="e0",
+                b="e1",
+                question_a=QUESTIONS[0],
+                question_b=QUESTIONS[1],
+                asked_a=40,
+                asked_b=39,
+                a_as_b=3,
+                b_as_a=2,
+                similarity=0.91,
+                merge=True,
+            )
+        ],
+        "reliability": [ReliabilityBin(low=0.3, high=0.5, predicted=0.43, observed=seen)],
+    }
+    return made.model_copy(update={"after": made.after.model_copy(update=found)})
 
 
 @pytest.fixture(scope="session")

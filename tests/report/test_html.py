@@ -227,25 +227,6 @@ def test_a_count_of_zero_is_told_and_what_is_not_known_is_left_out(comparison: C
     assert "device" not in shown
 
 
-def test_a_large_project_still_gives_a_small_page_that_says_what_it_left_out(report: RunReport) -> None:
-    example = Example("问" * 5000, "标准问题" * 100, "", "标准问题" * 100)
-    step = {"event": "step", "stage": 1, "loss": 1.23456789, "parts": {}}
-    large = replace(
-        report,
-        history=[{**step, "step": number} for number in range(1, 30_001)]
-        + [
-            {"event": "measured", "stage": 1, "step": 10 * n, "figures": {"oscr@5": 0.5}, "best": False}
-            for n in range(3000)
-        ],
-        labels=LabelSummary(entries=[EntryLabels(f"问题 {number}" + "长" * 400, 0) for number in range(20_000)]),
-        examples=Examples([example] * 5000, [example] * 5000),
-    )
-    html = report_html(large)
-    assert len(html.encode()) < 2_000_000
-    assert "The first 100 of 20000 are shown." in html
-    assert "共 5000 条，显示前 100 条。" in html
-
-
 def test_a_report_of_a_comparison_alone_leaves_the_other_sections_out(no_noise: Comparison) -> None:
     page = read(report_html(RunReport(no_noise)))
     links = [tag["href"] for tag in page.all("a")]

@@ -16,10 +16,12 @@ from faqtune.report.limits import Listing, clipped, listing
 from faqtune.report.maps import maps
 from faqtune.report.missing import missing
 from faqtune.report.operating import Dial, dial, risk_chart
+from faqtune.report.probability_charts import reliability_chart, similarity_chart
 from faqtune.report.promises import Promises, promises
 from faqtune.report.provenance import Rows, facts, outline
 from faqtune.report.sheet import Cell, Row, Section, Sheet, count, pointer, sheet
 from faqtune.report.sheet import words as say
+from faqtune.report.slices import by_entry, mistakes
 from faqtune.report.summary import Summary, summary
 from faqtune.report.training_charts import training_charts
 from faqtune.report.training_tables import measured, mining
@@ -71,6 +73,8 @@ def article(report: RunReport, language: Language) -> Article:
         curve_chart(comparison, "roc", language),
         risk_chart(details, _own(comparison), language),
         scores_chart(comparison, language),
+        similarity_chart(comparison, language),
+        reliability_chart(comparison, language),
     ]
     by_stratum = strata_chart(comparison, language)
     return Article(
@@ -91,7 +95,7 @@ def article(report: RunReport, language: Language) -> Article:
         promises=promises(report.certificate, language) if report.certificate else None,
         training=training_charts(run, language),
         training_tables=_training_tables(report, language),
-        more=[],
+        more=[part for part in (by_entry(comparison, language), mistakes(comparison, language)) if part],
         layers=layers(report.compared or {}, language),
         labels=_labels(report.labels, language) if report.labels else None,
         examples=_examples(report, language),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from faqtune.evaluate import format_comparison
 from faqtune.evaluate.wording import Language, figure_name
 from faqtune.report.sheet import Cell, pointer
 from faqtune.report.verdict import mark_of
-from faqtune.scorecard import Comparison
+from faqtune.scorecard import Comparison, Difference
 
 SIDES = ("before", "after")
 
@@ -38,8 +38,16 @@ def figure_rows(comparison: Comparison, language: Language, scope: str = "") -> 
             Cell(value, f"[{rest}" if rest else "", source)
             for (value, _, rest), source in zip(parts, sources, strict=True)
         )
+        values = (*values[:2], _with_p(values[2], comparison.differences.get(names[said])))
         rows.append(FigureRow(said, values, mark_of(word), word))
     return rows
+
+
+def _with_p(cell: Cell, difference: Difference | None) -> Cell:
+    """The difference with its p, where that has been corrected for all that was looked at together."""
+    if difference is None or difference.p_holm is None:
+        return cell
+    return replace(cell, interval=f"{cell.interval} p {difference.p_holm:.3f}")
 
 
 def _sources(name: str, comparison: Comparison, scope: str) -> tuple[str, str, str]:

@@ -15,7 +15,7 @@ from faqtune.report.operating import MOST_LISTED, TILES, WORDS, kinds
 from faqtune.report.svg import printable
 from faqtune.report.words import PAGE
 
-MAP_CHARACTERS = 60
+MAP_CHARACTERS = 50
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 SAID = ("nothing", "found", "expected")
 

@@ -79,7 +79,7 @@ PAGE: dict[Language, dict[str, str]] = {
         "care": "Read with care",
         "figures": "All figures",
         "figures_reading": "In percent, with 95 % intervals. A change is called better or worse only where the interval"
-        " of the difference leaves zero out.",
+        " of the difference leaves zero out. Where p is given, it is corrected for all figures looked at (Holm).",
         "means_reading": "Mean cosines have no interval and prove nothing on their own.",
         "metric": "figure",
         "difference": "difference",
@@ -131,7 +131,8 @@ PAGE: dict[Language, dict[str, str]] = {
         "key": "概要",
         "care": "注意",
         "figures": "全部指标",
-        "figures_reading": "单位为百分比，括号内为 95% 置信区间。只有当变化的区间不含零时，才称为变好或变差。",
+        "figures_reading": "单位为百分比，括号内为 95% 置信区间。只有当变化的区间不含零时，才称为变好或变差。"
+        "标出的 p 已按全部指标校正 (Holm)。",
         "means_reading": "平均余弦没有置信区间，单独不能说明问题。",
         "metric": "指标",
         "difference": "变化",

@@ -52,7 +52,7 @@ def at(data: Any, source: str) -> Any:
 def written(value: Any) -> set[str]:
     """Every way in which the page may write the numbers of a place in the data."""
     if isinstance(value, dict):
-        names = ("value", "low", "high", "predicted", "compared", "right")
+        names = ("value", "low", "high", "predicted", "compared", "right", "p_holm")
         return {said for name in names if name in value for said in written(value[name])}
     if not isinstance(value, (int, float)):
         return set(NUMBER.findall(str(value)))

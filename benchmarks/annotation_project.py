@@ -13,9 +13,12 @@ import numpy as np
 
 from faqtune import claims as claim_store
 from faqtune import make_split
-from faqtune.annotate.answers import NONE, PICK, Answer
+from faqtune.annotate.answers import FLAG, NONE, PICK, Answer
+from faqtune.annotate.decisions import Decision, act_of
 from faqtune.annotate.queue import Meanings, Queue, Shares, Weights
 from faqtune.annotate.standin import Labelled, score
+from faqtune.annotate.store import Store
+from faqtune.commands.annotated import chosen_queries
 from faqtune.commands.assemble import evaluation_set, load_project, training_data
 from faqtune.commands.models import load_model
 from faqtune.commands.settled import settled
@@ -154,8 +157,12 @@ class Simulation:
         workspace = Workspace(folder)
         said = [*self.machine, *self.test, *(self.truth[query] for query in chosen)]
         claim_store.append(workspace.claims_path, said)
-        queries = workspace.queries()
-        decided = settled(said, queries, workspace.split())
+        # As labels that were chosen, whoever chose them: machines are weighed by none of the pool, in no arm.
+        store, by_id = Store(workspace.acts_path), {query.id: query for query in self.pool}
+        for name in chosen:
+            store.add(act_of(Decision(name, name, FLAG, 1, why="uncertain"), by_id[name], "simulated"))
+        queries, split = workspace.queries(), workspace.split()
+        decided = settled(said, queries, split, chosen_queries(workspace, split))
         write_jsonl(workspace.pairs_path, pairs_of(decided, queries, workspace.catalogue())[0])
         return workspace
 

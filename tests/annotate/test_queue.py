@@ -236,15 +236,27 @@ def test_a_skipped_query_stays_in_the_sample_without_an_answer(world):
     assert [(d.query.id, d.answer) for d in drawn] == [(first.query.id, None)]
 
 
-def test_what_is_chosen_trains_and_what_is_drawn_tests(world):
+def test_what_is_chosen_trains_and_the_test_is_drawn_from_all_queries(world):
+    """The random share: every query of what tests, and of what trains those that a machine has labelled."""
+
     def trains(conversation):
         return int(conversation[1:]) % 3 > 0
 
-    items, answers = asked(world, queue := world.queue(trains=trains, shares=NO_SHARES), 200)
+    queue = world.queue(trains=trains, weights=Weights(uncertain=1, random=1), shares=NO_SHARES)
+    items, answers = asked(world, queue, 200)
+    labelled = {claim.query for claim in world.claims}
     assert len(items) == len(world.queries)
     for item in items:
-        assert trains(item.query.conversation) == (item.why != "random")
-    assert len(queue.sample(answers)) == sum(not trains(query.conversation) for query in world.queries)
+        if not trains(item.query.conversation):
+            assert item.why == "random"
+        elif item.why == "random":
+            assert item.query.id in labelled
+    assert {d.query.id for d in queue.sample(answers)} == {
+        query.id for query in world.queries if not trains(query.conversation)
+    }
+    assert {d.query.id for d in queue.sample(answers, labelled=True)} == {
+        query.id for query in world.queries if trains(query.conversation) and query.id in labelled
+    }
 
 
 def test_vectors_that_do_not_fit_are_refused(world):

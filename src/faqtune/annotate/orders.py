@@ -39,8 +39,10 @@ class Orders:
         by_chance = [rows[query] for query in shuffled("random", rows, seed)]
         chosen = [row for row in by_chance if trains is None or trains(queries[row].conversation)]
         mine = set(chosen)
+        # Of what tests, all queries; of what trains, those that a machine has labelled. More of these in the test would
+        # make it easier than what customers ask, and what judges the machines must not be the test.
         sample = by_chance if trains is None else [row for row in by_chance if row not in mine]
-        self.random = (sample, [row for row in sample if queries[row].id in claims])
+        self.random = (sample, [row for row in chosen if queries[row].id in claims])
         doubted = [row for row in chosen if queries[row].id in doubts]
         self._fixed = {
             # Sorting is stable: equals stay in the order by chance.

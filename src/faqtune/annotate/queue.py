@@ -2,8 +2,9 @@
 
 Two kinds of conversations are kept apart, by chance and before anybody has labelled: those whose hand labels will
 train and those whose hand labels will test (`faqtune.split.hand_labels_train`). Reasons that choose (uncertain,
-disagreeing, …) look at the first only, the random share at the second only. So every label chosen for its use
-trains, and the test is a random sample of what customers ask.
+disagreeing, …) look at the first only. The random share has two halves: all queries of the second, so that the test
+is a random sample of what customers ask; and of the first those that machines have labelled, so that how right these
+are is known without looking at the test.
 """
 
 from __future__ import annotations
@@ -133,7 +134,8 @@ class Queue:
         return [self.queries[twin].id for twin in self._twins[row] if twin != row]
 
     def sample(self, answered: Iterable[Answer], *, labelled: bool = False) -> list[Drawn]:
-        """The random sample as far as it has got: of all queries, or of those that a machine has labelled.
+        """The random sample as far as it has got: of all queries (that test), or of those that a machine has labelled
+        (and that train).
 
         Fair whatever else was asked (`drawn_so_far`). A twin's answer counts for the query itself; of several
         answers the latest. Queries that only an older Claim of a person labels have that as their answer.

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from faqtune import claims as claim_store
+from faqtune.commands.annotated import chosen_queries
 from faqtune.commands.settled import settled
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Negative, Positive
@@ -74,7 +75,7 @@ def load_project(workspace: Workspace) -> Project:
         catalogue=catalogue,
         noise=noise,
         queries=queries,
-        decisions=settled(claim_store.read(workspace.claims_path), queries, split),
+        decisions=settled(claim_store.read(workspace.claims_path), queries, split, chosen_queries(workspace, split)),
         split=split,
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from faqtune import claims as claim_store
 from faqtune.alone import alone
+from faqtune.commands.annotated import chosen_queries
 from faqtune.commands.assemble import Project, load_project
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.seen import trained_on
@@ -76,7 +77,8 @@ def decide_labels(
     looked_at = _looked_at(workspace, project, name)
     doubts = _doubts(workspace, project, looked_at, name, force, reporter)
     machines = {query: _machines(acts) for query, acts in acts_of(said).items() if query in project.decisions}
-    weights = _weights(machines, weighed_sources(said, project.queries, training_conversations(project.split)))
+    chosen = chosen_queries(workspace, project.split)
+    weights = _weights(machines, weighed_sources(said, project.queries, training_conversations(project.split), chosen))
     return _counted(project.decisions, machines, weights, splitted.pairs, name, len(looked_at), doubts)
 
 

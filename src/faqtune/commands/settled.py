@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 
 from faqtune.label import Decision, Source, acts_of, compare, estimate_sources, settle
 from faqtune.records import TRAIN, Claim, Query, Split
@@ -14,17 +14,24 @@ def training_conversations(split: Split) -> frozenset[str]:
 
 
 def weighed_sources(
-    claims: Iterable[Claim], queries: Collection[Query], conversations: Collection[str]
+    claims: Iterable[Claim],
+    queries: Collection[Query],
+    conversations: Collection[str],
+    chosen: Container[str] = frozenset(),
 ) -> dict[str, Source]:
-    """Machine sources as the people's labels in these conversations found them."""
-    return estimate_sources(compare(acts_of(claims), queries, conversations))
+    """Machine sources as the people's labels in these conversations found them, but for those of `chosen` queries."""
+    fair = [claim for claim in claims if not (claim.is_human and claim.query in chosen)]
+    return estimate_sources(compare(acts_of(fair), queries, conversations))
 
 
-def settled(claims: Sequence[Claim], queries: Collection[Query], split: Split) -> dict[str, Decision]:
+def settled(
+    claims: Sequence[Claim], queries: Collection[Query], split: Split, chosen: Container[str] = frozenset()
+) -> dict[str, Decision]:
     """The decisions of a project whose split is made.
 
     Sources are weighed by the people's labels of the training part alone. By default there are none there
     (`split.human_labels_for_training`), and every source counts as right as it says: weights that had seen the hand
-    labels of the test part would carry them into what is trained on.
+    labels of the test part would carry them into what is trained on. Nor do people's labels of `chosen` queries weigh
+    (`faqtune.commands.annotated.chosen_queries`).
     """
-    return settle(claims, queries, weighed_sources(claims, queries, training_conversations(split)))
+    return settle(claims, queries, weighed_sources(claims, queries, training_conversations(split), chosen))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from faqtune import claims as claim_store
 from faqtune.alone import alone
-from faqtune.commands.annotated import keep_annotated
+from faqtune.commands.annotated import chosen_queries, keep_annotated
 from faqtune.commands.assemble import MEASURING, evaluation_set, is_measurable, load_project
 from faqtune.commands.label import refuse_unfinished
 from faqtune.commands.settled import settled
@@ -71,7 +71,9 @@ def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
     queries = {query.id: query for query in workspace.queries()}
     catalogue = workspace.catalogue()
     made = _assigned(workspace, config.split, catalogue, queries, settle(said, queries.values()))
-    pairs, _ = pairs_of(settled(said, queries.values(), made), queries.values(), catalogue)
+    pairs, _ = pairs_of(
+        settled(said, queries.values(), made, chosen_queries(workspace, made)), queries.values(), catalogue
+    )
     write_json(workspace.split_path, made)
     write_jsonl(workspace.pairs_path, pairs)
     mark_current(workspace, STEP, inputs, outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -43,3 +44,47 @@ def test_a_run_that_was_not_measured_is_refused(tuned_shop: Workspace) -> None:
         write_report(tuned_shop)
     with pytest.raises(UserError, match="no run nowhere"):
         write_report(tuned_shop, run="nowhere")
+
+
+def test_the_other_forms_lie_beside_the_page_and_name_their_files(tuned_shop: Workspace) -> None:
+    run = find_run(tuned_shop)
+
+    text = write_report(tuned_shop, form="md", language="en").page.read_text(encoding="utf-8")
+    data = json.loads(write_report(tuned_shop, form="json").page.read_text(encoding="utf-8"))
+
+    assert text.startswith(f"# What tuning changed: {run.name}") and "## All figures" in text
+    for name, file in data["sources"].items():
+        assert (tuned_shop.root / file).exists(), name
+    kept = json.loads((tuned_shop.root / data["sources"]["comparison"]).read_text(encoding="utf-8"))
+    assert data["comparison"]["after"]["figures"] == kept["after"]["figures"]
+    assert data["details"]["operating"] and data["labels"]["training"]
+    assert run.report_path.with_suffix(".json").exists() and run.report_path.with_suffix(".md").exists()
+
+
+def test_forms_and_languages_that_there_are_not_are_refused(tuned_shop: Workspace) -> None:
+    with pytest.raises(UserError, match="choose one of html, md, json"):
+        write_report(tuned_shop, form="pdf")
+    with pytest.raises(UserError, match="choose zh or en"):
+        write_report(tuned_shop, form="md", language="fr")  # type: ignore[arg-type]
+
+
+def test_a_project_measured_by_an_older_faqtune_still_has_its_page(tuned_shop: Workspace) -> None:
+    """Scorecards without what came later, and no details beside them."""
+    folder = find_run(tuned_shop).scorecards_path
+    (folder / "test-details.json").unlink()
+    path = folder / "test-comparison.json"
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    later = ("reliability", "categories", "entries", "confusions", "worst_accepted", "worst_rejected", "model_digest")
+    for card in (kept["before"], kept["after"]):
+        for name in later:
+            card.pop(name, None)
+        card["curves"] = {name: curve for name, curve in card["curves"].items() if "similarity" not in name}
+    for difference in kept["differences"].values():
+        difference.pop("p_holm", None)
+    path.write_text(json.dumps(kept), encoding="utf-8")
+
+    page = write_report(tuned_shop).page.read_text(encoding="utf-8")
+
+    assert 'id="zh-figures"' in page
+    for part in ("dial", "missing", "map", "entries", "mistakes"):
+        assert f'id="zh-{part}"' not in page

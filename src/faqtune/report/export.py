@@ -12,7 +12,7 @@ from faqtune.evaluate import format_comparison, markdown
 from faqtune.evaluate.table import Table
 from faqtune.evaluate.wording import Language, stratum_name
 from faqtune.report.article import article
-from faqtune.report.data import RunReport
+from faqtune.report.data import LabelSummary, RunReport
 from faqtune.report.sheet import Section, Sheet
 from faqtune.report.svg import printable
 from faqtune.report.verdict import narrowed, overall, strata_of
@@ -23,7 +23,6 @@ def report_data(report: RunReport) -> dict[str, Any]:
 
     `sources` names the file behind each part, relative to the project.
     """
-    labels = report.labels
     return {
         "schema": 1,
         "sources": dict(report.sources),
@@ -34,13 +33,22 @@ def report_data(report: RunReport) -> dict[str, Any]:
         "history": list(report.history),
         "recipe": dict(report.recipe),
         "run": asdict(report.run),
-        "labels": asdict(labels) if labels else None,
+        "labels": _labels(report.labels) if report.labels else None,
         "examples": asdict(report.examples) if report.examples else None,
     }
 
 
+def _labels(labels: LabelSummary) -> dict[str, Any]:
+    return {
+        "measured": dict(labels.measured),
+        "training": dict(labels.training),
+        "checked": {by: asdict(found) for by, found in labels.checked.items()},
+        "entries": [asdict(entry) for entry in labels.entries],
+    }
+
+
 def report_json(report: RunReport) -> str:
-    return json.dumps(report_data(report), ensure_ascii=False, indent=1, default=dict) + "\n"
+    return json.dumps(report_data(report), ensure_ascii=False, indent=1) + "\n"
 
 
 def report_markdown(report: RunReport, language: Language) -> str:

@@ -102,6 +102,11 @@ def annotate(
     only_train: Annotated[
         bool, typer.Option("--only-train", help="Only tune the current model on what was annotated.")
     ] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Only write what was annotated: .jsonl, .xlsx, triples, Argilla, Label Studio.")
+    ] = None,
+    take_in: Annotated[Path | None, typer.Option("--import", help="Only read annotations from such a file.")] = None,
+    form: Annotated[str, typer.Option(help="Form of that file; unset: by its name or content.")] = "",
     recipe: Annotated[str, typer.Option(help="How to tune; unset: annotate.recipe of faqtune.toml.")] = "",
     host: Annotated[str, typer.Option(help="Address to listen at, for others to come in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen at; 0: a free one.", min=0, max=65535)] = 8765,
@@ -112,7 +117,7 @@ def annotate(
     from faqtune.console.annotate import run_annotate
 
     run_annotate(
-        project, annotators, model, host, port, recipe,
+        project, annotators, model, host, port, recipe, export, take_in, form,
         browser=browser, terminal=terminal, then_train=then_train, only_train=only_train, as_json=json,
     )  # fmt: skip
 

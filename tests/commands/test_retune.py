@@ -10,7 +10,7 @@ from faqtune import UserError, Workspace, claims
 from faqtune.commands import retune as retune_module
 from faqtune.commands.annotate import open_session, set_share
 from faqtune.commands.evaluate import evaluate_models
-from faqtune.commands.retune import retune
+from faqtune.commands.retune import retune, tunings
 from faqtune.commands.seen import trained_on
 from faqtune.records import TEST, TRAIN, Claim
 from faqtune.runs import SET_ASIDE, find_run, finished_runs
@@ -38,6 +38,12 @@ def test_the_current_model_is_tuned_on_the_hand_labels_and_measured(annotated_sh
     assert made.evaluated.comparison.before.model == before.name
     assert made.evaluated.comparison.after.model == run.name
     assert finished_runs(annotated_shop)[-1].name == (run.name if made.taken_over else before.name)
+    told = tunings(annotated_shop)
+    assert [(one["run"], one["labels"], one["taken_over"]) for one in told] == [
+        (run.name, made.hand_labels[TRAIN], made.taken_over)
+    ]
+    figure = made.evaluated.scorecards[-1].figures.get("oscr@5")
+    assert told[0]["oscr"] == (figure.model_dump() if figure else None)
 
 
 def test_nothing_is_measured_on_what_an_earlier_model_was_trained_on(annotated_shop: Workspace) -> None:

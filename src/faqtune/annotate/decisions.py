@@ -6,14 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from faqtune.annotate.answers import ACTS, FLAG, NONE, PICK, REASONS, SEVERAL, Answer
+from faqtune.annotate.agreement import SETTLED
+from faqtune.annotate.answers import ACTS, NONE, PICK, REASONS, Answer, claims_of
 from faqtune.annotate.queue import WHYS
 from faqtune.annotate.refused import Refused
 from faqtune.annotate.store import ANSWER, Act
-from faqtune.records import HUMAN, Claim, Query
+from faqtune.records import Claim, Query
 
-SETTLED = "settled"
-"""Why an item was answered that people had answered differently."""
 MOST_ENTRIES = 20
 MOST_NOTE_CHARACTERS = 2000
 LONGEST_SECONDS = 24 * 3600
@@ -106,19 +105,10 @@ def answer_of(act: Act, *, of_item: bool = False) -> Answer:
         data["why"],
         data["audit"],
         data["note"],
+        act.act,
     )
 
 
 def claims_of_act(act: Act) -> list[Claim]:
     """What an act says about its query: a Claim per entry, or one of none; nothing for skips and flags."""
-    answer = answer_of(act)
-    if not answer.is_label:
-        return []
-    by = f"{HUMAN}{act.by}"
-    reason = SEVERAL if len(answer.entries) > 1 else answer.reason
-    entries: tuple[str | None, ...] = answer.entries or (None,)
-    return [Claim(answer.query, entry, by, 1.0, answer.note, act.when, reason, act.act) for entry in entries]
-
-
-def is_flag(act: Act) -> bool:
-    return act.kind == ANSWER and act.data["what"] == FLAG
+    return claims_of([answer_of(act)])

@@ -2,65 +2,121 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from statistics import median
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, is_dataclass
+from functools import lru_cache
 from typing import Any
 
-from faqtune.annotate.answers import Answer, labels_by_query, standing
-from faqtune.annotate.session import Session
-from faqtune.annotate.sheets import sheet
-from faqtune.annotate.store import PROPOSAL, SAME
+import numpy as np
 
-MOST_SECONDS = 300.0
-"""Whoever looks at an item for longer has gone for coffee."""
-NOTHING = {"n": 0, "right": 0, "low": None, "high": None, "share": None}
+from faqtune.annotate.agreement import agreement, disagreements, lead
+from faqtune.annotate.answers import Answer, labels_by_query, standing
+from faqtune.annotate.curve import project
+from faqtune.annotate.gaps import gaps
+from faqtune.annotate.material import Material
+from faqtune.annotate.progress import pace, pace_by_person, shares_of_kinds, weak_precision
+from faqtune.annotate.session import Session
+from faqtune.annotate.signals import by_query
+from faqtune.annotate.standin import Labelled, stand_in_curve
+from faqtune.annotate.store import PROPOSAL, SAME
+from faqtune.annotate.workbook import Row
+
+AHEAD = 100
+"""Labels that the projection looks ahead."""
+LEAST_MEASURED = 20
+"""Labels with an entry among those that measure; with fewer the curve moves by more than it tells."""
+MOST_GAPS = 200
+PROPOSALS_HEADER = (
+    "kind 类型", "entry 条目", "second entry 条目二", "question 标准问题", "answer 答案", "note 备注",
+    "customer wrote 客户原话", "by 标注人", "when 时间",
+)  # fmt: skip
+GAPS_HEADER = ("question 问题", "conversations 会话数", "by people 人工确认", "nearest entry 最近条目", "examples 例子")
 
 
 class Insight:
-    """Summaries of a session, made anew on every call."""
+    """Summaries of a session. What takes long is remembered until somebody answers again."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self._remembered = lru_cache(maxsize=8)(self._made)
 
     def count(self, by: str) -> dict[str, Any]:
         """What stands in the foot of the page."""
         answers = standing(self.session.answers())
         mine = [answer for answer in answers if answer.by == by]
-        return {"mine": len(mine), "all": len(answers), "minutes": round(_pace(mine)["minutes"])}
+        return {"mine": len(mine), "all": len(answers), "minutes": round(pace(mine).minutes)}
 
     def progress(self) -> dict[str, Any]:
-        """Items and minutes, of everybody and of each person."""
-        answers = standing(self.session.answers())
-        people: dict[str, list[Answer]] = defaultdict(list)
-        for answer in answers:
-            people[answer.by].append(answer)
-        return {
-            "pace": _pace(answers),
-            "people": {name: _pace(found) for name, found in sorted(people.items())},
-            "weak": [],
-            "kinds": {},
-            "agreement": {"items": 0},
-            "lead": {"shown": NOTHING, "hidden": NOTHING, "difference": None},
-            "curve": [],
-            "projection": {"ahead": 100, "gain": None, "why": "nothing has been measured"},
-        }
+        """Pace, what the random share says, agreement, and the learning curve with what more labels would bring."""
+        return self._fresh("progress")
 
     def disagreements(self) -> dict[str, Any]:
-        """What people answered differently."""
-        queue = self.session.material.queue
-        found = []
-        for query, said in labels_by_query(self.session.answers(of_item=True)).items():
-            if len({answer.label for answer in said}) > 1 and query in queue.rows:
-                told = [
-                    {"by": one.by, "entries": self._questions(one.entries), "reason": one.reason, "note": one.note}
-                    for one in said
-                ]
-                found.append({"item": query, "text": queue.queries[queue.rows[query]].text, "said": told})
-        return {"agreement": {"items": 0}, "items": found}
+        """What people answered differently, and how much they agree."""
+        return self._fresh("disagreements")
 
     def gaps(self) -> dict[str, Any]:
-        """What nobody could match."""
-        return {"gaps": [], "count": 0}
+        """What nobody could match, in groups, the largest first."""
+        return self._fresh("gaps")
+
+    def _fresh(self, what: str) -> dict[str, Any]:
+        return self._remembered(what, len(self.session.store.acts()), self.session.generation)
+
+    def _made(self, what: str, acts: int, generation: int) -> dict[str, Any]:
+        makers = {"progress": self._progress, "disagreements": self._disagreements, "gaps": self._gaps}
+        return makers[what]()
+
+    def _progress(self) -> dict[str, Any]:
+        answers, material = self.session.answers(of_item=True), self.session.material
+        queue = material.queue
+        weak = weak_precision(queue.sample(answers, labelled=True), by_query(material.claims))
+        points = [point for point in learning_points(material, answers) if math.isfinite(point.value)]
+        return _object(
+            {
+                "pace": pace(answers),
+                "people": pace_by_person(answers),
+                "weak": weak,
+                "kinds": shares_of_kinds(queue.sample(answers)),
+                "agreement": agreement(answers),
+                "lead": lead(answers),
+                "curve": points,
+                "projection": project(points, ahead=AHEAD),
+                "queries": len(material.pool.queries),
+            }
+        )
+
+    def _disagreements(self) -> dict[str, Any]:
+        answers = self.session.answers(of_item=True)
+        queue = self.session.material.queue
+        found = [
+            {
+                "item": one.query,
+                "text": queue.queries[queue.rows[one.query]].text,
+                "said": [{"by": answer.by, "entries": self._questions(answer.entries), "reason": answer.reason,
+                          "note": answer.note} for answer in one.said],
+            }
+            for one in disagreements(answers)
+            if one.query in queue.rows
+        ]  # fmt: skip
+        return _object({"agreement": agreement(answers), "items": found})
+
+    def _gaps(self) -> dict[str, Any]:
+        material = self.session.material
+        unsupported = {
+            query: said[-1].reason == "unsupported"
+            for query, said in labels_by_query(self.session.answers(of_item=True)).items()
+        }
+        found = gaps(
+            material.pool.queries,
+            material.meanings.queries,
+            material.catalogue,
+            material.meanings.questions,
+            material.threshold_cosine,
+            unsupported=unsupported,
+            noise=material.noise,
+        )
+        rows = [{**asdict(gap), "nearest": self._questions([gap.nearest])[0]} for gap in found[:MOST_GAPS]]
+        return _object({"gaps": rows, "count": len(found)})
 
     def proposals(self) -> dict[str, Any]:
         """What people want changed in the catalogue, the latest first."""
@@ -74,9 +130,9 @@ class Insight:
             )  # fmt: skip
         return {"proposals": rows}
 
-    def proposals_sheet(self) -> bytes:
-        """The proposals as a spreadsheet for whoever owns the catalogue."""
-        rows = [
+    def proposals_rows(self) -> tuple[Sequence[str], list[Row]]:
+        """Header and rows for whoever owns the catalogue."""
+        rows: list[Row] = [
             (
                 "same" if row["kind"] == SAME else row["what"],
                 row["questions"][0] if row["questions"] else "",
@@ -86,37 +142,66 @@ class Insight:
             )
             for row in self.proposals()["proposals"]
         ]  # fmt: skip
-        header = ("kind 类型", "entry 条目", "second entry 条目二", "question 标准问题", "answer 答案", "note 备注",
-                  "customer wrote 客户原话", "by 标注人", "when 时间")  # fmt: skip
-        return sheet("proposals", header, rows)
+        return PROPOSALS_HEADER, rows
 
-    def gaps_sheet(self) -> bytes:
-        """The gap list as a spreadsheet."""
-        rows = [
+    def gaps_rows(self) -> tuple[Sequence[str], list[Row]]:
+        """Header and rows of the gap list."""
+        rows: list[Row] = [
             (gap["title"], gap["conversations"], gap["by_people"], gap["nearest"], "\n".join(gap["examples"]))
             for gap in self.gaps()["gaps"]
         ]
-        header = (
-            "question 问题",
-            "conversations 会话数",
-            "by people 人工确认",
-            "nearest entry 最近条目",
-            "examples 例子",
-        )
-        return sheet("gaps", header, rows)
+        return GAPS_HEADER, rows
 
     def _questions(self, entries: Any) -> list[str]:
         catalogue = self.session.material.catalogue
         return [catalogue.entries[catalogue.rows[entry]].questions[0] for entry in entries if entry in catalogue.rows]
 
 
-def _pace(answers: list[Answer]) -> dict[str, Any]:
-    seconds = [min(answer.seconds, MOST_SECONDS) for answer in answers if answer.seconds > 0]
-    labels, minutes = sum(answer.is_label for answer in answers), sum(seconds) / 60
-    return {
-        "items": len(answers),
-        "labels": labels,
-        "minutes": minutes,
-        "median_seconds": median(seconds) if seconds else 0.0,
-        "labels_per_hour": 60 * labels / minutes if minutes else 0.0,
-    }
+def learning_points(material: Material, answers: list[Answer]) -> list[Any]:
+    """The stand-in's curve over the labels that train, measured on those that do not; none without both."""
+    if material.trains is None:
+        return []
+    rows: dict[bool, list[int]] = {True: [], False: []}
+    entries: dict[bool, list[int]] = {True: [], False: []}
+    for query, said in labels_by_query(answers).items():
+        last = said[-1]
+        if query not in material.queue.rows or len(last.entries) > 1 or last.reason == "several":
+            continue
+        row = material.queue.rows[query]
+        trains = material.trains(material.pool.queries[row].conversation)
+        rows[trains].append(row)
+        entries[trains].append(material.catalogue.rows[last.entries[0]] if last.entries else -1)
+    if not rows[True] or sum(entry >= 0 for entry in entries[False]) < LEAST_MEASURED:
+        return []
+    vectors = material.meanings.queries
+    known, test = (Labelled(vectors[rows[side]], np.array(entries[side], dtype=np.int64)) for side in (True, False))
+    if material.measured_noise is not None:
+        # What people call small talk or unsupported is too little to tell 5 % of it.
+        more = np.full(len(material.measured_noise), -1, dtype=np.int64)
+        test = Labelled(np.concatenate([test.vectors, material.measured_noise]), np.concatenate([test.entries, more]))
+    questions = material.meanings.questions
+    noise = material.noise if material.noise is not None else np.empty((0, questions.shape[1]), dtype=np.float32)
+    return stand_in_curve(questions, material.catalogue.owners, noise, known, test, seed=material.seed)
+
+
+def _object(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _plain(item) for key, item in value.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Records as JSON has them; a number that it does not have (NaN) is null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        own = {field.name: getattr(value, field.name) for field in fields(value)}
+        return _plain({**own, **_properties(value)})
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _properties(record: Any) -> dict[str, Any]:
+    names = [name for name, kind in vars(type(record)).items() if isinstance(kind, property)]
+    return {name: getattr(record, name) for name in names}

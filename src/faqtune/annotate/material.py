@@ -37,6 +37,8 @@ class Material:
     trains: Callable[[str], bool] | None = None
     noise: Vectors | None = None
     """Chatter that may train, (m, d)."""
+    measured_noise: Vectors | None = None
+    """Chatter that only measures, (m, d)."""
     seed: int = 0
 
     @cached_property

@@ -16,8 +16,10 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from pydantic import BaseModel, ConfigDict, Field
 
 from faqtune import __version__
+from faqtune.annotate.agreement import SETTLED
 from faqtune.annotate.answers import ACTS, REASONS
-from faqtune.annotate.decisions import MOST_ENTRIES, MOST_NOTE_CHARACTERS, SETTLED, Decision
+from faqtune.annotate.carry import MEDIA_TYPES, exported
+from faqtune.annotate.decisions import MOST_ENTRIES, MOST_NOTE_CHARACTERS, Decision
 from faqtune.annotate.guard import ENTER, STATIC, Guard
 from faqtune.annotate.insight import Insight
 from faqtune.annotate.people import People
@@ -31,8 +33,6 @@ CLIENT_ID = Field(pattern=r"^[A-Za-z0-9-]{8,64}$")
 """Made by the client: one per act, the same when it is sent again."""
 ID = Field(min_length=1, max_length=200)
 A_MONTH_SECONDS = 30 * 24 * 3600
-EXPORT_TYPES = {".json": "application/json", ".jsonl": "application/x-ndjson"}
-SHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class Body(BaseModel):
@@ -219,11 +219,8 @@ def _add_overview(app: FastAPI, session: Session, insight: Insight, tuner: Tuner
 
     @app.get("/export/{name}")
     def export(name: str) -> Response:
-        makers = {"proposals.xlsx": insight.proposals_sheet, "gaps.xlsx": insight.gaps_sheet}
-        if name not in makers:
-            raise Refused("there is no such export", "use the buttons of the page")
-        content = makers[name]()
-        kind = EXPORT_TYPES.get(Path(name).suffix, SHEET)
+        content = exported(session, insight, name)
+        kind = MEDIA_TYPES[Path(name).suffix]
         return Response(content, media_type=kind, headers={"content-disposition": f'attachment; filename="{name}"'})
 
     @app.get("/api/tuning")

@@ -9,9 +9,9 @@ from threading import Lock, Timer
 from typing import Any
 
 from faqtune import claims as claim_store
+from faqtune.annotate.agreement import SETTLED
 from faqtune.annotate.answers import Answer
 from faqtune.annotate.decisions import (
-    SETTLED,
     Decision,
     act_of,
     answer_of,
@@ -24,7 +24,7 @@ from faqtune.annotate.material import Material
 from faqtune.annotate.proposals import MISSING, QUESTION, checked_proposal, checked_same
 from faqtune.annotate.refused import Refused
 from faqtune.annotate.shown import Offer, Shown, offer_of, shown
-from faqtune.annotate.store import ANSWER, PROPOSAL, SAME, UNDO, Act, Store
+from faqtune.annotate.store import ANSWER, PROPOSAL, SAME, UNDO, Act, Store, held_open
 from faqtune.records import HUMAN, Query
 
 SECONDS_UNTIL_QUERIES_ARE_KEPT = 1.0
@@ -58,6 +58,7 @@ class Session:
         self.generation = 0
         """Counts how often the queue was ordered anew: items fetched ahead before that are stale."""
         self._reconcile()
+        self._held = held_open(claims_path)
 
     @property
     def material(self) -> Material:
@@ -123,6 +124,10 @@ class Session:
             raise Refused("there is no such item", "load the page anew")
         query = self._query(material.queue.item(decision.item, decision.why).query, decision.turns)
         return self._write(act_of(decision, query, by))
+
+    def take_in(self, act: Act) -> bool:
+        """Write an act of answering that came in a file; False if it was there before."""
+        return self._write(act)
 
     def _write(self, act: Act) -> bool:
         new = self.store.add(act)
@@ -216,6 +221,8 @@ class Session:
         if self._keeping is not None:
             self._keeping.cancel()
         self.keep()
+        self._held.close()
+        self.store.close()
 
     def is_known(self, entries: Collection[str]) -> bool:
         return all(entry in self._material.catalogue.rows for entry in entries)

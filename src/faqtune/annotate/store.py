@@ -55,7 +55,11 @@ class Store:
         self._seen = 0
         self._acts: list[Act] = []
         with self._open():
-            pass
+            self._held = held_open(path)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._held.close()
 
     def add(self, act: Act) -> bool:
         """Write an act; False if it was there already."""
@@ -159,6 +163,14 @@ class Store:
             raise UserError(
                 f"{self.path}: {error}", "keep the file, it holds what people have said; check the folder and its disk"
             ) from error
+
+
+def held_open(path: Path) -> sqlite3.Connection:
+    """A connection that does nothing but stay: whenever the last one closes, SQLite writes its log back into the
+    database and syncs, which takes longer than the decision that was written."""
+    connection = sqlite3.connect(path, check_same_thread=False)
+    connection.execute("PRAGMA user_version").fetchone()
+    return connection
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -63,7 +63,8 @@ class Tuner:
     """Starts, watches and stops the process that tunes. Safe for several threads.
 
     `command` makes its command line from a recipe's name; it must keep its state at `path` by a `TuningState`.
-    `set_share` keeps which share of the hand labels trains; `taken_over` is called when a better model is there.
+    `set_share` keeps which share of the hand labels trains; `taken_over` is called when a better model is there;
+    `history` tells of the tunings so far.
     """
 
     def __init__(
@@ -74,9 +75,11 @@ class Tuner:
         share: Callable[[], float],
         set_share: Callable[[float], None],
         taken_over: Callable[[], None],
+        history: Callable[[], list[dict[str, Any]]] = list,
     ) -> None:
         self.path, self.recipes, self._command = path, tuple(recipes), command
         self._share, self._set_share, self._taken_over = share, set_share, taken_over
+        self._history = history
         self._process: subprocess.Popen[bytes] | None = None
         self._orphan: int | None = None
         self._lock = Lock()
@@ -85,7 +88,13 @@ class Tuner:
     def state(self) -> dict[str, Any]:
         """What is known of the last tuning; `status` is idle if there was none."""
         found = self._read() or {"status": IDLE}
-        return {**found, "recipes": self.recipes, "share": self._share(), "reordering": self._reordering}
+        return {
+            **found,
+            "recipes": self.recipes,
+            "share": self._share(),
+            "reordering": self._reordering,
+            "history": self._history(),
+        }
 
     def start(self, recipe: str = "", share: float | None = None) -> dict[str, Any]:
         """Begin to tune, unless it is being done. Raises Refused for a recipe that is not offered."""

@@ -15,6 +15,7 @@ from faqtune.annotate.material import Material, threshold_between
 from faqtune.annotate.pool import Pool, make_pool
 from faqtune.annotate.queue import Shares, Weights
 from faqtune.annotate.session import Session
+from faqtune.annotate.shares import chance
 from faqtune.annotate.signals import Meanings
 from faqtune.annotate.store import Store
 from faqtune.annotate.tuning import Tuner
@@ -23,19 +24,20 @@ from faqtune.commands.certificate import certified_threshold
 from faqtune.commands.decide import read_doubts
 from faqtune.commands.label import refuse_unfinished
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
+from faqtune.commands.retune import tunings
 from faqtune.config import AnnotateConfig, with_value
 from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import presets
-from faqtune.records import TRAIN, Catalogue
+from faqtune.records import TEST, TRAIN, Catalogue
 from faqtune.runs import Run, finished_runs
 from faqtune.split import hand_labels_train
 from faqtune.workspace import Workspace, digest, read_json, write_text
 
 TUNING_NAME = "annotate-tuning.json"
 VECTORS_NAME = ".faqtune-annotate-vectors.npz"
-MOST_NOISE = 2000
+MOST_NOISE, HALF = 2000, 0.5
 PAGE_RECIPES = ("default", "classic-second-stage", "quick")
 WEIGHTS = ("uncertain", "disagreeing", "diverse", "uncovered", "doubtful", "random")
 
@@ -77,8 +79,8 @@ def make_material(workspace: Workspace, *, model: str = "", reporter: Reporter |
     name = resolved_name(workspace, model or (done[-1].name if done else config.model.base))
     encoder = ReportingEncoder(load_model(workspace, name, reporter), Silent(), name)
     texts = _texts(catalogue, pool)
-    noise = _chatter(workspace)
-    vectors = _vectors(workspace, name, encoder, [*texts, noise], reporter)
+    trained_noise, measured_noise = _chatter(workspace)
+    vectors = _vectors(workspace, name, encoder, [*texts, trained_noise, measured_noise], reporter)
     meanings = Meanings(*vectors[:4])
     threshold = _threshold(next((run for run in done if run.name == name), None))
     if threshold is None:
@@ -96,15 +98,21 @@ def make_material(workspace: Workspace, *, model: str = "", reporter: Reporter |
         shares=Shares(config.annotate.second_share, config.annotate.opinions, config.annotate.audit_share),
         trains=trains,
         noise=vectors[4],
+        measured_noise=vectors[5],
         doubts={doubt.query: doubt.score for doubt in read_doubts(workspace)},
         seed=config.split.seed,
     )
 
 
-def _chatter(workspace: Workspace) -> list[str]:
-    """Noise sentences, of the training part where there is a split."""
+def _chatter(workspace: Workspace) -> tuple[list[str], list[str]]:
+    """Noise sentences that train, and that measure; halves of all sources before there is a split."""
     parts = workspace.split().noise if workspace.split_path.exists() else {}
-    return [sentence.text for sentence in workspace.noise() if parts.get(sentence.source, TRAIN) == TRAIN][:MOST_NOISE]
+    by_half = (TRAIN, TEST)
+    found: dict[str, list[str]] = {TRAIN: [], TEST: []}
+    for sentence in workspace.noise():
+        part = parts.get(sentence.source) or by_half[chance("chatter", sentence.source, 0) < HALF]
+        found.setdefault(part, []).append(sentence.text)
+    return found[TRAIN][:MOST_NOISE], found[TEST][:MOST_NOISE]
 
 
 def weights_of(settings: AnnotateConfig) -> Weights:
@@ -200,4 +208,5 @@ def make_tuner(workspace: Workspace, session: Session) -> Tuner:
         lambda: workspace.config().split.human_labels_for_training,
         partial(set_share, workspace),
         lambda: session.order_anew(remake),
+        partial(tunings, workspace),
     )

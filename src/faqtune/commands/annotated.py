@@ -13,7 +13,9 @@ from faqtune.workspace import Workspace
 def keep_annotated(workspace: Workspace) -> None:
     """Write the queries that people labelled to where training finds them, if annotation was killed before it did."""
     if workspace.acts_path.exists():
-        keep_queries(Store(workspace.acts_path), workspace.annotated_queries_path)
+        store = Store(workspace.acts_path)
+        keep_queries(store, workspace.annotated_queries_path)
+        store.close()
 
 
 def chosen_queries(workspace: Workspace, split: Split) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from faqtune.commands.assemble import load_project
 from faqtune.commands.evaluate import evaluate_models
@@ -14,10 +15,10 @@ from faqtune.commands.train import Trained, train_model
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
 from faqtune.records import TEST, TRAIN
-from faqtune.runs import Run, find_run, finished_runs
+from faqtune.runs import DONE, SET_ASIDE, Run, all_runs, find_run, finished_runs
 from faqtune.workspace import Workspace
 
-HEADLINE = "oscr@5"
+HEADLINE, FACT = "oscr@5", "retuned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,30 @@ def retune(workspace: Workspace, *, recipe: str = "", reporter: Reporter | None 
     reporter.say("measuring both models on the test part")
     evaluated, not_measured = _measured(workspace, base, trained, reporter)
     why = _why_not(trained, evaluated)
+    _remember(trained.run, hand_labels, evaluated)
     if why:
         _set_aside(workspace, trained, current)
     return Retuned(
         trained.run.name, base, trained.run.recipe, hand_labels, trained, evaluated, not_measured, not why, why
     )
+
+
+def _remember(run: Run, hand_labels: dict[str, int], evaluated: Evaluated | None) -> None:
+    """A point of the learning curve, kept with the run."""
+    figures = [card.figures[HEADLINE].model_dump() if HEADLINE in card.figures else None for card in
+               (evaluated.scorecards if evaluated else ())]  # fmt: skip
+    run.facts[FACT] = {"hand_labels": hand_labels[TRAIN], HEADLINE: figures[-1] if figures else None}
+    run.save()
+
+
+def tunings(workspace: Workspace) -> list[dict[str, Any]]:
+    """The tunings after annotation, by labels: run, hand labels that trained, OSCR@5% on the test part as it was
+    then (None where it was not measured), and whether the model was taken over."""
+    return [
+        {"run": run.name, "labels": kept["hand_labels"], "oscr": kept[HEADLINE], "taken_over": run.status == DONE}
+        for run in sorted(all_runs(workspace), key=lambda run: run.facts.get(FACT, {}).get("hand_labels", 0))
+        if (kept := run.facts.get(FACT)) and run.status in (DONE, SET_ASIDE)
+    ]
 
 
 def _hand_labels(workspace: Workspace) -> dict[str, int]:

@@ -34,6 +34,9 @@ def run_annotate(
     host: str,
     port: int,
     recipe: str,
+    export: Path | None,
+    take_in: Path | None,
+    form: str,
     *,
     browser: bool,
     terminal: bool,
@@ -45,6 +48,9 @@ def run_annotate(
     refuse_without_extra()
     workspace = Workspace(project)
     if not only_train:
+        if export or take_in:
+            _carry(workspace, model, export, take_in, form, annotators, as_json=as_json)
+            return
         names = [name for name in annotators.replace("，", ",").split(",") if name.strip()] or [_user()]
         session = _session(workspace, model)
         try:
@@ -59,6 +65,29 @@ def run_annotate(
         if not then_train:
             return
     _tune(workspace, recipe, as_json=as_json)
+
+
+def _carry(
+    workspace: Workspace, model: str, out: Path | None, into: Path | None, form: str, by: str, *, as_json: bool
+) -> None:
+    """Annotations from a file, to a file, or both."""
+    from faqtune.annotate.carry import take_in, write_annotations
+
+    session = _session(workspace, model)
+    told: dict[str, Any] = {}
+    if into is not None:
+        rows, new, found = take_in(session, into, by or _user(), form)
+        told |= {"read": rows, "new": new, "form": found}
+    if out is not None:
+        told |= {"written": write_annotations(session, out, form), "path": out}
+    session.close()
+    if as_json:
+        emit_json(told)
+        return
+    if into is not None:
+        emit(f"{into}: {told['read']} annotations ({told['form']}), {told['new']} of them new.")
+    if out is not None:
+        emit(f"{out}: {told['written']} records.")
 
 
 def refuse_without_extra() -> None:
@@ -183,7 +212,7 @@ def _as_result(made: Retuned) -> dict[str, Any]:
     """What the page shows: both languages of the table, and whether the model was taken over."""
     comparison = made.evaluated.comparison if made.evaluated else None
     languages: tuple[Language, ...] = ("en", "zh")
-    tables = comparison and {language: format_comparison(comparison, language) for language in languages}
+    tables = comparison and {language: format_comparison(comparison, language, details=False) for language in languages}
     result: dict[str, Any] = plain(
         {
             "run": made.run, "base": made.base, "recipe": made.recipe, "hand_labels": made.hand_labels,

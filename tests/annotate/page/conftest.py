@@ -11,11 +11,16 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+
+from faqtune import claims
+from faqtune.annotate.store import ANSWER, Act, Store
+from faqtune.records import Claim
 
 for needed in ("fastapi", "uvicorn", "pypinyin", "xlsxwriter"):
     if importlib.util.find_spec(needed) is None:
@@ -66,6 +71,9 @@ class Served:
                 time.sleep(0.02)
         raise TimeoutError("the server does not answer")
 
+    def person(self, name: str) -> Person:
+        return Person(self, name)
+
     def kill(self) -> None:
         """As a power cut does: SIGKILL, in the middle of whatever it does."""
         assert self.process is not None
@@ -73,6 +81,43 @@ class Served:
         self.process.wait()
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody at a server that others use too: what they did is told apart by their name."""
+
+    served: Served
+    name: str
+
+    @property
+    def address(self) -> str:
+        return self.served.addresses[self.name]
+
+    def acts(self) -> list[Act]:
+        """What they answered and did not take back."""
+        store = Store(self.served.folder / "annotate.db")
+        found = [act for act in store.standing(ANSWER) if act.by == self.name]
+        store.close()
+        return found
+
+    def claims(self) -> list[Claim]:
+        """What they say, in force."""
+        said = claims.read(self.served.folder / "claims.db")
+        return [claim for claim in said if claim.by == f"human:{self.name}"]
+
+
+@pytest.fixture(scope="session")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[Person]]:
+    """A server for all tests that do not kill it, and a new person for each."""
+    served = Served(tmp_path_factory.mktemp("crowd"), [f"王敏{number}" for number in range(40)])
+    yield (Person(served, name) for name in served.names)
+    served.kill()
+
+
+@pytest.fixture
+def person(crowd: Iterator[Person]) -> Person:
+    return next(crowd)
 
 
 @pytest.fixture

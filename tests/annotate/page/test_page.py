@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from faqtune import claims
-from faqtune.annotate.store import ANSWER, Act, Store
 
 IMAGES = Path(__file__).parents[3] / "docs" / "images"
 DRAW_IMAGES = "FAQTUNE_DRAW_IMAGES"
@@ -24,17 +23,8 @@ OTHER = f"text => document.querySelector('.offer, .empty p') && {SHOWN} !== text
 
 
 @pytest.fixture
-def served(serve: Callable[..., Any]) -> Any:
-    return serve()
-
-
-@pytest.fixture
-def page(served: Any, visit: Callable[..., Any]) -> Any:
-    return visit(served.addresses["王敏"])
-
-
-def acts(served: Any) -> list[Act]:
-    return Store(served.folder / "annotate.db").standing(ANSWER)
+def page(person: Any, visit: Callable[..., Any]) -> Any:
+    return visit(person.address)
 
 
 def shown(page: Any) -> str:
@@ -55,24 +45,22 @@ def picture(page: Any, name: str) -> None:
         page.screenshot(path=IMAGES / name)
 
 
-def test_thirty_items_by_keyboard_only(page: Any, served: Any) -> None:
+def test_thirty_items_by_keyboard_only(page: Any, person: Any) -> None:
     picture(page, "annotate.png")
     used = ["1", "2", "3", "4", "5", ("0", "1"), ("0", "2"), ("0", "3"), ("0", "4"), "s"] * 3
     for keys in used:
         next_item(page, *keys)
     page.wait_for_function(SAVED)
-    done = acts(served)
+    done = person.acts()
     assert [act.data["what"] for act in done] == (["pick"] * 5 + ["none"] * 4 + ["skip"]) * 3
     assert [act.data["reason"] for act in done[5:9]] == ["chitchat", "unclear", "unsupported", "several"]
     assert len({act.data["item"] for act in done}) == 30
-    said = claims.read(served.folder / "claims.db")
-    assert len(said) == 27
-    assert {claim.by for claim in said} == {"human:王敏"}
+    assert len(person.claims()) == 27
     picked = [act for act in done if act.data["what"] == "pick"]
     assert [act.data["entries"][0] for act in picked] == [act.data["candidates"][n % 5] for n, act in enumerate(picked)]
 
 
-def test_the_next_item_is_there_before_the_server_has_answered(page: Any, served: Any) -> None:
+def test_the_next_item_is_there_before_the_server_has_answered(page: Any, person: Any) -> None:
     page.wait_for_timeout(500)
     page.route("**/api/**", lambda route: None)
     for _ in range(3):
@@ -80,7 +68,10 @@ def test_the_next_item_is_there_before_the_server_has_answered(page: Any, served
     assert "正在保存 3 条" in page.locator("#saved").inner_text()
 
 
-def test_undo_goes_back_step_by_step_also_after_a_restart(page: Any, served: Any, visit: Callable[..., Any]) -> None:
+def test_undo_goes_back_step_by_step_also_after_a_restart(serve: Callable[..., Any], visit: Callable[..., Any]) -> None:
+    served = serve()
+    page = visit(served.addresses["王敏"])
+    person = served.person("王敏")
     seen = []
     for key in ("1", "2", "s"):
         seen.append(shown(page))
@@ -96,13 +87,13 @@ def test_undo_goes_back_step_by_step_also_after_a_restart(page: Any, served: Any
         again.wait_for_function(THIS, arg=text)
     again.keyboard.press("u")
     again.wait_for_selector("#alarm p")
-    assert acts(served) == []
-    assert claims.read(served.folder / "claims.db") == []
+    assert person.acts() == []
+    assert person.claims() == []
     assert len(claims.history(served.folder / "claims.db")) == 2
 
 
 @pytest.mark.parametrize(("typed", "entry"), [("fahuo", "e0"), ("tkdz", "e4"), ("发票", "e5"), ("abroad", "e10")])
-def test_the_search_finds_by_pinyin_by_initials_and_by_words(page: Any, served: Any, typed: str, entry: str) -> None:
+def test_the_search_finds_by_pinyin_by_initials_and_by_words(page: Any, person: Any, typed: str, entry: str) -> None:
     before = shown(page)
     page.keyboard.press("/")
     page.locator("#search").fill(typed)
@@ -117,10 +108,10 @@ def test_the_search_finds_by_pinyin_by_initials_and_by_words(page: Any, served: 
     page.keyboard.press("Enter")
     page.wait_for_function(OTHER, arg=before)
     page.wait_for_function(SAVED)
-    assert [act.data["entries"] for act in acts(served)] == [[entry]]
+    assert [act.data["entries"] for act in person.acts()] == [[entry]]
 
 
-def test_composing_with_an_input_method_never_saves_anything(page: Any, served: Any) -> None:
+def test_composing_with_an_input_method_never_saves_anything(page: Any, person: Any) -> None:
     before = shown(page)
     devtools = page.context.new_cdp_session(page)
     page.keyboard.press("/")
@@ -139,13 +130,13 @@ def test_composing_with_an_input_method_never_saves_anything(page: Any, served: 
     devtools.send("Input.insertText", {"text": "发货"})
     page.wait_for_selector("[role=option]")
     assert page.locator("#search").input_value() == "发货"
-    assert acts(served) == []
+    assert person.acts() == []
     page.keyboard.press("Escape")
     page.locator("#search").wait_for(state="detached")
     assert shown(page) == before
 
 
-def test_a_note_is_flagged_and_several_entries_are_marked(page: Any, served: Any) -> None:
+def test_a_note_is_flagged_and_several_entries_are_marked(page: Any, person: Any) -> None:
     before = shown(page)
     page.keyboard.press("f")
     page.keyboard.type("请主管看 <b>一下</b>")
@@ -158,12 +149,12 @@ def test_a_note_is_flagged_and_several_entries_are_marked(page: Any, served: Any
     page.keyboard.press("1")
     next_item(page, "Enter")
     page.wait_for_function(SAVED)
-    flagged, several = acts(served)
+    flagged, several = person.acts()
     assert (flagged.data["what"], flagged.data["note"]) == ("flag", "请主管看 <b>一下</b>")
     assert several.data["entries"] == [several.data["candidates"][2], several.data["candidates"][0]]
 
 
-def test_turns_are_added_and_taken_away(page: Any, served: Any) -> None:
+def test_turns_are_added_and_taken_away(page: Any, person: Any) -> None:
     while not page.locator(".turns").count():
         next_item(page, "s")
     alone = shown(page)
@@ -177,10 +168,13 @@ def test_turns_are_added_and_taken_away(page: Any, served: Any) -> None:
     page.wait_for_function(THIS, arg=longer)
     next_item(page, "1")
     page.wait_for_function(SAVED)
-    assert acts(served)[-1].data["query"]["text"] == longer
+    assert person.acts()[-1].data["query"]["text"] == longer
 
 
-def test_nothing_is_lost_while_the_server_is_away(page: Any, served: Any) -> None:
+def test_nothing_is_lost_while_the_server_is_away(serve: Callable[..., Any], visit: Callable[..., Any]) -> None:
+    served = serve()
+    page = visit(served.addresses["王敏"])
+    person = served.person("王敏")
     page.wait_for_timeout(500)
     served.kill()
     for _ in range(3):
@@ -189,11 +183,11 @@ def test_nothing_is_lost_while_the_server_is_away(page: Any, served: Any) -> Non
     assert "3 条尚未保存" in page.locator("#saved").inner_text()
     served.start()
     page.wait_for_function(SAVED)
-    assert len(acts(served)) == 3
+    assert len(person.acts()) == 3
 
 
-def test_the_language_follows_the_browser_and_can_be_switched(served: Any, visit: Callable[..., Any]) -> None:
-    page = visit(served.addresses["王敏"], locale="en-GB")
+def test_the_language_follows_the_browser_and_can_be_switched(person: Any, visit: Callable[..., Any]) -> None:
+    page = visit(person.address, locale="en-GB")
     assert page.locator("html").get_attribute("lang") == "en"
     assert "None fits" in page.locator(".actions").inner_text()
     page.locator("#language").press("Enter")
@@ -204,7 +198,7 @@ def test_the_language_follows_the_browser_and_can_be_switched(served: Any, visit
     assert "都不是" in page.locator(".actions").inner_text()
 
 
-def test_a_question_and_a_missing_entry_are_proposed_and_withdrawn(page: Any, served: Any) -> None:
+def test_a_question_and_a_missing_entry_are_proposed_and_withdrawn(page: Any, person: Any) -> None:
     page.keyboard.press("p")
     page.locator("dialog select").select_option(index=1)
     page.locator("dialog input[type=text]").first.fill("几天到货")
@@ -225,10 +219,10 @@ def test_a_question_and_a_missing_entry_are_proposed_and_withdrawn(page: Any, se
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_and_a_narrow_screen_is_wide_enough(
-    served: Any, visit: Callable[..., Any], scheme: str
+    person: Any, visit: Callable[..., Any], scheme: str
 ) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
-    page = visit(served.addresses["王敏"], viewport={"width": 360, "height": 740}, color_scheme=scheme, bypass_csp=True)
+    page = visit(person.address, viewport={"width": 360, "height": 740}, color_scheme=scheme, bypass_csp=True)
 
     def check(where: str) -> None:
         found = axe.run(page).response["violations"]

@@ -63,7 +63,7 @@ class PairsEncoder:
         return found
 
 
-def conversations(count: int = 60) -> list[Conversation]:
+def conversations(count: int = 150) -> list[Conversation]:
     """Of one to three exchanges each; every third opens with small talk."""
     made = []
     for number in range(count):

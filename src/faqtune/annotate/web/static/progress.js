@@ -2,14 +2,14 @@
 
 import { h, s } from "./dom.js";
 import { fetchedView, percent, table, withInterval } from "./views.js";
-import { addWords, reason, source, t } from "./words.js";
+import { addWords, language, reason, source, t } from "./words.js";
 
 addWords({
   en: {
     progress_hint: "Estimates are from the items drawn by chance only, so they hold for all queries.",
     not_yet: "not yet", with_interval: "{share} ({low} to {high}; {n} items)",
-    worth: "Is it worth going on?", gain: "{n} more labels", verdict_rising: "would bring about {gain} points ({low} to {high}).", verdict_flat: "would bring next to nothing ({low} to {high} points). You can stop.",
-    verdict_open: "would bring about {gain} points, but it may be anything from {low} to {high}.", verdict_unknown: "cannot be foreseen yet: {why}.",
+    worth: "Is it worth going on?", gain: "{n} more labels", verdict_rising: "would bring about {gain} points ({low} to {high}), as far as the stand-in below can tell.", verdict_flat: "would hardly bring anything, as far as the stand-in below can tell ({low} to {high} points).",
+    verdict_open: "would bring about {gain} points, but it may be anything from {low} to {high}.", verdict_unknown: "cannot be foreseen yet: {why}. Some hundred labels usually tell.",
     curve: "OSCR@5% by number of labels", curve_note: "A stand-in: the untuned scores of the current model with the labels as further questions. It tells when labels stop helping, not what a tuned model reaches.",
     labels: "labels", pace: "Pace", who: "who", everybody: "everybody", items: "items", minutes: "minutes", median: "median seconds", per_hour: "labels per hour",
     weak: "How right are the machines’ labels?", weak_source: "source", weak_right: "right", unanswered: "not answered",
@@ -21,8 +21,8 @@ addWords({
   zh: {
     progress_hint: "估计值只用随机抽取的题目计算，因此适用于全部问题。",
     not_yet: "暂无", with_interval: "{share}（{low} 至 {high}；{n} 条）",
-    worth: "还值得继续吗？", gain: "再标 {n} 条", verdict_rising: "约可提高 {gain} 个百分点（{low} 至 {high}）。", verdict_flat: "几乎不会再提高（{low} 至 {high} 个百分点）。可以停了。",
-    verdict_open: "约可提高 {gain} 个百分点，但也可能在 {low} 至 {high} 之间。", verdict_unknown: "还无法预测：{why}。",
+    worth: "还值得继续吗？", gain: "再标 {n} 条", verdict_rising: "，从下面的替代估计看，约可提高 {gain} 个百分点（{low} 至 {high}）。", verdict_flat: "，从下面的替代估计看，几乎不会再提高（{low} 至 {high} 个百分点）。",
+    verdict_open: "，约可提高 {gain} 个百分点，但也可能在 {low} 至 {high} 之间。", verdict_unknown: "，能带来多少，现有的标注还说不准。",
     curve: "标注数量与 OSCR@5%", curve_note: "替代估计：用当前模型的原始得分，把标注当作补充问法。它能说明标注何时不再有用，不代表微调后的水平。",
     labels: "标注数", pace: "速度", who: "标注人", everybody: "全部", items: "题数", minutes: "分钟", median: "每题秒数（中位）", per_hour: "每小时标注数",
     weak: "自动标注有多准？", weak_source: "来源", weak_right: "正确", unanswered: "未作答",
@@ -51,7 +51,7 @@ const kindName = (kind) => (kind === "entry" || kind === "none" ? t(`kind_${kind
 
 function projection(found) {
   const values = { gain: points(found.gain), low: points(found.low), high: points(found.high), why: found.why };
-  return `${t("gain", { n: found.ahead })} ${t(found.gain === null ? "verdict_unknown" : `verdict_${found.verdict}`, values)}`;
+  return `${t("gain", { n: found.ahead })}${language === "zh" ? "" : " "}${t(found.gain === null ? "verdict_unknown" : `verdict_${found.verdict}`, values)}`;
 }
 
 export function agreed(found) {

@@ -17,6 +17,7 @@ addWords({
     clearly_worse: "{run} is clearly worse on the test part: {base} stays in use.",
     trained_on: "{train} hand labels trained, {test} measured.", not_measured: "Not measured on the test part: {problem}.",
     table: "Before and after, on the test part", selection_table: "Before and after, on the selection part (the model was chosen on it)", before: "before", after: "after", figure: "figure",
+    history: "Tunings so far", history_labels: "hand labels that trained", history_oscr: "OSCR@5% on the test part of then", history_use: "taken over", yes: "yes", no: "no",
     log: "What it said", saved_at: "Saved as {path}",
   },
   zh: {
@@ -31,6 +32,7 @@ addWords({
     clearly_worse: "{run} 在测试数据上明显变差：继续使用 {base}。",
     trained_on: "{train} 条人工标注用于训练，{test} 条用于评测。", not_measured: "未在测试数据上评测：{problem}。",
     table: "微调前后对比（测试数据）", selection_table: "微调前后对比（挑选模型所用的数据）", before: "微调前", after: "微调后", figure: "指标",
+    history: "历次微调", history_labels: "用于训练的人工标注", history_oscr: "当时测试数据上的 OSCR@5%", history_use: "已启用", yes: "是", no: "否",
     log: "运行记录", saved_at: "已保存到 {path}",
   },
 });
@@ -103,7 +105,15 @@ function idle(state, view) {
     h("p", { class: "quiet" }, state.share > 0 ? t("share_hint") : t("share_none")),
     h("p", { class: "row" }, button(t(state.status === "idle" ? "tune_now" : "tune_again"), null, start, { class: "go" })),
   );
-  return { update() {}, nodes: [outcome(state), form] };
+  return { update() {}, nodes: [outcome(state), form, history(state.history)] };
+}
+
+/** The learning curve as it really was: each tuning with its labels and what it reached. */
+function history(found) {
+  if (!found.length) return null;
+  const rate = (figure) => (figure ? `${(100 * figure.value).toFixed(1)} [${(100 * figure.low).toFixed(1)}, ${(100 * figure.high).toFixed(1)}]` : "–");
+  const rows = found.map((one) => [one.run, String(one.labels), rate(one.oscr), t(one.taken_over ? "yes" : "no")]);
+  return h("section", { class: "result" }, table({ header: ["", t("history_labels"), t("history_oscr"), t("history_use")], rows, notes: [] }, t("history")));
 }
 
 function outcome(state) {

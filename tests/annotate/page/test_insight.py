@@ -1,0 +1,171 @@
+"""What the other views show, and files in and out."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import openpyxl
+import pytest
+
+from faqtune import claims
+from faqtune.annotate.carry import EXPORTS, exported, take_in, write_annotations
+from faqtune.annotate.decisions import Decision
+from faqtune.annotate.insight import LEAST_MEASURED, Insight
+from faqtune.annotate.queue import Shares
+from faqtune.annotate.refused import Refused
+from faqtune.annotate.session import Session
+
+FORMULA = '=HYPERLINK("http://evil.example","发货")'
+
+
+def annotate(session: Session, by: str, count: int, prefix: str) -> None:
+    """As somebody does who takes the model's first entry for what was meant, and none for every fifth."""
+    for number in range(count):
+        items = session.next(by, 1)
+        if not items:
+            return
+        item = items[0]
+        what: dict[str, Any] = {"what": "pick", "entries": (item.suggested,)}
+        if number % 5 == 4:
+            what = {"what": "none", "reason": "unsupported"}
+        session.answer(
+            by,
+            Decision(
+                f"act-{prefix}-{number:05d}", item.item, turns=item.turns, seconds=6.0, suggested=item.suggested,
+                candidates=tuple(offer.entry for offer in item.offers), why=item.why, audit=item.audit, **what,
+            ),
+        )  # fmt: skip
+
+
+def half_trains(world: ModuleType) -> Any:
+    made = world.material(shares=Shares(second=1.0, audit=0.3))
+    return replace(made, trains=lambda name: int(name[1:]) % 2 == 0, noise=made.encoder.encode(["哈哈", "晚安"]))
+
+
+@pytest.fixture(scope="module")
+def annotated_folder(world: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eighty answers of two people; half of the conversations train."""
+    folder = tmp_path_factory.mktemp("annotated")
+    session = world.open_world(folder, half_trains(world))
+    annotate(session, "王敏", 40, "a")
+    annotate(session, "李雷", 40, "b")
+    session.close()
+    return folder
+
+
+@pytest.fixture
+def annotated(annotated_folder: Path, world: ModuleType, tmp_path: Path) -> Session:
+    """A copy, to be gone on with."""
+    shutil.copytree(annotated_folder, tmp_path / "annotated")
+    return world.open_world(tmp_path / "annotated", half_trains(world))
+
+
+def test_progress_counts_items_minutes_and_what_the_random_share_says(annotated: Session) -> None:
+    found = Insight(annotated).progress()
+    assert found["pace"]["items"] == 80
+    assert found["pace"]["minutes"] == pytest.approx(8.0)
+    assert set(found["people"]) == {"王敏", "李雷"}
+    assert found["people"]["王敏"]["labels_per_hour"] == pytest.approx(600)
+    assert found["kinds"]
+    assert found["agreement"]["items"] > 0
+    assert found["lead"]["hidden"]["n"] > 0
+    assert found["projection"]["ahead"] == 100
+    # Everything is JSON: no NaN is left.
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_learning_curve_needs_enough_labels_that_measure(world: ModuleType, tmp_path: Path) -> None:
+    made = replace(world.material(), trains=lambda name: int(name[1:]) % 2 == 0)
+    made = replace(made, measured_noise=made.encoder.encode([f"闲聊{n}" for n in range(30)]))
+    session = world.open_world(tmp_path, made)
+    assert Insight(session).progress()["curve"] == []
+    annotate(session, "王敏", 160, "a")
+    measured = [answer for answer in session.answers(of_item=True) if answer.entries]
+    rows = session.material.queue.rows
+    odd = [a for a in measured if int(session.material.pool.queries[rows[a.query]].conversation[1:]) % 2]
+    assert len(odd) >= LEAST_MEASURED
+    curve = Insight(session).progress()["curve"]
+    assert len({point["labels"] for point in curve}) > 3
+    assert all(0 <= point["value"] <= 1 for point in curve)
+
+
+def test_what_is_asked_for_again_is_made_once_until_somebody_answers(annotated: Session) -> None:
+    insight = Insight(annotated)
+    first = insight.gaps()
+    assert insight.gaps() is first
+    annotate(annotated, "王敏", 1, "c")
+    assert insight.gaps() is not first
+
+
+def test_disagreements_are_settled_by_a_further_answer(annotated: Session) -> None:
+    by_item: dict[str, list[Any]] = {}
+    for answer in annotated.answers(of_item=True):
+        by_item.setdefault(answer.query, []).append(answer)
+    both = next(said for said in by_item.values() if len(said) == 2)
+    item = both[0].query
+    other = next(f"e{n}" for n in range(12) if f"e{n}" not in {*both[0].entries, *both[1].entries})
+    annotated.answer("李雷", Decision("act-other-00001", item, "pick", 1, entries=(other,), why=both[1].why))
+    found = Insight(annotated).disagreements()["items"]
+    assert item in [one["item"] for one in found]
+    shown = annotated.settle("王敏", item)
+    assert {one["by"] for one in shown.said} == {"王敏", "李雷"}
+    assert other in [offer.entry for offer in shown.offers]
+    annotated.answer("王敏", Decision("act-settled-001", item, "pick", 1, entries=(other,), why=shown.why))
+    assert item not in [one["item"] for one in Insight(annotated).disagreements()["items"]]
+    last = [claim for claim in claims.read(annotated.claims_path) if claim.query == shown.query][-1]
+    assert (last.entry, last.by) == (other, "human:王敏")
+
+
+def test_gaps_are_groups_of_what_nobody_could_match(annotated: Session) -> None:
+    found = Insight(annotated).gaps()
+    assert found["count"] >= len(found["gaps"]) > 0
+    assert all(gap["title"] and gap["nearest"] for gap in found["gaps"])
+    assert sum(gap["by_people"] for gap in found["gaps"]) > 0
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_what_is_exported_can_be_taken_in_elsewhere(
+    annotated: Session, world: ModuleType, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(exported(annotated, Insight(annotated), name))
+    (tmp_path / "other").mkdir()
+    other = world.open_world(tmp_path / "other")
+    read, new, form = take_in(other, path, "王敏")
+    assert form == EXPORTS[name]
+    assert read >= new > 0
+    assert take_in(other, path, "王敏")[1] == 0
+    if form == "triples":
+        # They know texts only: whoever else said the same is labelled too.
+        return
+    here = {(claim.query, claim.entry) for claim in claims.read(annotated.claims_path)}
+    there = {(claim.query, claim.entry) for claim in claims.read(other.claims_path)}
+    assert there == here
+    assert {answer.by for answer in other.answers()} == {"王敏", "李雷"}
+
+
+def test_every_answer_is_written(annotated: Session, tmp_path: Path) -> None:
+    assert write_annotations(annotated, tmp_path / "all.jsonl") == 80
+
+
+def test_spreadsheets_hold_no_formula(world: ModuleType, tmp_path: Path) -> None:
+    from faqtune.records import Conversation, Turn
+
+    logs = [Conversation(f"c{n}", (Turn(f"{start}cmd|' /C calc'!A0", FORMULA),)) for n, start in enumerate("=+-@\t")]
+    session = world.open_world(tmp_path, world.material(logs))
+    annotate(session, "=王敏", 5, "a")
+    session.propose("=王敏", "act-00000001", {"what": "entry", "question": FORMULA, "answer": "+1", "note": "@x"})
+    for name in ("annotations.xlsx", "proposals.xlsx", "gaps.xlsx"):
+        book = openpyxl.load_workbook(io.BytesIO(exported(session, Insight(session), name)))
+        cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row if cell.value is not None]
+        assert len(cells) > 5
+        assert not [cell.value for cell in cells if cell.data_type == "f"]
+        assert not [cell.value for cell in cells if str(cell.value).startswith(("=", "+", "-", "@", "\t"))]
+    with pytest.raises(Refused):
+        exported(session, Insight(session), "../../etc/passwd")

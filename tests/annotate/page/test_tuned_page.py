@@ -1,0 +1,119 @@
+"""The whole of it in a real project: `faqtune annotate` starts, people annotate, tune from the page, see the table."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faqtune import UserError, Workspace, claims
+from faqtune.config import with_value
+from faqtune.console import annotate as console
+from faqtune.runs import all_runs
+
+IMAGES = Path(__file__).parents[3] / "docs" / "images"
+
+
+@pytest.fixture
+def address(tuned_shop: Workspace) -> Iterator[str]:
+    """Served by the command itself, tuning with four steps."""
+    text = tuned_shop.config_path.read_text(encoding="utf-8")
+    text = with_value(text, "annotate", "recipe", str(tuned_shop.root / "few_steps.toml"))
+    text = with_value(text, "split", "human_labels_for_training", 0.5)
+    tuned_shop.config_path.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "faqtune", "annotate", "--project", str(tuned_shop.root), "--annotators", "王敏"]
+    process = subprocess.Popen(
+        [*command, "--no-browser", "--port", "0", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    yield json.loads(line)["addresses"]["王敏"]
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+
+
+def test_tuning_from_the_page_shows_the_new_table(
+    tuned_shop: Workspace, address: str, visit: Callable[..., Any]
+) -> None:
+    runs = {run.name for run in all_runs(tuned_shop)}
+    page = visit(address)
+    for _ in range(3):
+        page.keyboard.press("1")
+        page.wait_for_timeout(150)
+    page.evaluate("() => { location.hash = 'tune'; }")
+    page.locator("button.go").press("Enter")
+    page.wait_for_selector("progress", timeout=30_000)
+    # People go on meanwhile.
+    page.evaluate("() => { location.hash = 'annotate'; }")
+    page.wait_for_selector(".offer")
+    page.keyboard.press("2")
+    page.evaluate("() => { location.hash = 'tune'; }")
+    page.wait_for_selector(".verdict", timeout=120_000)
+    assert "recall@1" in page.locator(".result table").first.inner_text()
+    assert page.locator("tbody tr").count() > 3
+    made = {run.name for run in all_runs(tuned_shop)} - runs
+    assert len(made) == 1
+    assert made.pop() in page.locator("main").inner_text()
+    if os.environ.get("FAQTUNE_DRAW_IMAGES"):
+        page.screenshot(path=IMAGES / "annotate-tuned.png", full_page=True)
+    assert len([claim for claim in claims.read(tuned_shop.claims_path) if claim.by == "human:王敏"]) == 4
+
+
+def test_the_address_alone_lets_in(address: str) -> None:
+    origin = address.split("/enter/")[0]
+    for path in ("/", "/api/items"):
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(f"{origin}{path}", timeout=20)
+
+
+def test_only_train_tunes_and_shows_the_table(tuned_shop: Workspace, cli: Callable[..., Any]) -> None:
+    text = tuned_shop.config_path.read_text(encoding="utf-8")
+    tuned_shop.config_path.write_text(with_value(text, "split", "human_labels_for_training", 0.3), encoding="utf-8")
+    recipe = str(tuned_shop.root / "few_steps.toml")
+    code, out, _ = cli("annotate", "--only-train", "--recipe", recipe, "--project", str(tuned_shop.root), "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert set(found["tables"]) == {"en", "zh"}
+    code, out, _ = cli("annotate", "--only-train", "--recipe", recipe, "--project", str(tuned_shop.root))
+    assert code == 0
+    assert "recall@1" in out
+
+
+def test_annotations_are_written_and_read_by_the_command(
+    tuned_shop: Workspace, cli: Callable[..., Any], tmp_path: Path
+) -> None:
+    project = ("--project", str(tuned_shop.root))
+    rows = tmp_path / "theirs.jsonl"
+    query = tuned_shop.queries()[0]
+    answer = {"act": "none", "reason": "unclear", "by": "Ann", "id": "act-of-ann-1"}
+    rows.write_text(json.dumps({"query": {"id": query.id}, "answer": answer}) + "\n", encoding="utf-8")
+    code, out, err = cli("annotate", "--import", str(rows), "--export", str(tmp_path / "all.xlsx"), *project, "--json")
+    assert (code, json.loads(out)["new"]) == (0, 1), err
+    assert (tmp_path / "all.xlsx").stat().st_size > 1000
+    assert [claim.reason for claim in claims.read(tuned_shop.claims_path) if claim.by == "human:Ann"] == ["unclear"]
+
+
+def test_without_the_extra_it_says_what_to_install(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "NEEDED", ("no_such_package",))
+    code, _, err = cli("annotate")
+    assert code == 2
+    assert "pip install 'faqtune[annotate]'" in err
+
+
+def test_what_cannot_be_annotated_says_why(tuned_shop: Workspace, cli: Callable[..., Any], tmp_path: Path) -> None:
+    assert cli("annotate", "--project", str(tmp_path))[0] == 2
+    code, _, err = cli("annotate", "--terminal", "--project", str(tuned_shop.root))
+    assert (code, "there is no terminal" in err) == (2, True)
+    with pytest.raises(UserError, match="another --port"):
+        console._listen("203.0.113.7", 8765)

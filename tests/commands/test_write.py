@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from faqtune import Workspace, claims
 from faqtune.commands.assemble import MEASURING, evaluation_set, load_project, training_data
+from faqtune.commands.synthetic import read_synthetic, to_train_on
 from faqtune.commands.train import _read
-from faqtune.commands.write import read_synthetic, to_train_on, write_texts
+from faqtune.commands.write import write_texts
 from faqtune.label.llm import Synthetic, form_of, usable
 from faqtune.records import normalise
 from faqtune.workspace import write_jsonl

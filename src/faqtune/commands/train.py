@@ -19,9 +19,9 @@ from faqtune.commands.listener import TrainingListener
 from faqtune.commands.models import load_model, model_digest, resolved_name
 from faqtune.commands.run_labels import keep_labels
 from faqtune.commands.seen import remember_split
+from faqtune.commands.synthetic import to_train_on
 from faqtune.commands.together import tell, together, told
 from faqtune.commands.trackers import Tracked, refuse_tracker
-from faqtune.commands.write import to_train_on
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, evaluate, point_figures
 from faqtune.processes import place

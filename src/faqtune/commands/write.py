@@ -7,44 +7,31 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from faqtune import claims as claim_store
 from faqtune.alone import alone
 from faqtune.commands.llm_plan import Estimate, Plan, confirm, estimate, open_plan
-from faqtune.commands.llm_work import reader_of
 from faqtune.commands.models import ReportingEncoder, load_model, resolved_name
+from faqtune.commands.synthetic import read_synthetic
+from faqtune.commands.write_checks import Order, checks_of, drafts_of, upheld
 from faqtune.encoder import Encoder
 from faqtune.label import settle
 from faqtune.label.llm import (
-    Answer,
-    BadAnswer,
-    Candidate,
-    Item,
-    Kind,
-    Line,
     Outcome,
-    Prompt,
     Request,
     Synthetic,
     Usage,
-    Vote,
     ask,
     candidate_of,
     estimate_request,
     form_of,
-    judge_prompt,
-    read_answer,
     read_texts,
-    usable,
-    verdict,
     write_prompt,
 )
 from faqtune.label.llm.write import TOKENS_PER_TEXT
 from faqtune.progress import Reporter, Silent
 from faqtune.ranking import rank
 from faqtune.records import Catalogue
-from faqtune.workspace import Workspace, read_jsonl, write_jsonl
+from faqtune.workspace import Workspace, write_jsonl
 
 NEAR_ENTRIES = 5
 CHECK = Usage(900, 30)
@@ -74,16 +61,6 @@ class Written:
     next_step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """Texts of one kind for one entry."""
-
-    kind: Kind
-    row: int
-    count: int
-    near: tuple[int, ...]
-
-
 @alone
 def write_texts(
     workspace: Workspace,
@@ -109,37 +86,37 @@ def write_texts(
         rows = list(dict.fromkeys(order.row for order in orders))[:limit]
         orders = [order for order in orders if order.row in set(rows)]
         requests = [_request(plan, catalogue, order) for order in orders]
-        foreseen = _with_checks(plan, estimate(plan, requests, len(rows)), orders)
+        foreseen = _withchecks_of(plan, estimate(plan, requests, len(rows)), orders)
         result = Written(plan.by, len(rows), currency=plan.settings.currency, estimate=foreseen)
         if dry_run:
             return replace(result, prompt=requests[0].prompt.messages if requests else [])
         confirm(plan, foreseen, agree)
         reporter.say(foreseen.sentence(plan.settings))
         written = _ask(plan, requests, reporter, "entries written for", 0.0)
-        drafts, left_out = _drafts(plan, catalogue, orders, requests)
-        checks = _checks(plan, catalogue, drafts, encoder)
+        drafts, left_out = drafts_of(plan, catalogue, orders, requests)
+        checks = checks_of(plan, catalogue, drafts, encoder)
         done = (
             written if written.stopped else _ask(plan, checks, reporter, "texts checked", plan.price.of(written.usage))
         )
-        kept = _checked(plan, drafts, checks, left_out)
+        kept = upheld(plan, drafts, checks, left_out)
         _write(workspace, kept, {catalogue.entries[row].id for row in rows}, plan.by)
         both = [written] if done is written else [written, done]
         return _counted(result, plan, kept, left_out, both)
 
 
-def _orders(workspace: Workspace, plan: Plan, catalogue: Catalogue, encoder: Encoder) -> list[_Order]:
+def _orders(workspace: Workspace, plan: Plan, catalogue: Catalogue, encoder: Encoder) -> list[Order]:
     """What is wanted: thin entries first."""
     labels = _labels_of(workspace)
     first = encoder.encode([entry.questions[0] for entry in catalogue])
     best = rank(first, encoder.encode(catalogue.questions), catalogue.owners, NEAR_ENTRIES + 1).rows
     settings = plan.settings
-    orders: list[_Order] = []
+    orders: list[Order] = []
     for row in sorted(range(len(catalogue)), key=lambda row: labels[catalogue.entries[row].id]):
         near = tuple(sorted(int(other) for other in best[row] if other != row)[:NEAR_ENTRIES])
         if settings.paraphrases and labels[catalogue.entries[row].id] < settings.few_labels:
-            orders.append(_Order("paraphrase", row, settings.paraphrases, near))
+            orders.append(Order("paraphrase", row, settings.paraphrases, near))
         if settings.near_noise:
-            orders.append(_Order("near_noise", row, settings.near_noise, near))
+            orders.append(Order("near_noise", row, settings.near_noise, near))
     return orders
 
 
@@ -150,7 +127,7 @@ def _labels_of(workspace: Workspace) -> Counter[str]:
     return Counter(entry for decision in decisions for entry in decision.entries)
 
 
-def _request(plan: Plan, catalogue: Catalogue, order: _Order) -> Request:
+def _request(plan: Plan, catalogue: Catalogue, order: Order) -> Request:
     entry, *near = (candidate_of(catalogue.entries[row]) for row in (order.row, *order.near))
     prompt = write_prompt(order.kind, entry, near, order.count, plan.secret, plan.language, masked=plan.masks)
 
@@ -162,7 +139,7 @@ def _request(plan: Plan, catalogue: Catalogue, order: _Order) -> Request:
     return Request(prompt.key(plan.settings.model, plan.answer_settings, 0), prompt, read, usage)
 
 
-def _with_checks(plan: Plan, foreseen: Estimate, orders: Sequence[_Order]) -> Estimate:
+def _withchecks_of(plan: Plan, foreseen: Estimate, orders: Sequence[Order]) -> Estimate:
     texts = sum(order.count for order in orders) if foreseen.requests else 0
     usage = foreseen.usage + CHECK * texts
     return replace(foreseen, requests=foreseen.requests + texts, usage=usage, cost=plan.price.of(usage))
@@ -178,90 +155,11 @@ def _ask(plan: Plan, requests: Sequence[Request], reporter: Reporter, what: str,
     return ask(settings, plan.key, plan.cache, requests, lambda done: reporter.advance(what, done, len(requests)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    text: str
-    order: _Order
-    entry: Candidate
-
-
-def _drafts(
-    plan: Plan, catalogue: Catalogue, orders: Sequence[_Order], requests: Sequence[Request]
-) -> tuple[list[_Draft], Counter[str]]:
-    """What was written and is worth a check."""
-    taken = {form_of(question) for question in catalogue.questions}
-    left_out: Counter[str] = Counter()
-    drafts: list[_Draft] = []
-    for order, request in zip(orders, requests, strict=True):
-        kept = plan.cache.get(request.key)
-        texts = read_texts(kept.text) if kept else []
-        entry = candidate_of(catalogue.entries[order.row])
-        drafts += [_Draft(t, order, entry) for t in usable(texts, taken, plan.language, order.count, left_out)]
-    return drafts, left_out
-
-
-def _checks(plan: Plan, catalogue: Catalogue, drafts: Sequence[_Draft], encoder: Encoder) -> list[Request]:
-    """Each text as a query of its own: among the entries that it finds, its own, and those that are near."""
-    texts = [draft.text for draft in drafts]
-    top_k = plan.settings.top_k
-    best = (
-        rank(encoder.encode(texts), encoder.encode(catalogue.questions), catalogue.owners, top_k).rows
-        if texts
-        else np.empty((0, 0), dtype=np.int64)
-    )
-    made: list[Request] = []
-    for draft, found in zip(drafts, best, strict=True):
-        rows = sorted({int(row) for row in found} | {draft.order.row, *draft.order.near})
-        item = Item(
-            (Line("customer", draft.text, marked=True),), tuple(candidate_of(catalogue.entries[r]) for r in rows)
-        )
-        prompt = judge_prompt(item, 0, plan.secret, plan.language, masked=plan.masks)
-        key = prompt.key(plan.settings.model, plan.answer_settings, 0)
-        made.append(Request(key, prompt, reader_of(prompt), estimate_request(prompt.messages)))
-    return made
-
-
-def _checked(
-    plan: Plan, drafts: Sequence[_Draft], checks: Sequence[Request], left_out: Counter[str]
-) -> list[Synthetic]:
-    kept: list[Synthetic] = []
-    for draft, check in zip(drafts, checks, strict=True):
-        found = plan.cache.get(check.key)
-        answer = _answer(found.text, check.prompt) if found else None
-        wanted = Answer(draft.entry.entry) if draft.order.kind == "paraphrase" else Answer(None, "unsupported")
-        said = verdict([Vote(answer, found.probability)], 1) if answer == wanted and answer and found else None
-        if said is None:
-            left_out["the check says otherwise" if answer else "not checked"] += 1
-            continue
-        entry = draft.entry.entry if draft.order.kind == "paraphrase" else None
-        kept.append(Synthetic(draft.text, draft.order.kind, entry, draft.entry.entry, said.confidence, plan.by))
-    return kept
-
-
-def _answer(text: str, prompt: Prompt) -> Answer | None:
-    try:
-        return read_answer(text, prompt.ids)
-    except BadAnswer:
-        return None
-
-
 def _write(workspace: Workspace, kept: Sequence[Synthetic], about: set[str], by: str) -> None:
     """What was written earlier for other entries, or by other models, stays."""
     earlier = [one for one in read_synthetic(workspace) if one.by != by or one.near not in about]
     forms = {form_of(one.text) for one in earlier}
     write_jsonl(workspace.synthetic_path, [*earlier, *(one for one in kept if form_of(one.text) not in forms)])
-
-
-def read_synthetic(workspace: Workspace) -> list[Synthetic]:
-    """Everything that was written; nothing if nobody has. Raises UserError for a damaged file."""
-    if not workspace.synthetic_path.exists():
-        return []
-    return list(read_jsonl(workspace.synthetic_path, "faqtune write", lambda row: Synthetic(**row)))
-
-
-def to_train_on(workspace: Workspace) -> list[Synthetic]:
-    """What was written, where `llm.use_synthetic` asks for it."""
-    return read_synthetic(workspace) if workspace.config().llm.use_synthetic else []
 
 
 def _counted(

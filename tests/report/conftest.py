@@ -81,7 +81,9 @@ def compared() -> dict[str, Any]:
     """What `compare.json` holds after `faqtune compare --data`."""
     layers = ["embeddings", *(f"layer {number}" for number in range(4))]
     difference = {"value": -0.031, "low": -0.052, "high": -0.012, "p": 0.002}
+    applied = {"coefficients": {"layer 1": 0.75, "layer 2": 1.0}, "confirmed": {"oscr@5": difference}}
     return {
+        "applied": applied,
         "a": "base", "b": "tuned", "frozen_ok": True, "frozen": {"declared": ["embeddings"], "moved": []},
         "weights": {
             "layers": [

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from faqtune.evaluate.wording import Language
+from faqtune.evaluate.wording import METRICS, Language, figure_name
 from faqtune.report.charts import Chart
 from faqtune.report.heat_map import Moved, heat_map
+from faqtune.report.limits import clipped
 from faqtune.report.sheet import Cell, Row, Section, Sheet, change, number, percent, pointer, sheet, words
 
 WORDS: dict[Language, dict[str, str]] = {
@@ -32,12 +33,15 @@ WORDS: dict[Language, dict[str, str]] = {
         "recall@1": "recall@1",
         "accepted": "noise accepted",
         "oscr@5": "OSCR@5%",
+        "confirmed": "The mixture of layers against the tuned model, on the half that was not searched on",
+        "figure": "figure",
+        "difference": "difference, points",
+        "coefficients": "How much of the tuning each layer keeps in the mixture",
+        "coefficient": "coefficient (0: original, 1: tuned)",
         "tokens": "Tokens that moved most",
         "token": "token",
-        "frozen": "Frozen layers",
-        "verdict": "verdict",
-        "kept": "identical",
-        "moved": "moved",
+        "kept": "Layers that the recipe froze ({layers}) are identical to the last bit.",
+        "moved": "Layers that the recipe froze ({layers}) have moved: {tensors}.",
     },
     "zh": {
         "title": "逐层对比",
@@ -59,12 +63,15 @@ WORDS: dict[Language, dict[str, str]] = {
         "recall@1": "首位命中率 recall@1",
         "accepted": "误收的噪声",
         "oscr@5": "OSCR@5% 答对比例",
+        "confirmed": "逐层混合模型与微调后模型相比（未用于搜索的一半数据）",
+        "figure": "指标",
+        "difference": "变化，百分点",
+        "coefficients": "混合模型中各层保留的微调比例",
+        "coefficient": "系数（0：原模型，1：微调后）",
         "tokens": "变动最大的词元",
         "token": "词元",
-        "frozen": "冻结的层",
-        "verdict": "判断",
-        "kept": "完全相同",
-        "moved": "有变动",
+        "kept": "配方中冻结的层（{layers}）逐位相同。",
+        "moved": "配方中冻结的层（{layers}）发生了变动：{tensors}。",
     },
 }
 RISES = {"recall@1": True, "accepted": False, "oscr@5": True}
@@ -84,11 +91,23 @@ def layers(compared: Mapping[str, Any], language: Language) -> Section | None:
     if reverted := data.get("reverted"):
         sheets.append(_reverted(reverted, say))
     folded = []
+    if applied := compared.get("applied"):
+        sheets += [_confirmed(applied, say, language)] if applied.get("confirmed") else []
+        folded.append(_coefficients(applied, say))
     if tokens := compared["weights"].get("tokens"):
         folded.append(_tokens(tokens, say))
-    return Section(
-        "layers", say["title"], say["reading"], wide=[_heat(compared, say, language)], sheets=sheets, folded=folded
-    )
+    reading = f"{say['reading']} {_frozen(compared, say)}".rstrip()
+    return Section("layers", say["title"], reading, wide=[_heat(compared, say, language)], sheets=sheets, folded=folded)
+
+
+def _frozen(compared: Mapping[str, Any], say: Mapping[str, str]) -> str:
+    """Whether what was declared frozen is what it was; "" where nothing was."""
+    found = compared.get("frozen") or {}
+    if not found.get("declared"):
+        return ""
+    moved = found.get("moved") or []
+    layers, tensors = (", ".join(map(clipped, names)) for names in (found["declared"], moved[:3]))
+    return say["moved" if moved else "kept"].format(layers=layers, tensors=tensors)
 
 
 def _heat(compared: Mapping[str, Any], say: Mapping[str, str], language: Language) -> Chart:
@@ -148,6 +167,26 @@ def _mark(name: str, difference: Mapping[str, float] | None) -> str:
     if not difference or difference["low"] <= 0 <= difference["high"]:
         return ""
     return "better" if (difference["value"] > 0) == RISES[name] else "worse"
+
+
+def _confirmed(applied: Mapping[str, Any], say: Mapping[str, str], language: Language) -> Sheet:
+    """What `compare --apply` found on the half of the selection part that it had not searched on."""
+    rows = [
+        (
+            words(figure_name(name, language) if name in METRICS[language] else name),
+            change(found, pointer("compare", "applied", "confirmed", name)),
+        )
+        for name, found in applied["confirmed"].items()
+    ]
+    return sheet(say["confirmed"], [say["figure"], say["difference"]], rows)
+
+
+def _coefficients(applied: Mapping[str, Any], say: Mapping[str, str]) -> Sheet:
+    rows = [
+        (words(layer), number(share, pointer("compare", "applied", "coefficients", layer), 2))
+        for layer, share in applied.get("coefficients", {}).items()
+    ]
+    return sheet(say["coefficients"], [say["layer"], say["coefficient"]], rows)
 
 
 def _tokens(found: Sequence[Mapping[str, Any]], say: Mapping[str, str]) -> Sheet:

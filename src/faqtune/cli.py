@@ -212,6 +212,10 @@ def evaluate(
     part: Annotated[str, typer.Option(help="Part of the split: test, calibration, selection or train.")] = "test",
     gold: Annotated[Path | None, typer.Option(help="Measure on this file of hand labels instead.")] = None,
     gold_catalogue: GoldCatalogue = None,
+    noise: Annotated[
+        list[str] | None,
+        typer.Option(help="Measure on this noise instead: FILE, or other_domain=FILE (unsupported, garbage)."),
+    ] = None,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.", min=100, max=100_000)] = 10_000,
     force: Force = False,
     json: Json = False,
@@ -219,9 +223,8 @@ def evaluate(
     """Measure models side by side, with 95 % intervals. By default the tuned one against its base."""
     from faqtune.console.evaluate import run_evaluate
 
-    run_evaluate(
-        project, [*(models or []), *(names or [])], part, gold, gold_catalogue, resamples, force=force, as_json=json
-    )
+    named = [*(models or []), *(names or [])]
+    run_evaluate(project, named, part, gold, gold_catalogue, noise or [], resamples, force=force, as_json=json)
 
 
 @app.command()

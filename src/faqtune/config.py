@@ -58,6 +58,11 @@ class NoiseConfig(Section):
     files: list[str] = Field(
         default=[], title="Everyday chatter: modified_daily_datasets.json or one sentence per line"
     )
+    other_domain_files: list[str] = Field(
+        default=[], title="Another company's questions: never trained on, they show how the unknown is rejected"
+    )
+    unsupported_files: list[str] = Field(default=[], title="Questions of your own domain that no entry answers")
+    garbage_files: list[str] = Field(default=[], title="Garbage and very short texts; without, some are generated")
 
 
 class GoldConfig(Section):

@@ -100,10 +100,14 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """A sentence that no entry answers. `source` groups sentences that must not be torn apart by a split."""
+    """A sentence that no entry answers. `source` groups sentences that must not be torn apart by a split.
+
+    `stratum` is what kind of noise it is, as in `faqtune.scorecard.STRATA`.
+    """
 
     text: str
     source: str = ""
+    stratum: str = "chatter"
 
 
 @dataclass(frozen=True, slots=True)

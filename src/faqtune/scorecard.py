@@ -6,7 +6,7 @@ Without a stratum a rejection metric is over all noise. All rates are fractions 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +16,14 @@ domain but unsupported (held-out entries, or queries labelled so by people); gar
 and very short texts."""
 
 Stratum = Literal["chatter", "other_domain", "unsupported", "garbage"]
+
+
+def stratum_named(name: str) -> Stratum:
+    """The stratum of this name. Raises ValueError if there is none."""
+    for known in get_args(Stratum):
+        if known == name:
+            return cast(Stratum, known)
+    raise ValueError(f"no stratum is called {name}")
 
 
 class Record(BaseModel):
@@ -113,7 +121,8 @@ class Scorecard(Record):
     part: str
     """Which part of the split, or which file, was measured."""
     counts: dict[str, int]
-    """`entries`, `queries`, `conversations`, one count per noise stratum, and its sources as `<stratum>/sources`."""
+    """`entries`, `queries`, `conversations`, one count per noise stratum, and its sources as `<stratum>/sources`;
+    `garbage/generated`: texts that nobody wrote, beside those."""
     excluded: dict[str, int] = {}
     """Labelled queries left out, by reason (`several`: neither answerable by one entry nor noise)."""
     figures: dict[str, Figure]

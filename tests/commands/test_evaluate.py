@@ -195,3 +195,58 @@ def test_entries_taken_for_each_other_are_a_table_for_the_owner_of_the_content(t
     rows = list(csv.reader(made.confusions.read_text("utf-8-sig").splitlines()))
     assert rows[0][0] == "建议合并 merge?" and len(rows) == 1 + len(made.scorecards[0].confusions)
     assert [row[1] for row in rows[1:]] == [each.a for each in made.scorecards[0].confusions]
+
+
+def test_noise_of_a_file_takes_the_place_of_the_projects_own(tuned_shop: Workspace) -> None:
+    base = tuned_shop.config().model.base
+    bank = tuned_shop.root / "bank.txt"
+    bank.write_text("".join(f"信用卡第{n}期怎么还\n" for n in range(30)), encoding="utf-8")
+    chat = tuned_shop.root / "chat.txt"
+    chat.write_text("".join(f"今天第{n}次想你\n" for n in range(12)), encoding="utf-8")
+
+    made = evaluate_models(tuned_shop, models=(base,), noise=(f"other_domain={bank}", str(chat)), resamples=100)
+
+    card = made.scorecards[0]
+    assert (card.counts["other_domain"], card.counts["chatter"]) == (30, 12 + sum_of_people(tuned_shop))
+    assert {"auroc/other_domain", "auroc/chatter", "auroc/garbage"} <= card.figures.keys()
+    assert card.part.endswith("bank.txt, chat.txt") and made.paths[0].name.startswith("test-noise-")
+    assert evaluate_models(tuned_shop, models=(base,), resamples=100).paths != made.paths
+
+
+def sum_of_people(workspace: Workspace) -> int:
+    """Small talk in conversations of the test part, as people have called it."""
+    project = load_project(workspace)
+    data = evaluation_set(project, "test")
+    return sum(n.stratum == "chatter" and n.group not in project.split.noise for n in data.negatives)
+
+
+def test_files_that_set_the_threshold_are_refused_and_single_texts_of_it_left_out(tuned_shop: Workspace) -> None:
+    project = load_project(tuned_shop)
+    calibration = evaluation_set(project, "calibration")
+    trained = [n.text for n in project.noise if project.split.noise[n.source] == "train"]
+    base = tuned_shop.config().model.base
+    file = tuned_shop.root / "mine.txt"
+
+    file.write_text("\n".join(n.text for n in calibration.negatives), encoding="utf-8")
+    with pytest.raises(UserError, match="those that set the threshold"):
+        evaluate_models(tuned_shop, models=(base,), noise=(f"unsupported={file}",), resamples=100)
+
+    others = [f"会写诗吗{n}" for n in range(9)]
+    file.write_text("\n".join([calibration.negatives[0].text, trained[0], *others]), encoding="utf-8")
+    card = evaluate_models(tuned_shop, models=(base,), noise=(f"unsupported={file}",), resamples=100).scorecards[0]
+    assert card.excluded["text set the threshold"] == 1 and card.excluded["text was trained on"] == 1
+
+    gold = tuned_shop.root / "calibrated.jsonl"
+    rows = [{"query": p.text, "entry": p.entry} for p in calibration.positives]
+    gold.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    with pytest.raises(UserError, match="those that set the threshold"):
+        evaluate_models(tuned_shop, models=(base,), gold=gold, resamples=100)
+
+
+def test_noise_on_the_command_line(tuned_shop: Workspace, cli) -> None:
+    bank = tuned_shop.root / "bank.txt"
+    bank.write_text("".join(f"信用卡第{n}期怎么还\n" for n in range(30)), encoding="utf-8")
+    code, out, _ = cli(
+        "evaluate", "tuned", "--project", str(tuned_shop.root), "--noise", f"other_domain={bank}", "--resamples", "100"
+    )
+    assert code == 0 and "another domain" in out and "were generated" in out

@@ -98,3 +98,40 @@ def test_turns_are_counted_where_a_customer_says_something(new_shop: Workspace) 
     made = ingest_files(new_shop)
 
     assert (made.conversations, made.turns) == (48 + 1, 48 + 2)
+
+
+def test_noise_of_every_stratum_is_read_and_another_domain_is_never_trained_on(new_shop: Workspace) -> None:
+    from faqtune import ingest_files
+    from faqtune.commands.assemble import evaluation_set, load_project, training_data
+    from faqtune.commands.label import label_queries
+    from faqtune.commands.split import make_split
+
+    (new_shop.root / "bank.txt").write_text("".join(f"信用卡第{n}期怎么还\n" for n in range(40)), encoding="utf-8")
+    (new_shop.root / "own.txt").write_text("".join(f"能寄{n}号柜吗\n" for n in range(40)), encoding="utf-8")
+    text = new_shop.config_path.read_text("utf-8")
+    text = text.replace("# other_domain_files = []", 'other_domain_files = ["bank.txt"]')
+    text = text.replace("# unsupported_files = []", 'unsupported_files = ["own.txt"]')
+    new_shop.config_path.write_text(text, encoding="utf-8")
+
+    ingest_files(new_shop)
+    strata = {
+        stratum: [n for n in new_shop.noise() if n.stratum == stratum] for stratum in ("other_domain", "unsupported")
+    }
+    assert {stratum: len(found) for stratum, found in strata.items()} == {"other_domain": 40, "unsupported": 40}
+    label_queries(new_shop)
+    make_split(new_shop)
+    project = load_project(new_shop)
+    data = {part: evaluation_set(project, part) for part in ("selection", "calibration", "test")}
+    counted = {part: sum(n.stratum == "other_domain" for n in each.negatives) for part, each in data.items()}
+    assert counted["selection"] == 0 and counted["calibration"] + counted["test"] == 40
+    trained = set(training_data(new_shop, project, new_shop.pairs()).noise)
+    assert not trained & {n.text for n in strata["other_domain"]}
+    assert trained & {n.text for n in strata["unsupported"]}
+
+
+def test_noise_written_before_there_were_strata_is_chatter(new_shop: Workspace) -> None:
+    new_shop.noise_path.write_text(
+        '{"schema": 1, "kind": "noise"}\n{"text": "你好", "source": "a"}\n', encoding="utf-8"
+    )
+    (found,) = new_shop.noise()
+    assert found.stratum == "chatter"

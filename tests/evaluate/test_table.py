@@ -15,7 +15,7 @@ FULL = {
     "queries": 500,
     "conversations": 90,
     **dict.fromkeys(STRATA, 600),
-    **{f"{stratum}/sources": 50 for stratum in STRATA},
+    **{f"{stratum}/sources": 300 for stratum in STRATA},
 }
 
 
@@ -144,7 +144,11 @@ def test_data_that_supports_everything_needs_no_note():
         ),
         ({"garbage": 100}, ["OSCR@1% has a trustworthy interval from 500 noise sentences on; fewer: garbage"]),
         ({"conversations": 7}, ["Only 7 conversations"]),
-        ({"chatter/sources": 1}, ["everyday chatter (600 from 1)"]),
+        ({"chatter/sources": 1}, ["95.0 % of everyday chatter (1 sources)", "everyday chatter (600 from 1)"]),
+        (
+            {"garbage": 0, "garbage/generated": 180},
+            ["180 texts of “garbage and very short” were generated", "fewer: garbage"],
+        ),
     ],
 )
 def test_notes_say_what_the_data_cannot_support(changes, expected):

@@ -180,3 +180,16 @@ def test_shares_that_leave_nothing_to_train_on_are_refused(shares):
 
 def test_half_an_emoji_in_an_id_is_no_crash():
     assert set(assign(["c\ud83d"], [], {}, SplitConfig()).conversations) == {"c\ud83d"}
+
+
+def test_noise_that_only_measures_is_never_trained_on_nor_chosen_by():
+    made = assign(CONVERSATIONS, SOURCES, LABELLED, SplitConfig(), measured_only=SOURCES[:2000])
+    counts = Counter(made.noise[source] for source in SOURCES[:2000])
+    assert set(counts) == {CALIBRATION, TEST}
+    # As 0.15 to 0.2, as of everything else.
+    assert abs(counts[TEST] / 2000 - 0.2 / 0.35) < 0.04
+    assert made.conversations == assign(CONVERSATIONS, SOURCES, LABELLED, SplitConfig()).conversations
+    plain = assign(CONVERSATIONS, SOURCES, LABELLED, SplitConfig()).noise
+    assert all(made.noise[source] == plain[source] for source in SOURCES[2000:])
+    no_parts = SplitConfig(calibration=0, test=0)
+    assert set(assign([], SOURCES, {}, no_parts, measured_only=SOURCES).noise.values()) == {TRAIN}

@@ -26,7 +26,7 @@ from faqtune.records import (
     Split,
     normalise,
 )
-from faqtune.scorecard import Stratum
+from faqtune.scorecard import Stratum, stratum_named
 from faqtune.split import check, check_split, without_leaks
 from faqtune.train.data import Example, TrainingData
 from faqtune.workspace import Workspace
@@ -104,14 +104,14 @@ def evaluation_set(project: Project, part: str) -> EvaluationSet:
     """
     chosen, by_people = measured_queries(project, part)
     placed = [_placed(project, part, query) for query in chosen]
-    chatter = [
-        Negative(noise.text, "chatter", noise.source)
+    from_files = [
+        Negative(noise.text, stratum_named(noise.stratum), noise.source)
         for noise in project.noise
         if project.split.noise.get(noise.source) == part
     ]
     return EvaluationSet(
         positives=tuple(place for place in placed if isinstance(place, Positive)),
-        negatives=(*(place for place in placed if isinstance(place, Negative)), *chatter),
+        negatives=(*(place for place in placed if isinstance(place, Negative)), *from_files),
         catalogue=project.measured_catalogue(part),
         part=f"{part} ({'hand labels' if by_people else 'weak labels'})",
         excluded=dict(Counter(place for place in placed if isinstance(place, str))),
@@ -222,10 +222,11 @@ def _refuse_leaks(
     chatter: dict[str, set[str]] = {TRAIN: noise_sources}
     for part, data in measured.items():
         asked[part] = {positive.group for positive in data.positives}
-        asked[part] |= {negative.group for negative in data.negatives if negative.stratum != "chatter"}
-        # Small talk with an agent counts as chatter too; its group is a conversation, not a noise source.
-        chatter[part] = {negative.group for negative in data.negatives if negative.stratum == "chatter"}
-        chatter[part] -= split.conversations.keys()
+        # A conversation and a source of chatter may have one name: chatter of that name is looked at as neither.
+        others = {negative.group for negative in data.negatives if negative.stratum != "chatter"}
+        asked[part] |= others - split.noise.keys() | others & split.conversations.keys()
+        every = {negative.group for negative in data.negatives}
+        chatter[part] = every & split.noise.keys() - split.conversations.keys()
     check(asked, "conversation")
     check(chatter, "noise source")
 

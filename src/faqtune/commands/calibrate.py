@@ -19,7 +19,7 @@ from faqtune.commands.scorecards import read_scorecards, scorecard_paths
 from faqtune.commands.seen import noise_trained_on, trained_on, without_seen
 from faqtune.encoder import Encoder
 from faqtune.errors import UserError
-from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, probability_map, scorecard
+from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, probability_map, scorecard, with_garbage
 from faqtune.evaluate.certify import Certified, certify
 from faqtune.progress import Reporter, Silent
 from faqtune.ranking import rank
@@ -67,7 +67,7 @@ def calibrate_run(
     if chosen.status != DONE:
         raise UserError(f"the run {chosen.name} has not finished", "run `faqtune train` to go on, or name another run")
     project = _unseen(workspace, chosen, load_project(workspace), reporter)
-    data = {part: evaluation_set(project, part) for part in (CALIBRATION, TEST)}
+    data = {CALIBRATION: evaluation_set(project, CALIBRATION), TEST: with_garbage(evaluation_set(project, TEST))}
     refuse_too_few(len(data[CALIBRATION].positives), data[CALIBRATION].part)
     encoder = ReportingEncoder(load_model(workspace, chosen.name, reporter, exact=True), reporter, chosen.name)
     calibration = evaluate(encoder, data[CALIBRATION])

@@ -61,7 +61,9 @@ class Details:
     def _unanswered(self, encoder: KeepingEncoder, threshold_cosine: float) -> list[dict[str, Any]]:
         catalogue = self._project.catalogue
         asked = _asked(self._workspace, self._project)
-        small_talk = thinned([noise.text for noise in self._project.noise], MOST_SMALL_TALK)
+        small_talk = thinned(
+            [noise.text for noise in self._project.noise if noise.stratum == "chatter"], MOST_SMALL_TALK
+        )
         found = missing_questions(
             asked,
             encoder.vectors([text.text for text in asked]),

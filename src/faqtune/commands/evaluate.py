@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from faqtune.commands.assemble import STRATUM_OF_REASON, Project, evaluation_set, load_project
+from faqtune.commands.adhoc import SEEN, gold_set, named_noise, with_noise
+from faqtune.commands.assemble import Project, evaluation_set, load_project
 from faqtune.commands.certificate import Answering, certified_answering
 from faqtune.commands.details import Details, details_path
-from faqtune.commands.gold import gold_labels
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.scorecards import Evaluated, read_scorecards, save_scorecards, scorecard_paths
 from faqtune.commands.seen import trained_on, without_seen
 from faqtune.errors import UserError
 from faqtune.evaluate import (
     EvaluationSet,
-    Negative,
     Outcomes,
-    Positive,
     calibrate,
     compare_all,
     evaluate,
     probability_map,
     scorecard,
     threshold_for,
+    with_garbage,
 )
 from faqtune.evaluate.intervals import RESAMPLES
-from faqtune.ingest import GoldLabel
 from faqtune.progress import Reporter, Silent
-from faqtune.records import CALIBRATION, PARTS, TEST, TRAIN
+from faqtune.records import CALIBRATION, PARTS, TEST, content_id
 from faqtune.report import Example, Examples
 from faqtune.runs import Run, all_runs, finished_runs
 from faqtune.steps import is_current, mark_current
@@ -40,7 +37,6 @@ from faqtune.workspace import Workspace, digest
 LEAST_QUERIES = 20
 OF_THE_SPLIT = ", add logs, or change the shares under [split]"
 MOST_EXAMPLES = 40
-SEEN = "conversation was trained on"
 
 
 def evaluate_models(
@@ -50,6 +46,7 @@ def evaluate_models(
     part: str = TEST,
     gold: Path | None = None,
     gold_catalogue: Path | None = None,
+    noise: Sequence[str] = (),
     resamples: int = RESAMPLES,
     force: bool = False,
     reporter: Reporter | None = None,
@@ -58,7 +55,8 @@ def evaluate_models(
 
     Every model answers at the threshold that was set for it on the calibration part: the one that its
     certificate promises things for, if it has one (`faqtune calibrate`). With `gold`,
-    queries of conversations that training has seen are left out, and counted as such. What was
+    queries of conversations that training has seen are left out, and counted as such. `noise` are files (chatter) or
+    `stratum=file`, in place of the project's own of that kind. What was
     measured before on the same data with the same models is read back.
     Raises UserError for a model that is named twice, an unknown part, and where too little is left to measure.
     """
@@ -68,16 +66,19 @@ def evaluate_models(
     project = whole = load_project(workspace)
     names = tuple(resolved_name(workspace, name) for name in models) or _usual_models(workspace, reporter)
     project, seen = without_seen(project, trained_on(workspace, names))
-    data = _gold_set(workspace, project, gold, gold_catalogue, reporter) if gold else evaluation_set(project, part)
+    data = gold_set(workspace, project, gold, gold_catalogue, reporter) if gold else evaluation_set(project, part)
     if not gold and (left_out := _labelled_in(whole, part, seen)):
         data = replace(data, excluded={**data.excluded, SEEN: left_out})
+    if files := named_noise(noise):
+        data = with_noise(project, data, files)
+    data = with_garbage(data)
     if len(set(names)) < len(names):
         raise UserError("a model is named twice", "name each once")
     refuse_too_few(len(data.positives), data.part, "" if gold else OF_THE_SPLIT)
     if part != TEST and not gold:
         reporter.say(f"note: figures of the {part} part flatter, since models are trained, chosen or set on it")
     calibration = evaluation_set(project, CALIBRATION)
-    paths = scorecard_paths(workspace, _own_run(workspace, names), _slug(gold, part), len(names))
+    paths = scorecard_paths(workspace, _own_run(workspace, names), _slug(gold, part, noise), len(names))
     digests = [model_digest(workspace, name) for name in names]
     inputs = digest(
         data.digest(), data.part, str(data.excluded), calibration.digest(), str(resamples),
@@ -122,9 +123,10 @@ def _own_run(workspace: Workspace, names: tuple[str, ...]) -> Run | None:
     return next((run for run in all_runs(workspace) if names == (run.base, run.name)), None)
 
 
-def _slug(gold: Path | None, part: str) -> str:
+def _slug(gold: Path | None, part: str, noise: Sequence[str]) -> str:
     """What the files of a measurement are called by."""
-    return re.sub(r"[^\w-]+", "-", f"gold-{gold.stem}") if gold else part
+    name = f"gold-{gold.stem}" if gold else part
+    return re.sub(r"[^\w-]+", "-", f"{name}-noise-{content_id(*noise, length=6)}" if noise else name)
 
 
 def refuse_too_few(queries: int, of: str, advice: str = OF_THE_SPLIT) -> None:
@@ -149,7 +151,7 @@ def _measured(
     encoder = details.keeping(ReportingEncoder(load_model(workspace, name, reporter, exact=True), reporter, name))
     threshold_cosine: float | None = None
     margin_cosine, probability = 0.0, None
-    if calibration.positives and calibration.negatives and calibration.digest() != data.digest():
+    if calibration.positives and calibration.negatives and calibration.written_digest() != data.written_digest():
         set_on = evaluate(encoder, calibration)
         probability = probability_map(set_on)
         if (certified := _certified(workspace, name, calibration)) is not None:
@@ -182,36 +184,6 @@ def _saved(paths: list[Path], results: list[Outcomes], digests: list[str], resam
         for comparison, card in zip(comparisons, cards[1:], strict=True)
     ]
     return save_scorecards(paths, cards, comparisons, _switched(*results) if len(results) == 2 else None)
-
-
-def _gold_set(
-    workspace: Workspace, project: Project, path: Path, id_catalogue: Path | None, reporter: Reporter
-) -> EvaluationSet:
-    """Hand labels of a file with the chatter of the test part; what training has seen is left out."""
-    labels = gold_labels(workspace, [path], project.catalogue, id_catalogue, reporter)
-    placed = [_placed(project, label) for label in labels]
-    chatter = [n for n in evaluation_set(project, TEST).negatives if n.group in project.split.noise]
-    return EvaluationSet(
-        positives=tuple(place for place in placed if isinstance(place, Positive)),
-        negatives=(*(place for place in placed if isinstance(place, Negative)), *chatter),
-        catalogue=project.measured_catalogue(TEST),
-        part=path.name,
-        excluded=dict(Counter(place for place in placed if isinstance(place, str))),
-    )
-
-
-def _placed(project: Project, label: GoldLabel) -> Positive | Negative | str:
-    """What a hand label is measured as, or why it is not."""
-    part = project.split.conversations.get(label.conversation, TEST)
-    if part != TEST:
-        return SEEN if part == TRAIN else f"conversation is in the {part} part"
-    if label.entry is None:
-        if label.reason in STRATUM_OF_REASON:
-            return Negative(label.query_text, STRATUM_OF_REASON[label.reason], label.conversation)
-        return label.reason or "no reason"
-    if project.split.held_out.get(label.entry) == TEST:
-        return Negative(label.query_text, "unsupported", label.conversation)
-    return Positive(label.query_text, label.entry, label.conversation)
 
 
 def _switched(before: Outcomes, after: Outcomes) -> Examples:

@@ -12,11 +12,19 @@ from faqtune.config import Config
 from faqtune.errors import UserError
 from faqtune.ingest import FileReport, IngestReport, Remark, read_catalogue, read_conversations, read_noise
 from faqtune.progress import Reporter, Silent
-from faqtune.records import Conversation
+from faqtune.records import Conversation, Noise, normalise
 from faqtune.steps import is_current, mark_current
 from faqtune.workspace import Workspace, digest, read_json, write_json, write_jsonl
 
 STEP = "ingest"
+CHATTER = "chatter"
+NOISE_KEYS = {
+    "noise.files": CHATTER,
+    "noise.unsupported_files": "unsupported",
+    "noise.other_domain_files": "other_domain",
+    "noise.garbage_files": "garbage",
+}
+"""Where faqtune.toml names noise, and of which stratum it is."""
 SAID_EVERY_CONVERSATIONS = 10_000
 
 
@@ -52,7 +60,7 @@ def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporte
     if not force and is_current(workspace, STEP, inputs, outputs):
         return replace(_read(workspace), skipped=True)
     catalogue, catalogue_report = read_catalogue(files["catalogue"], config.catalogue)
-    noise, noise_report = read_noise(files["noise"], config.noise) if files["noise"] else ([], IngestReport())
+    noise, noise_report = _noise(files, config)
     conversations: Iterable[Conversation] = ()
     report = IngestReport()
     if files["conversations"]:
@@ -82,14 +90,33 @@ def _files(workspace: Workspace, config: Config) -> dict[str, list[Path]]:
     named = {
         "catalogue": config.catalogue.files,
         "conversations": config.conversations.files,
-        "noise": config.noise.files,
+        **{key: getattr(config.noise, key.partition(".")[2]) for key in NOISE_KEYS},
     }
     files = {kind: [workspace.resolve(name) for name in names] for kind, names in named.items()}
     for kind, paths in files.items():
         for path in paths:
             if not path.exists():
-                raise UserError(f"there is no {path}", f"mend {kind}.files in {workspace.config_path}")
+                key = kind if "." in kind else f"{kind}.files"
+                raise UserError(f"there is no {path}", f"mend {key} in {workspace.config_path}")
     return files
+
+
+def _noise(files: dict[str, list[Path]], config: Config) -> tuple[list[Noise], IngestReport]:
+    """The sentences of every stratum with one report; what stands in several files is of the first stratum."""
+    found: dict[str, Noise] = {}
+    whole = IngestReport()
+    for key, stratum in NOISE_KEYS.items():
+        if not files[key]:
+            continue
+        sentences, report = read_noise(files[key], config.noise)
+        for sentence in sentences:
+            # A file's sources are told apart from those of a file of another stratum that is called the same.
+            source = sentence.source if stratum == CHATTER else f"{stratum}:{sentence.source}"
+            found.setdefault(normalise(sentence.text), Noise(sentence.text, source, stratum))
+        whole = IngestReport(
+            whole.files | report.files, [*whole.skipped, *report.skipped], [*whole.notes, *report.notes]
+        )
+    return list(found.values()), whole
 
 
 def _inputs(config: Config, files: dict[str, list[Path]]) -> str:

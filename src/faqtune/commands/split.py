@@ -20,6 +20,8 @@ from faqtune.steps import is_current, mark_current
 from faqtune.workspace import Workspace, digest, write_json, write_jsonl
 
 STEP = "split"
+MEASURED_ONLY = ("other_domain", "garbage")
+"""Noise that is never trained on: it shows what a model makes of a kind of text that it has not seen."""
 ENOUGH_UNSUPPORTED = 30
 """With so many queries that people call unsupported, the test part needs no held-out entries for near noise."""
 
@@ -109,7 +111,8 @@ def _assigned(
     # A hand label's conversation need not be among the logs (labels from elsewhere): it is for testing too.
     by_people = dict.fromkeys(queries[query].conversation for query in human)
     conversations = dict.fromkeys(conversation.id for conversation in workspace.conversations()) | by_people
-    noise = sorted({sentence.source for sentence in workspace.noise()})
+    sentences = workspace.noise()
+    noise = sorted({sentence.source for sentence in sentences})
     made = assign(
         conversations,
         noise,
@@ -117,6 +120,7 @@ def _assigned(
         settings,
         by_people=by_people,
         has_near_noise=(TEST,) if unsupported >= ENOUGH_UNSUPPORTED else (),
+        measured_only={sentence.source for sentence in sentences if sentence.stratum in MEASURED_ONLY},
     )
     check_split(made)
     return made

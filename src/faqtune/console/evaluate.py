@@ -20,6 +20,7 @@ def run_evaluate(
     part: str,
     gold: Path | None,
     gold_catalogue: Path | None,
+    noise: list[str],
     resamples: int,
     *,
     force: bool,
@@ -28,7 +29,7 @@ def run_evaluate(
     with ConsoleReporter() as reporter:
         result = evaluate_models(
             Workspace(project), models=tuple(models), part=part, gold=gold, gold_catalogue=gold_catalogue,
-            resamples=resamples, force=force, reporter=reporter,
+            noise=noise, resamples=resamples, force=force, reporter=reporter,
         )  # fmt: skip
     if as_json:
         emit_json(

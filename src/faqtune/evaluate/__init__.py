@@ -9,6 +9,7 @@ and `format_comparison` puts the figures into words.
 
 from faqtune.evaluate.examples import EvaluationSet, Negative, Positive
 from faqtune.evaluate.figures import point_figures, right_by_entry
+from faqtune.evaluate.garbage import garbage, with_garbage
 from faqtune.evaluate.general import GeneralAbility, forgetting, general_ability
 from faqtune.evaluate.halves import halved
 from faqtune.evaluate.outcomes import Outcomes, evaluate
@@ -34,6 +35,7 @@ __all__ = [
     "format_comparison",
     "format_models",
     "format_scorecard",
+    "garbage",
     "general_ability",
     "halved",
     "markdown",
@@ -44,4 +46,5 @@ __all__ = [
     "right_by_entry",
     "scorecard",
     "threshold_for",
+    "with_garbage",
 ]

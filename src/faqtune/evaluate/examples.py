@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -95,9 +95,16 @@ class EvaluationSet:
 
         Answers, `part` and `excluded` do not count: they change no figure.
         """
+        return self._digest(self.negatives)
+
+    def written_digest(self) -> str:
+        """The same without generated texts: whether two sets are the same part, whatever has been added to it."""
+        return self._digest([negative for negative in self.negatives if not negative.generated])
+
+    def _digest(self, negatives: Sequence[Negative]) -> str:
         content = [
             [(p.text, p.entry, p.group) for p in self.positives],
-            [(n.text, n.stratum, n.group, *(("generated",) if n.generated else ())) for n in self.negatives],
+            [(n.text, n.stratum, n.group, *(("generated",) if n.generated else ())) for n in negatives],
             [(e.id, e.questions) for e in self.catalogue],
         ]
         return digest(json.dumps(content, ensure_ascii=False))

@@ -54,7 +54,8 @@ def landmarks(data: EvaluationSet) -> tuple[Landmark, ...]:
     """Entries by their first question, queries, noise; at most `MOST_OF_A_KIND` each. Nothing where there are few."""
     entries = [Landmark(ENTRY, entry.questions[0]) for entry in thinned(data.catalogue.entries, MOST_OF_A_KIND)]
     queries = [Landmark(QUERY, positive.text) for positive in thinned(data.positives, MOST_OF_A_KIND)]
-    noise = [Landmark(negative.stratum, negative.text) for negative in thinned(data.negatives, MOST_OF_A_KIND)]
+    written = [data.negatives[row] for row in data.written_rows]
+    noise = [Landmark(negative.stratum, negative.text) for negative in thinned(written, MOST_OF_A_KIND)]
     marks = (*entries, *queries, *noise)
     return marks if len(marks) >= LEAST_POINTS else ()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from faqtune.evaluate.figures import OSCR_PERCENT, supports_oscr
@@ -16,6 +17,9 @@ LEAST_PASSING = 5
 """Noise sentences that OSCR@f lets through at least, for its interval to hold: in a simulation of
 150 draws it covered 69 % where 1 may pass, 89 % where 2 may, 94 % and more from 5 on."""
 
+CLAIMED = 0.01
+"""Share of noise that people would like to claim not to be answered."""
+
 
 Note = tuple[str, dict[str, str | int | float]]
 """Key in `wording.NOTES` and what is filled in."""
@@ -25,24 +29,56 @@ def notes(scorecard: Scorecard, language: Language = "en") -> list[str]:
     """Sentences that belong below the table of this scorecard, in `language`."""
     return [
         note_text(key, language, **values)
-        for source in (_missing_noise, _few_for_oscr, _few_groups, _no_width, _silent, _excluded)
+        for source in (
+            _missing_noise,
+            _generated,
+            _open_shares,
+            _few_for_oscr,
+            _few_groups,
+            _no_width,
+            _silent,
+            _excluded,
+        )
         for key, values in source(scorecard, language)
     ]
 
 
 def _missing_noise(card: Scorecard, language: Language) -> Iterator[Note]:
-    missing = [stratum for stratum in STRATA if not card.counts[stratum]]
-    if len(missing) == len(STRATA):
+    missing = [
+        stratum for stratum in STRATA if not card.counts[stratum] and not card.counts.get(f"{stratum}/generated")
+    ]
+    if not any(card.counts[stratum] for stratum in STRATA):
         yield "no_noise", {}
     elif missing:
         yield "missing_strata", {"strata": separator(language).join(stratum_name(s, language) for s in missing)}
 
 
+def _generated(card: Scorecard, language: Language) -> Iterator[Note]:
+    if made := card.counts.get("garbage/generated", 0):
+        yield "generated", {"n": made, "stratum": stratum_name("garbage", language)}
+
+
+def _open_shares(card: Scorecard, language: Language) -> Iterator[Note]:
+    """How much of each kind of noise may be answered even where none of what was measured is: 1 - 0.05^(1/n) of n
+    sources, the exact bound that the rule of three comes near. Said where it is more than `CLAIMED`."""
+    enough = math.ceil(math.log(0.05) / math.log1p(-CLAIMED))
+    sources = {stratum: card.counts[f"{stratum}/sources"] for stratum in STRATA if card.counts[stratum]}
+    listed = [
+        note_text("open_share", language, stratum=stratum_name(name, language), n=n, bound=100 * (1 - 0.05 ** (1 / n)))
+        for name, n in sources.items()
+        if 0 < n < enough
+    ]
+    if listed:
+        yield "open_shares", {"strata": separator(language).join(listed), "least": enough, "percent": 100 * CLAIMED}
+
+
 def _few_for_oscr(card: Scorecard, language: Language) -> Iterator[Note]:
     """Kinds of noise for which OSCR@f is not reported, and those where its interval stands on too few sentences."""
-    kinds = {stratum_name(stratum, language): card.counts[stratum] for stratum in STRATA if card.counts[stratum]}
+    written = {stratum: card.counts[stratum] for stratum in STRATA}
+    counts = {stratum: n + card.counts.get(f"{stratum}/generated", 0) for stratum, n in written.items()}
+    kinds = {stratum_name(stratum, language): n for stratum, n in counts.items() if n}
     if len(kinds) > 1:
-        kinds = {note_text("all_noise", language): sum(kinds.values()), **kinds}
+        kinds = {note_text("all_noise", language): sum(written.values()), **kinds}
     for percent in OSCR_PERCENT:
         missing = [f"{kind} ({n})" for kind, n in kinds.items() if not supports_oscr(percent, n)]
         shaky = [f"{kind} ({n})" for kind, n in kinds.items() if 100 <= n * percent < 100 * LEAST_PASSING]
@@ -91,3 +127,7 @@ def _excluded(card: Scorecard, language: Language) -> Iterator[Note]:
             f"{REASONS[language].get(reason, reason)} ({n})" for reason, n in card.excluded.items()
         )
         yield "excluded", {"reasons": listed}
+
+
+SOURCES = (_missing_noise, _generated, _open_shares, _few_for_oscr, _few_groups, _no_width, _silent, _excluded)
+"""In the order in which they are read."""

@@ -155,7 +155,7 @@ def _counts(data: EvaluationSet) -> dict[str, int]:
         "conversations": units([positive.group for positive in data.positives]),
     }
     for stratum in STRATA:
-        groups = [negative.group for negative in data.negatives if negative.stratum == stratum]
+        groups = [n.group for n in data.negatives if n.stratum == stratum and not n.generated]
         counts[stratum] = len(groups)
         counts[f"{stratum}/sources"] = units(groups)
     if made := len(data.negatives) - len(data.written_rows):

@@ -64,7 +64,7 @@ def calibrate(outcomes: Outcomes, *, noise_percent: int = 5, query_percent: int 
         query_percent=query_percent,
         queries=len(outcomes.scores),
         noise=len(outcomes.noise_scores),
-        calibration_digest=outcomes.data.digest(),
+        calibration_digest=outcomes.data.written_digest(),
     )
 
 
@@ -74,7 +74,7 @@ def threshold_for(thresholds: Thresholds, model: str, data: EvaluationSet) -> fl
     Raises UserError if the threshold was set on this very data, or for another model: cosines
     of different models are not on one scale.
     """
-    if thresholds.calibration_digest == data.digest():
+    if thresholds.calibration_digest == data.written_digest():
         raise UserError(
             f"{data.part}: the threshold was set on this data, and figures on it would flatter",
             "measure on the test part, or calibrate on another part",

@@ -85,6 +85,11 @@ NOTES: dict[Language, dict[str, str]] = {
         "no_noise": "No noise was measured: nothing is said about rejection. Add chatter under [noise].",
         "all_noise": "all noise",
         "missing_strata": "Not measured, for want of noise: {strata}.",
+        "generated": "{n} texts of “{stratum}” were generated; they count in its figures only, not in those of all"
+        " noise.",
+        "open_shares": "Even where none of these is answered, 95 % confidence leaves open up to: {strata}. To claim"
+        " {percent:g} % takes {least} without an exception.",
+        "open_share": "{bound:.1f} % of {stratum} ({n} sources)",
         "few_for_oscr": "OSCR@{percent}% needs at least {least} noise sentences; not reported for: {strata}.",
         "shaky_oscr": "OSCR@{percent}% has a trustworthy interval from {least} noise sentences on; fewer: {strata}.",
         "few_conversations": "Only {n} conversations: below {least} the intervals are narrower than they should be.",
@@ -99,6 +104,10 @@ NOTES: dict[Language, dict[str, str]] = {
         "no_noise": "没有噪声数据，无法评价拒答能力。请在 [noise] 下添加闲聊语料。",
         "all_noise": "全部噪声",
         "missing_strata": "缺少噪声，未评测：{strata}。",
+        "generated": "“{stratum}”中有 {n} 条为自动生成，只计入该类的指标，不计入全部噪声。",
+        "open_shares": "即使下列噪声无一被作答，在 95% 置信度下仍可能有至多：{strata}。"
+        "要声称 {percent:g}%，需要 {least} 个来源且无一例外。",
+        "open_share": "{stratum} {bound:.1f}%（{n} 个来源）",
         "few_for_oscr": "OSCR@{percent}% 至少需要 {least} 条噪声；以下未报告：{strata}。",
         "shaky_oscr": "OSCR@{percent}% 的置信区间至少需要 {least} 条噪声才可信；不足：{strata}。",
         "few_conversations": "只有 {n} 个会话：少于 {least} 个时，置信区间偏窄。",

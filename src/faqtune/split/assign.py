@@ -31,6 +31,7 @@ def assign(
     settings: SplitConfig,
     by_people: Iterable[str] = (),
     has_near_noise: Collection[str] = (),
+    measured_only: Collection[str] = (),
 ) -> Split:
     """A Split by hash of (seed, id): what is added later moves nothing that was there.
 
@@ -40,7 +41,8 @@ def assign(
     share of them that the settings give to training. Conversations of a held-out entry follow it into
     its part, except those of the test part. So a conversation moves only if it gets
     hand labels or labels of a held-out entry, and an entry only where a part had too few queries of
-    its held-out ones. Raises UserError if the shares of the settings leave nothing for training.
+    its held-out ones. Sources of noise in `measured_only` are shared out between calibration and test. Raises
+    UserError if the shares of the settings leave nothing for training.
     """
     shares = {SELECTION: settings.selection, CALIBRATION: settings.calibration, TEST: settings.test}
     if sum(shares.values()) > 1 - 1e-9:
@@ -57,7 +59,13 @@ def assign(
             forced.setdefault(conversation, part)
     forced = dict.fromkeys(people, TRAIN) | forced
     parts = {c: forced.get(c) or _part("conversation", c, settings.seed, shares) for c in conversations}
-    noise = {source: _part("noise", source, settings.seed, shares) for source in noise_sources}
+    only = {part: shares[part] for part in (CALIBRATION, TEST)}
+    # Neither trained on nor chosen by: all of it measures.
+    only = {part: share / sum(only.values()) for part, share in only.items() if share > 0}
+    noise = {
+        source: _part("noise", source, settings.seed, only if source in measured_only else shares)
+        for source in noise_sources
+    }
     return Split(settings.seed, parts, noise, held_out)
 
 

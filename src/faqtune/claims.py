@@ -17,6 +17,7 @@ from typing import Any
 
 from faqtune.errors import UserError
 from faqtune.records import HUMAN, Claim
+from faqtune.sqlite import migrate, transaction
 
 MIGRATIONS = (
     """CREATE TABLE claims (
@@ -59,7 +60,7 @@ def append(path: Path, claims: Iterable[Claim]) -> int:
     confidence outside 0 to 1.
     """
     rows = _rows(claims)
-    with _open(path) as connection, _transaction(connection):
+    with _open(path) as connection, transaction(connection):
         known = {act for act in {row[-1] for row in rows} if _is_stored(connection, act)}
         new = [row for row in rows if row[-1] not in known]
         _insert(connection, new)
@@ -75,7 +76,7 @@ def withdraw(path: Path, act: str, by: str) -> int:
     if not act:
         raise ValueError("a claim without an act cannot be withdrawn")
     act, now = str(_storable(act)), _now()
-    with _open(path) as connection, _transaction(connection):
+    with _open(path) as connection, transaction(connection):
         done = connection.execute("INSERT OR IGNORE INTO withdrawals VALUES (?, ?, ?)", (act, _storable(by), now))
         if not done.rowcount:
             return 0
@@ -95,7 +96,7 @@ def replace(path: Path, by: str, claims: Iterable[Claim]) -> int:
     if any(claim.by != by for claim in claims):
         raise ValueError(f"not all claims are by {by}")
     rows = _rows(claims)
-    with _open(path) as connection, _transaction(connection):
+    with _open(path) as connection, transaction(connection):
         connection.execute("DELETE FROM claims WHERE by = ?", (by,))
         _insert(connection, rows)
     return len(rows)
@@ -135,7 +136,7 @@ def _rows_as_they_lie(path: Path, failure: UserError) -> list[tuple[Any, ...]]:
         ):
             # A file of an earlier version is migrated too, only not where it lies.
             file.backup(connection)
-            _migrate(connection, path)
+            migrate(connection, path, MIGRATIONS)
             return connection.execute(EVERYTHING).fetchall()
     except sqlite3.DatabaseError as error:
         raise _user_error(path, error) from error
@@ -184,43 +185,12 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)) as connection:
             # On the disk before it is acknowledged; SQLite may have been built with less.
             connection.execute("PRAGMA synchronous=FULL")
-            _migrate(connection, path)
+            migrate(connection, path, MIGRATIONS)
             yield connection
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}", "check the folder and its permissions") from error
     except sqlite3.DatabaseError as error:
         raise _user_error(path, error) from error
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection) == len(MIGRATIONS):
-        return
-    connection.execute("PRAGMA journal_mode=WAL")
-    with _transaction(connection):
-        # Asked again under the lock: another process may have migrated meanwhile.
-        done = _version(connection)
-        if done > len(MIGRATIONS):
-            raise UserError(f"{path} was written by a later version of faqtune", "update faqtune")
-        for migration in MIGRATIONS[done:]:
-            connection.execute(migration)
-        connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Take the write lock at once, so that waiting is over before anything is read or written."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def _user_error(path: Path, error: sqlite3.DatabaseError) -> UserError:

@@ -19,6 +19,7 @@ from threading import Lock
 from typing import Any
 
 from faqtune.errors import UserError
+from faqtune.sqlite import migrate, transaction
 
 MIGRATIONS = (
     """CREATE TABLE acts (
@@ -65,7 +66,7 @@ class Store:
         """Write an act; False if it was there already."""
         when = act.when or datetime.now(UTC).isoformat(timespec="seconds")
         row = (act.act, act.kind, act.by, json.dumps(act.data, ensure_ascii=True), when)
-        with self._open() as connection, _transaction(connection):
+        with self._open() as connection, transaction(connection):
             done = connection.execute(
                 'INSERT OR IGNORE INTO acts (act, kind, by, data, "when") VALUES (?,?,?,?,?)', row
             )
@@ -94,7 +95,7 @@ class Store:
 
         `undoing` is the client's id of this request: repeated, it takes back nothing more.
         """
-        with self._open() as connection, _transaction(connection):
+        with self._open() as connection, transaction(connection):
             rows = connection.execute(
                 "SELECT act, kind, data FROM acts WHERE by = ? AND kind IN (?, ?) ORDER BY number",
                 (by, ANSWER, UNDO),
@@ -123,7 +124,7 @@ class Store:
     def lease(self, item: str, by: str, why: str, seconds: float) -> bool:
         """Give an item to one person for a while, or longer if it is theirs; False if somebody else has it."""
         now = time.time()
-        with self._open() as connection, _transaction(connection):
+        with self._open() as connection, transaction(connection):
             taken = connection.execute(
                 "SELECT 1 FROM leases WHERE item = ? AND by != ? AND until > ?", (item, by, now)
             ).fetchone()
@@ -134,13 +135,13 @@ class Store:
 
     def release(self) -> None:
         """Take all items back: the next ones are chosen anew."""
-        with self._open() as connection, _transaction(connection):
+        with self._open() as connection, transaction(connection):
             connection.execute("DELETE FROM leases")
 
     def renew(self, items: Sequence[str], by: str, seconds: float) -> None:
         """Keep items that are still this person's."""
         if items:
-            with self._open() as connection, _transaction(connection):
+            with self._open() as connection, transaction(connection):
                 connection.executemany(
                     "UPDATE leases SET until = ? WHERE item = ? AND by = ?",
                     [(time.time() + seconds, item, by) for item in items],
@@ -153,7 +154,7 @@ class Store:
             with closing(sqlite3.connect(self.path, timeout=WAIT_SECONDS, isolation_level=None)) as connection:
                 # On the disk before it is acknowledged; SQLite may have been built with less.
                 connection.execute("PRAGMA synchronous=FULL")
-                _migrate(connection, self.path)
+                migrate(connection, self.path, MIGRATIONS)
                 yield connection
         except OSError as error:
             raise UserError(
@@ -171,32 +172,3 @@ def held_open(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False)
     connection.execute("PRAGMA user_version").fetchone()
     return connection
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection) == len(MIGRATIONS):
-        return
-    connection.execute("PRAGMA journal_mode=WAL")
-    with _transaction(connection):
-        done = _version(connection)
-        if done > len(MIGRATIONS):
-            raise UserError(f"{path} was written by a later version of faqtune", "update faqtune")
-        for migration in MIGRATIONS[done:]:
-            connection.execute(migration)
-        connection.execute(f"PRAGMA user_version={len(MIGRATIONS)}")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")

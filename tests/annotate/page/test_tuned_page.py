@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -19,8 +18,6 @@ from faqtune import UserError, Workspace, claims
 from faqtune.config import with_value
 from faqtune.console import annotate as console
 from faqtune.runs import all_runs
-
-IMAGES = Path(__file__).parents[3] / "docs" / "images"
 
 
 @pytest.fixture
@@ -65,8 +62,6 @@ def test_tuning_from_the_page_shows_the_new_table(
     made = {run.name for run in all_runs(tuned_shop)} - runs
     assert len(made) == 1
     assert made.pop() in page.locator("main").inner_text()
-    if os.environ.get("FAQTUNE_DRAW_IMAGES"):
-        page.screenshot(path=IMAGES / "annotate-tuned.png", full_page=True)
     assert len([claim for claim in claims.read(tuned_shop.claims_path) if claim.by == "human:王敏"]) == 4
 
 

@@ -15,11 +15,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from faqtune.commands.calibrate import calibrate_run
     from faqtune.commands.compare import compare_models
     from faqtune.commands.convert import convert
     from faqtune.commands.decide import decide_labels
     from faqtune.commands.doctor import diagnose_machine
     from faqtune.commands.evaluate import evaluate_models
+    from faqtune.commands.evaluators import OpenSetEvaluator
     from faqtune.commands.ingest import ingest_files
     from faqtune.commands.init import init_project
     from faqtune.commands.label import label_queries
@@ -40,8 +42,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "OpenSetEvaluator": ("faqtune.commands.evaluators", "OpenSetEvaluator"),
     "UserError": ("faqtune.errors", "UserError"),
     "Workspace": ("faqtune.workspace", "Workspace"),
+    "calibrate_run": ("faqtune.commands.calibrate", "calibrate_run"),
     "compare_models": ("faqtune.commands.compare", "compare_models"),
     "convert": ("faqtune.commands.convert", "convert"),
     "decide_labels": ("faqtune.commands.decide", "decide_labels"),
@@ -66,10 +70,10 @@ _HOMES = {
 """Where each name lives. None is the name of a room: `faqtune.train` stays the package."""
 
 __all__ = [
-    "UserError", "Workspace", "__version__", "compare_models", "convert", "decide_labels", "diagnose_machine",
-    "evaluate_models", "general_ability", "ingest_files", "init_project", "label_queries", "load_model",
-    "make_split", "match_texts", "merge_models", "merge_run", "show_labels", "train_model", "trim_model", "tune",
-    "tune_sample", "write_report",
+    "OpenSetEvaluator", "UserError", "Workspace", "__version__", "calibrate_run", "compare_models", "convert",
+    "decide_labels", "diagnose_machine", "evaluate_models", "general_ability", "ingest_files", "init_project",
+    "label_queries", "load_model", "make_split", "match_texts", "merge_models", "merge_run", "show_labels",
+    "train_model", "trim_model", "tune", "tune_sample", "write_report",
 ]  # fmt: skip
 
 

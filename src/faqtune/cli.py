@@ -216,6 +216,7 @@ def evaluate(
         list[str] | None,
         typer.Option(help="Measure on this noise instead: FILE, or other_domain=FILE (unsupported, garbage)."),
     ] = None,
+    mteb: Annotated[str, typer.Option(help="Also these tasks of MTEB, e.g. STSB,AFQMC, where it is installed.")] = "",
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.", min=100, max=100_000)] = 10_000,
     force: Force = False,
     json: Json = False,
@@ -224,7 +225,7 @@ def evaluate(
     from faqtune.console.evaluate import run_evaluate
 
     named = [*(models or []), *(names or [])]
-    run_evaluate(project, named, part, gold, gold_catalogue, noise or [], resamples, force=force, as_json=json)
+    run_evaluate(project, named, part, gold, gold_catalogue, noise or [], mteb, resamples, force=force, as_json=json)
 
 
 @app.command()

@@ -6,12 +6,14 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from faqtune.commands.adhoc import SEEN, gold_set, named_noise, with_noise
 from faqtune.commands.assemble import Project, evaluation_set, load_project
 from faqtune.commands.certificate import Answering, certified_answering
 from faqtune.commands.details import Details, details_path
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
+from faqtune.commands.mteb import mteb_scores, refuse_without_mteb
 from faqtune.commands.scorecards import Evaluated, read_scorecards, save_scorecards, scorecard_paths
 from faqtune.commands.seen import trained_on, without_seen
 from faqtune.errors import UserError
@@ -47,6 +49,7 @@ def evaluate_models(
     gold: Path | None = None,
     gold_catalogue: Path | None = None,
     noise: Sequence[str] = (),
+    mteb: Sequence[str] = (),
     resamples: int = RESAMPLES,
     force: bool = False,
     reporter: Reporter | None = None,
@@ -56,13 +59,14 @@ def evaluate_models(
     Every model answers at the threshold that was set for it on the calibration part: the one that its
     certificate promises things for, if it has one (`faqtune calibrate`). With `gold`,
     queries of conversations that training has seen are left out, and counted as such. `noise` are files (chatter) or
-    `stratum=file`, in place of the project's own of that kind. What was
+    `stratum=file`, in place of the project's own of that kind. `mteb`: names of tasks to measure as well. What was
     measured before on the same data with the same models is read back.
     Raises UserError for a model that is named twice, an unknown part, and where too little is left to measure.
     """
     reporter = reporter or Silent()
     if part not in PARTS:
         raise UserError(f"there is no part `{part}`", f"choose one of {', '.join(reversed(PARTS))}")
+    tasks = refuse_without_mteb(mteb) if mteb else []
     project = whole = load_project(workspace)
     names = tuple(resolved_name(workspace, name) for name in models) or _usual_models(workspace, reporter)
     project, seen = without_seen(project, trained_on(workspace, names))
@@ -88,7 +92,7 @@ def evaluate_models(
     step = f"evaluate {paths[0].relative_to(workspace.root).as_posix()}"
     drawn = [details_path(paths[2])] if len(names) == 2 else []
     if not force and is_current(workspace, step, inputs, [*paths, *drawn]):
-        return replace(read_scorecards(paths), skipped=True)
+        return replace(read_scorecards(paths), skipped=True, mteb=_mteb(workspace, names, tasks, reporter))
     details = Details(workspace, project, data)
     results = [
         _measured(workspace, name, data, calibration, reporter, details, is_last=name == names[-1]) for name in names
@@ -98,7 +102,14 @@ def evaluate_models(
         reporter.say("drawing maps and thresholds for the report")
         details.save(drawn[0], results, resamples)
     mark_current(workspace, step, inputs, [*paths, *drawn])
-    return made
+    return replace(made, mteb=_mteb(workspace, names, tasks, reporter))
+
+
+def _mteb(
+    workspace: Workspace, names: Sequence[str], tasks: Sequence[Any], reporter: Reporter
+) -> dict[str, dict[str, float]] | None:
+    """Scores by model and task; always measured, since its data may have changed."""
+    return {name: mteb_scores(workspace, name, tasks, reporter) for name in names} if tasks else None
 
 
 def _labelled_in(project: Project, part: str, conversations: Collection[str]) -> int:

@@ -21,15 +21,17 @@ def run_evaluate(
     gold: Path | None,
     gold_catalogue: Path | None,
     noise: list[str],
+    mteb: str,
     resamples: int,
     *,
     force: bool,
     as_json: bool,
 ) -> None:
+    tasks = [task.strip() for task in mteb.split(",") if task.strip()]
     with ConsoleReporter() as reporter:
         result = evaluate_models(
             Workspace(project), models=tuple(models), part=part, gold=gold, gold_catalogue=gold_catalogue,
-            noise=noise, resamples=resamples, force=force, reporter=reporter,
+            noise=noise, mteb=tasks, resamples=resamples, force=force, reporter=reporter,
         )  # fmt: skip
     if as_json:
         emit_json(
@@ -43,6 +45,7 @@ def run_evaluate(
                 ],
                 "paths": result.paths,
                 "confusions": result.confusions,
+                "mteb": result.mteb,
             }
         )
     else:
@@ -63,5 +66,7 @@ def show_evaluated(result: Evaluated) -> None:
     pairs = [each for each in result.scorecards[-1].confusions if each.merge]
     for each in pairs[:MOST_MERGES]:
         emit(f"Perhaps one entry: “{each.question_a}” and “{each.question_b}”")
+    for model, scores in (result.mteb or {}).items():
+        emit(f"MTEB, {model}: " + ", ".join(f"{task} {100 * score:.1f}" for task, score in scores.items()))
     if result.confusions:
         emit(f"Entries taken for each other: {result.confusions}")

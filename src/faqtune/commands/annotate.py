@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,12 +20,13 @@ from faqtune.annotate.signals import Meanings
 from faqtune.annotate.store import Store
 from faqtune.annotate.tuning import Tuner
 from faqtune.atomic import atomic_file
+from faqtune.commands.asked import asked_queries
 from faqtune.commands.certificate import certified_threshold
 from faqtune.commands.decide import read_doubts
 from faqtune.commands.label import refuse_unfinished
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.retune import tunings
-from faqtune.config import AnnotateConfig, with_value
+from faqtune.config import AnnotateConfig, SplitConfig, with_value
 from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
@@ -85,7 +86,9 @@ def make_material(workspace: Workspace, *, model: str = "", reporter: Reporter |
     threshold = _threshold(next((run for run in done if run.name == name), None))
     if threshold is None:
         threshold = threshold_between(meanings.queries, vectors[4], meanings.questions, catalogue.owners)
-    trains = partial(hand_labels_train, settings=config.split) if config.split.human_labels_for_training > 0 else None
+    asked = asked_queries(workspace)
+    # Beyond any other doubt: a certificate waits for these.
+    doubts = {doubt.query: doubt.score for doubt in read_doubts(workspace)} | dict.fromkeys(asked, 2.0)
     return Material(
         catalogue,
         pool,
@@ -96,12 +99,19 @@ def make_material(workspace: Workspace, *, model: str = "", reporter: Reporter |
         threshold,
         weights=weights_of(config.annotate),
         shares=Shares(config.annotate.second_share, config.annotate.opinions, config.annotate.audit_share),
-        trains=trains,
+        trains=_trains(config.split, set(asked.values())),
         noise=vectors[4],
         measured_noise=vectors[5],
-        doubts={doubt.query: doubt.score for doubt in read_doubts(workspace)},
+        doubts=doubts,
         seed=config.split.seed,
     )
+
+
+def _trains(settings: SplitConfig, calibrating: Collection[str]) -> Callable[[str], bool] | None:
+    """Whether a conversation's queries may be chosen for a reason: where hand labels train, or go on calibrating."""
+    if not settings.human_labels_for_training > 0:
+        return None
+    return lambda conversation: conversation in calibrating or hand_labels_train(conversation, settings)
 
 
 def _chatter(workspace: Workspace) -> tuple[list[str], list[str]]:

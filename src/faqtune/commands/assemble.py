@@ -84,7 +84,8 @@ def measured_queries(project: Project, part: str) -> tuple[list[Query], bool]:
     """The labelled queries of a part that it is measured on, and whether all of them are labelled by hand.
 
     With at least `ENOUGH_HUMAN_LABELS` hand labels in the part it is only those; otherwise labels of
-    machines from `MEASURED_CONFIDENCE` on are measured too.
+    machines from `MEASURED_CONFIDENCE` on are measured too. In the calibration part they always are: hand labels there
+    are of queries that a certificate has chosen.
     """
     labelled = [
         query
@@ -92,7 +93,7 @@ def measured_queries(project: Project, part: str) -> tuple[list[Query], bool]:
         if query.id in project.decisions and project.split.conversations.get(query.conversation) == part
     ]
     human = [query for query in labelled if project.decisions[query.id].is_human]
-    if len(human) >= ENOUGH_HUMAN_LABELS:
+    if len(human) >= ENOUGH_HUMAN_LABELS and part != CALIBRATION:
         return human, True
     return [query for query in labelled if is_measurable(project.decisions[query.id])], False
 

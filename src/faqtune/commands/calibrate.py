@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from faqtune import __version__
 from faqtune.alone import alone
+from faqtune.commands.asked import ask_people
 from faqtune.commands.assemble import Project, evaluation_set, load_project
 from faqtune.commands.evaluate import refuse_too_few
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest
@@ -22,13 +21,9 @@ from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, probability_map, scorecard, with_garbage
 from faqtune.evaluate.certify import Certified, certify
 from faqtune.progress import Reporter, Silent
-from faqtune.ranking import rank
 from faqtune.records import CALIBRATION, TEST, TRAIN
 from faqtune.runs import DONE, Run, find_run
-from faqtune.workspace import Workspace, digest, write_json, write_jsonl
-
-MOST_TO_LABEL = 50
-"""Queries nearest to the threshold that are named for labelling where a promise cannot be kept."""
+from faqtune.workspace import Workspace, digest, write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +70,7 @@ def calibrate_run(
     test = _on_test(encoder, data[TEST], certified)
     to_label = None
     if not certified.is_certified:
-        to_label = _queries_to_label(chosen, project, encoder, data[CALIBRATION], certified.threshold_cosine)
+        to_label = ask_people(workspace, chosen, project, encoder, data[CALIBRATION], certified)
     write_json(chosen.certificate_path, _certificate(workspace, chosen, certified, calibration, data[TEST], test))
     return Calibrated(chosen, certified, test, chosen.certificate_path, to_label)
 
@@ -183,36 +178,3 @@ def _paired_test(workspace: Workspace, run: Run, test_digest: str) -> dict[str, 
         return None
     found = comparison.differences
     return {name: found[name].model_dump() for name in PAIRED if name in found}
-
-
-def _queries_to_label(
-    run: Run, project: Project, encoder: Encoder, data: EvaluationSet, threshold_cosine: float
-) -> Path | None:
-    """Queries of calibration conversations that no person has labelled, those nearest to the threshold first."""
-    waiting = [
-        query
-        for query in project.queries
-        if project.split.conversations.get(query.conversation) == CALIBRATION
-        and not ((decision := project.decisions.get(query.id)) is not None and decision.is_human)
-    ]
-    if not waiting:
-        return None
-    questions = encoder.encode(data.catalogue.questions)
-    ranking = rank(encoder.encode([query.text for query in waiting]), questions, data.catalogue.owners, k=1)
-    scores = np.asarray(ranking.scores)[:, 0]
-    nearest = np.argsort(np.abs(scores - threshold_cosine), kind="stable")[:MOST_TO_LABEL]
-    path = run.folder / "to_label.jsonl"
-    write_jsonl(
-        path,
-        [
-            {
-                "query": waiting[row].text,
-                "conversation": waiting[row].conversation,
-                "score": round(float(scores[row]), 4),
-                "entry": data.catalogue.entries[int(ranking.rows[row][0])].id,
-                "question": data.catalogue.entries[int(ranking.rows[row][0])].questions[0],
-            }
-            for row in nearest
-        ],
-    )
-    return path

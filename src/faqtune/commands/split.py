@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from faqtune import claims as claim_store
 from faqtune.alone import alone
 from faqtune.commands.annotated import chosen_queries, keep_annotated
+from faqtune.commands.asked import ASKED_NAME, asked_queries
 from faqtune.commands.assemble import MEASURING, evaluation_set, is_measurable, load_project
 from faqtune.commands.label import refuse_unfinished
 from faqtune.commands.settled import settled
@@ -66,6 +67,7 @@ def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
         workspace.conversations_path,
         workspace.noise_path,
         workspace.catalogue_path,
+        workspace.root / ASKED_NAME,
     )
     outputs = [workspace.split_path, workspace.pairs_path]
     if not force and is_current(workspace, STEP, inputs, outputs):
@@ -120,6 +122,7 @@ def _assigned(
         settings,
         by_people=by_people,
         has_near_noise=(TEST,) if unsupported >= ENOUGH_UNSUPPORTED else (),
+        calibrating=set(asked_queries(workspace).values()) if settings.calibration > 0 else (),
         measured_only={sentence.source for sentence in sentences if sentence.stratum in MEASURED_ONLY},
     )
     check_split(made)

@@ -32,13 +32,15 @@ def assign(
     by_people: Iterable[str] = (),
     has_near_noise: Collection[str] = (),
     measured_only: Collection[str] = (),
+    calibrating: Collection[str] = (),
 ) -> Split:
     """A Split by hash of (seed, id): what is added later moves nothing that was there.
 
     `labelled` maps an entry id to the conversations with a query of it, one per query that is sure
     enough to be measured; entries are held out among those that have some, for every part but those
     in `has_near_noise`. Hand-labelled conversations (`by_people`) go to the test part, but for the
-    share of them that the settings give to training. Conversations of a held-out entry follow it into
+    share of them that the settings give to training, and those in `calibrating`, which were chosen for calibration
+    before they had a label. Conversations of a held-out entry follow it into
     its part, except those of the test part. So a conversation moves only if it gets
     hand labels or labels of a held-out entry, and an entry only where a part had too few queries of
     its held-out ones. Sources of noise in `measured_only` are shared out between calibration and test. Raises
@@ -57,7 +59,7 @@ def assign(
     for entry, part in held_out.items():
         for conversation in labelled[entry]:
             forced.setdefault(conversation, part)
-    forced = dict.fromkeys(people, TRAIN) | forced
+    forced = dict.fromkeys(people, TRAIN) | forced | {c: CALIBRATION for c in people if c in calibrating}
     parts = {c: forced.get(c) or _part("conversation", c, settings.seed, shares) for c in conversations}
     only = {part: shares[part] for part in (CALIBRATION, TEST)}
     # Neither trained on nor chosen by: all of it measures.

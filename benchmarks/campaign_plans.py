@@ -55,7 +55,11 @@ ABLATIONS = (
     "faqtune:default,stage.1.data.catalogue=0",
 )
 
-LESS_TRAINED = ("faqtune:default,stage.1.freeze.lora_rank=16", "faqtune:default,stage.1.freeze.lower_layers=6")
+LESS_TRAINED = (
+    "faqtune:default,stage.1.freeze.lora_rank=16",
+    "faqtune:default,stage.1.freeze.lora_rank=16,stage.1.learning_rate=5e-4",
+    "faqtune:default,stage.1.freeze.lower_layers=6",
+)
 """What needs less memory: adapters, or the upper half of the built-in model's twelve layers."""
 
 

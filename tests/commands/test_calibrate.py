@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -184,3 +185,18 @@ def test_what_people_are_asked_for_a_certificate_goes_on_calibrating_and_is_firs
     claim_store.append(tuned_shop.claims_path, [Claim(other.id, entry, "human:王敏", 1.0)])
     make_split(tuned_shop)
     assert tuned_shop.split().conversations[other.conversation] == "test"
+
+
+def test_margins_and_right_answers_on_the_command_line(tuned_shop: Workspace, cli) -> None:
+    where = ("--project", str(tuned_shop.root))
+    code, out, _ = cli("calibrate", *where, "--right", "30", "--margin", "auto", "--json")
+    found = json.loads(out)
+    assert code == 0 and found["certified"] in (True, False)
+    (promise,) = json.loads(Path(found["certificate"]).read_text("utf-8"))["promises"]
+    assert promise["what"] == "wrong" and promise["at_most"] == pytest.approx(0.7)
+    code, out, _ = cli("calibrate", *where, "--right", "95", "--wrong", "5", "--json")
+    assert code == 2 and "say the same" in json.loads(out)["error"]
+    code, out, _ = cli("calibrate", *where, "--margin", "wide", "--json")
+    assert code == 2 and "is no number" in json.loads(out)["error"]
+    code, out, _ = cli("calibrate", *where, "--margin", "-1", "--json")
+    assert code == 2 and "difference of two cosines" in json.loads(out)["error"]

@@ -168,7 +168,7 @@ def test_files_are_readable_text(workspace):
     write_jsonl(workspace.noise_path, [Noise("今天天气真好😀", "d#1")])
     assert workspace.noise_path.read_bytes().decode("utf-8").splitlines() == [
         '{"schema": 1, "kind": "noise"}',
-        '{"text": "今天天气真好😀", "source": "d#1"}',
+        '{"text": "今天天气真好😀", "source": "d#1", "stratum": "chatter"}',
     ]
 
 

@@ -54,14 +54,15 @@ def run_evaluate(
         emit("", next_step("match", project, ' "what a customer would type"'))
 
 
-def show_evaluated(result: Evaluated) -> None:
-    """The table of one model, or of several side by side; which entries might be one."""
+def show_evaluated(result: Evaluated, *, details: bool = True) -> None:
+    """The table of one model, or of several side by side, with `details` for each kind of noise too; which entries
+    might be one."""
     if len(result.comparisons) > 1:
-        made = format_models(result.comparisons)
+        made = format_models(result.comparisons, details=details)
     elif result.comparison:
-        made = format_comparison(result.comparison)
+        made = format_comparison(result.comparison, details=details)
     else:
-        made = format_scorecard(result.scorecards[0])
+        made = format_scorecard(result.scorecards[0], details=details)
     emit(plain_text(made))
     pairs = [each for each in result.scorecards[-1].confusions if each.merge]
     for each in pairs[:MOST_MERGES]:

@@ -46,6 +46,7 @@ def _show(project: Path, result: Tuned, as_json: bool) -> None:
         emit_json({**plain(result), "model": result.trained.run.model_path})
     else:
         emit("")
-        show_evaluated(result.evaluated)
+        show_evaluated(result.evaluated, details=False)
+        emit("", "For each kind of noise: the report, or `faqtune evaluate`.")
         emit("", f"model   {result.trained.run.model_path}", f"report  {result.report}", "")
         emit(next_step("match", project, ' "what a customer would type"'))

@@ -49,6 +49,7 @@ CHINESE = {
     "label.reply_threshold": "回复与答案的最低余弦相似度；不设：由数据确定",
     "label.query_top": "该条目须在问题自身的前几名之内；0：不要求",
     "label.max_prefix_turns": "一个问题最多累积几轮客户消息",
+    "label.prefix": "哪几轮算作问题：shortest 最短、surest 最有把握、whole 全部；留空：通常为 shortest",
     "annotate": "人工标注页面：下一题怎么选",
     "annotate.uncertain": "模型拿不准的问题占多少",
     "annotate.disagreeing": "规则、模型、语言模型意见不一的占多少",

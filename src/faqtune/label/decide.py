@@ -93,7 +93,7 @@ def posterior(sure: Mapping[Answer, Sequence[float]]) -> dict[Answer, float]:
     """The probability of each answer that somebody gave; `sure` are the precisions of those who gave it.
 
     >>> posterior({("a",): [0.5, 0.5]}), posterior({("a",): [0.8], ("b",): [0.5]})
-    ({('a',): 0.8}, {('a',): 0.744186047, ('b',): 0.186046512})
+    ({('a',): 0.8}, {('a',): 0.695652174, ('b',): 0.173913043})
     """
     voices = [(answer, p) for answer, given in sure.items() for p in given]
     if len(voices) == 1:

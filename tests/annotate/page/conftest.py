@@ -141,9 +141,9 @@ window.alert = window.confirm = window.prompt = (text) => { window.harm.push(`di
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, without a window."""
+    """Chromium, without a window. While it is there its loop runs in this thread, so no other test may need one."""
     if not Path(CHROMIUM).exists():
         pytest.skip(f"there is no {CHROMIUM}: the page was not tested")
     playwright = pytest.importorskip(

@@ -1,21 +1,12 @@
-"""What the user decided: `faqtune.toml`. Unknown keys are refused with the nearest valid name."""
+"""The tables of `faqtune.toml`, with every key's default and meaning."""
 
 from __future__ import annotations
 
-import difflib
-import json
-import re
-import tomllib
-from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from faqtune.errors import UserError
+from pydantic import BaseModel, ConfigDict, Field
 
 CONFIG_NAME = "faqtune.toml"
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class Section(BaseModel):
@@ -195,135 +186,3 @@ class Config(Section):
     split: SplitConfig = SplitConfig()
     train: TrainConfig = TrainConfig()
     llm: LlmConfig = LlmConfig()
-
-
-def load_config(path: Path) -> Config:
-    """Read `faqtune.toml`. Raises UserError naming the key, the problem and the nearest valid key."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise UserError(f"there is no {path}", "run `faqtune init FILES…` in the project first") from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}", "check what it is, and its permissions") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: {error}", "mend the file, or write a new one with `faqtune init --force`") from None
-    _refuse_keys(data.get("llm"), path.name)
-    return validated(Config, data, path.name)
-
-
-def _refuse_keys(llm: Any, place: str) -> None:
-    """Raises UserError where [llm] holds a key, without showing it: the file is shared, kept and printed."""
-    if not isinstance(llm, dict):
-        return
-    variable = llm.get("key_variable", "")
-    named = _secret_names(llm)
-    if isinstance(variable, str) and variable and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,60}", variable):
-        named = ["key_variable"]
-    if named:
-        raise UserError(
-            f"{place}: `llm.{named[0]}` holds a key, or what looks like one; this file is shared and kept, and "
-            "no place for it",
-            "remove it, take another key if the file has left your hands, and put it into the environment: "
-            f"export {LlmConfig().key_variable}=…",
-        )
-
-
-def _secret_names(table: dict[str, Any], above: str = "") -> list[str]:
-    found: list[str] = []
-    for name, value in table.items():
-        if isinstance(value, dict):
-            found += _secret_names(value, f"{above}{name}.")
-        elif re.search(r"api.?key|^key$|secret|password|authori[sz]ation|(?<!s)_token$|^token$", name, re.IGNORECASE):
-            found.append(f"{above}{name}")
-    return found
-
-
-def toml_value(value: Any) -> str:
-    """A text, number, truth value or list of them as TOML. A JSON string is a TOML string, but for one character.
-
-    >>> toml_value(["发货", "a\x7f"])
-    '["发货", "a\\\\u007f"]'
-    """
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def with_value(text: str, section: str, key: str, value: str | float) -> str:
-    """The text of a `faqtune.toml` with one more value in it, everything else as the user has it.
-
-    It takes the place of the comment that shows the default, else the top of its table. Raises UserError
-    where the text is laid out in a way that has no such place.
-    """
-    line = f"{key} = {toml_value(value)}"
-    lines = text.splitlines()
-    heads = [number for number, head in enumerate(lines) if head.strip().startswith("[")]
-    start = next((head for head in heads if re.match(rf"\s*\[{section}\]", lines[head])), None)
-    if start is None:
-        lines += ["", f"[{section}]", line]
-    else:
-        end = next((head for head in heads if head > start), len(lines))
-        shown = [at for at in range(start + 1, end) if re.match(rf"#\s*{key}\s*=", lines[at])]
-        lines[slice(shown[0], shown[0] + 1) if shown else slice(start + 1, start + 1)] = [line]
-    made = "\n".join(lines) + "\n"
-    wanted = tomllib.loads(text)
-    wanted.setdefault(section, {})[key] = value
-    if not _says(made, wanted):
-        raise UserError(f"{CONFIG_NAME} has no place for {section}.{key}", f"write {line} under [{section}] there")
-    return made
-
-
-def _says(text: str, wanted: dict[str, Any]) -> bool:
-    try:
-        return tomllib.loads(text) == wanted
-    except tomllib.TOMLDecodeError:
-        return False
-
-
-def validated(model: type[Model], data: dict[str, Any], place: str) -> Model:
-    """`data` as a `model`. Raises UserError that names `place`, the key, and the nearest valid key."""
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-    key = _written(first["loc"])
-    if first["type"] == "extra_forbidden":
-        near = _nearest(key, _keys(model))
-        raise UserError(
-            f"{place}: unknown key `{key}`", f"write `{near}` if that is meant, or remove it" if near else "remove it"
-        )
-    if first["type"] == "missing":
-        raise UserError(f"{place}: there is no `{key}`", "add it")
-    wanted = "a table is wanted here" if first["type"] == "model_type" else first["msg"]
-    raise UserError(f"{place}: `{key}` is {first['input']!r:.40}: {wanted}", "mend the value")
-
-
-def _written(place: tuple[int | str, ...]) -> str:
-    """A place as people write it: counted from 1, `stage.1.epochs` as for --set."""
-    key = ".".join(str(part + 1 if isinstance(part, int) else part) for part in place)
-    return re.sub(r"^stages\.(?=\d)", "stage.", key)
-
-
-def _nearest(unknown: str, keys: list[str]) -> str:
-    """The key of the same table that is spelt most alike, else one of another table, else ""."""
-    here, _, name = unknown.rpartition(".")
-    table = re.sub(r"\.\d+(?=\.|$)", "", re.sub(r"^stage\.(?=\d)", "stages.", here))
-    siblings = [key for key in keys if key.rpartition(".")[0] == table]
-    for known in (siblings, keys):
-        by_name = {key.rpartition(".")[2]: key for key in reversed(known)}
-        if near := difflib.get_close_matches(name, by_name, n=1):
-            if here and known is siblings:
-                return f"{here}.{near[0]}"
-            # A key of another table of the same stage.
-            stage = re.match(r"stage\.\d+", unknown)
-            return re.sub(r"^stages(?=\.)", stage[0], by_name[near[0]]) if stage else by_name[near[0]]
-    return ""
-
-
-def _keys(model: type[BaseModel], table: str = "") -> list[str]:
-    """Every key of a model, and every table, with its tables in front: "catalogue", "catalogue.files"."""
-    keys: list[str] = []
-    for name, info in model.model_fields.items():
-        keys.append(f"{table}{name}")
-        for kind in (info.annotation, *get_args(info.annotation)):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                keys += _keys(kind, f"{table}{name}.")
-    return keys

@@ -10,13 +10,21 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
 from faqtune import UserError, Workspace, claims, label_queries, make_split
+from faqtune.commands.annotate import set_share
 from faqtune.commands.assemble import load_project
 from faqtune.commands.label_llm import label_with_llm
+from faqtune.commands.llm_items import to_ask
+from faqtune.commands.llm_plan import open_plan
+from faqtune.commands.llm_work import work_of
+from faqtune.commands.settled import settled_now
+from faqtune.label import settle
+from faqtune.progress import Silent
+from faqtune.records import Claim
 from fault_server import FaultServer, Reply, Script, Status, answering, is_probe, marked, oracle, text_of
 
 BY = "llm:oracle"
@@ -86,6 +94,26 @@ def test_labels_of_all_sources_are_decided_together_and_stay_when_the_rules_labe
     label_queries(tuned_shop, force=True)
     assert _said(tuned_shop) == said
     assert set(said) <= {query.id for query in tuned_shop.queries()}
+
+
+def test_what_is_asked_goes_by_the_confidence_that_decide_shows(tuned_shop: Workspace) -> None:
+    """People found the rules wrong on turns that train: what the rules alone say is then asked about."""
+    _point_to(tuned_shop, "http://127.0.0.1:9/v1", confident=0.6)
+    set_share(tuned_shop, 0.9)
+    rules = [claim for claim in claims.read(tuned_shop.claims_path) if not claim.is_human]
+    wrong = [Claim(c.query, None, "human:王敏", 1.0, act=c.query, reason="unsupported") for c in rules[::2]]
+    claims.append(tuned_shop.claims_path, wrong)
+    make_split(tuned_shop)
+    queries, config = tuned_shop.queries(), tuned_shop.config()
+    own_word, weighed = settle(claims.read(tuned_shop.claims_path), queries), load_project(tuned_shop).decisions
+    assert settled_now(tuned_shop, queries) == weighed != own_word
+    asked, fewer = (
+        to_ask(config, tuned_shop.conversations(), queries, said, everything=False) for said in (weighed, own_word)
+    )
+    with closing(open_plan(tuned_shop)) as plan:
+        work = work_of(tuned_shop, plan, "", everything=False, reporter=Silent())
+    assert [one.place for one in work.asked] == [one.place for one in asked]
+    assert len(asked) > len(fewer)
 
 
 def test_a_second_run_asks_and_changes_nothing(tuned_shop: Workspace, serve: Callable[[Script], FaultServer]) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from faqtune import UserError, Workspace, claims
 from faqtune.commands import retune as retune_module
 from faqtune.commands.annotate import open_session, set_share
 from faqtune.commands.evaluate import evaluate_models
+from faqtune.commands.oscr_of import oscr_of
 from faqtune.commands.retune import retune, tunings
 from faqtune.commands.seen import trained_on
-from faqtune.records import TEST, TRAIN, Claim
+from faqtune.evaluate import Sampled
+from faqtune.records import CALIBRATION, TEST, TRAIN, Claim
 from faqtune.runs import SET_ASIDE, find_run, finished_runs
 from faqtune.scorecard import Difference
 
@@ -63,10 +66,29 @@ def test_nothing_is_measured_on_what_an_earlier_model_was_trained_on(annotated_s
     assert trained_on(annotated_shop, [made.run]) >= trained_before
 
 
-def test_a_model_that_is_clearly_worse_is_not_taken_over(
+def test_a_model_that_is_clearly_worse_on_the_calibration_part_is_not_taken_over(
     annotated_shop: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = finished_runs(annotated_shop)[-1]
+    parts = _veto(monkeypatch, worse=True)
+    recipe = str(annotated_shop.root / "few_steps.toml")
+    made = retune(annotated_shop, recipe=recipe)
+    assert (made.taken_over, made.why) == (False, "calibration")
+    assert parts == [CALIBRATION]
+    assert made.checked is not None
+    assert made.checked.high < 0
+    assert find_run(annotated_shop, made.run).status == SET_ASIDE
+    assert finished_runs(annotated_shop)[-1].name == before.name
+    # It can still be named.
+    assert evaluate_models(annotated_shop, models=(made.run,)).scorecards[0].model == made.run
+    # The same again is not trained again, and not taken over either.
+    assert retune(annotated_shop, recipe=recipe).trained.skipped
+    assert finished_runs(annotated_shop)[-1].name == before.name
+
+
+def test_what_the_test_part_says_decides_nothing(annotated_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that looks clearly worse there is taken over all the same, and the table is shown."""
+    _veto(monkeypatch, worse=False)
     measure = retune_module.evaluate_models
 
     def worse(*args: object, **options: object) -> object:
@@ -75,20 +97,40 @@ def test_a_model_that_is_clearly_worse_is_not_taken_over(
         difference = Difference(value=-0.2, low=-0.3, high=-0.1, p=0.001)
         return replace(found, comparisons=[found.comparison.model_copy(update={"differences": {"oscr@5": difference}})])
 
-    train = retune_module.train_model
-    # As if a step had been better on the selection part: with four steps none may be.
-    monkeypatch.setattr(retune_module, "train_model", lambda *a, **o: replace(train(*a, **o), best_step=(1, 4)))
     monkeypatch.setattr(retune_module, "evaluate_models", worse)
-    recipe = str(annotated_shop.root / "few_steps.toml")
-    made = retune(annotated_shop, recipe=recipe)
-    assert (made.taken_over, made.why) == (False, "test")
-    assert find_run(annotated_shop, made.run).status == SET_ASIDE
-    assert finished_runs(annotated_shop)[-1].name == before.name
-    # It can still be named.
-    assert evaluate_models(annotated_shop, models=(made.run,)).scorecards[0].model == made.run
-    # The same again is not trained again, and not taken over either.
-    assert retune(annotated_shop, recipe=recipe).trained.skipped
-    assert finished_runs(annotated_shop)[-1].name == before.name
+    made = retune(annotated_shop, recipe=str(annotated_shop.root / "few_steps.toml"))
+    assert (made.taken_over, made.why) == (True, "")
+    assert made.evaluated is not None
+    assert made.evaluated.comparison is not None
+
+
+def _veto(monkeypatch: pytest.MonkeyPatch, *, worse: bool) -> list[str]:
+    """Both models as if they had been measured so, and as if a step had been better on the selection part: with four
+    steps none may be. Returns the parts that are looked at."""
+    parts: list[str] = []
+    spread = np.linspace(-0.05, 0.05, 101)
+
+    def measured(workspace: Workspace, models: tuple[str, str], part: str, reporter: object) -> list[Sampled]:
+        parts.append(part)
+        after = 0.4 if worse else 0.6
+        return [Sampled(0.5, 0.5 + spread), Sampled(after, after + spread)]
+
+    train = retune_module.train_model
+    monkeypatch.setattr(retune_module, "train_model", lambda *a, **o: replace(train(*a, **o), best_step=(1, 4)))
+    monkeypatch.setattr(retune_module, "oscr_of", measured)
+    return parts
+
+
+def test_without_enough_in_the_calibration_part_there_is_no_veto_and_it_says_so(annotated_shop: Workspace) -> None:
+    made = retune(annotated_shop, recipe=str(annotated_shop.root / "few_steps.toml"))
+    assert made.checked is None
+    assert "too few" in made.not_checked
+    assert made.why in ("", "selection")
+
+
+def test_models_cannot_be_compared_for_choosing_on_the_test_part(annotated_shop: Workspace) -> None:
+    with pytest.raises(ValueError, match="test part"):
+        oscr_of(annotated_shop, (finished_runs(annotated_shop)[-1].name,), TEST)
 
 
 def test_without_a_hand_label_that_trains_it_says_what_to_do(tuned_shop: Workspace) -> None:

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 
 from faqtune.errors import UserError
-from faqtune.evaluate import Negative, Positive, compare, evaluate, measure, outcomes, right_by_entry, scorecard
+from faqtune.evaluate import (
+    Negative,
+    Positive,
+    compare,
+    evaluate,
+    measure,
+    outcomes,
+    right_by_entry,
+    sampled,
+    sampled_difference,
+    scorecard,
+)
 from faqtune.evaluate.figures import contributions, figures
 from faqtune.evaluate.metrics import once
 from faqtune.evaluate.outcomes import Outcomes
@@ -316,3 +327,18 @@ def test_a_collapsed_model_whose_scores_differ_in_the_last_bits_is_measured(shop
 
     for side in ("queries", "noise"):
         assert sum(card.curves[f"density/{side}"].y) == pytest.approx(1)
+
+
+def test_models_measured_apart_differ_as_those_measured_together(large):
+    before, after = planted(large, seed=1), planted(large, seed=2, gain=0.05)
+    together = compare(before, after, resamples=RESAMPLES)
+    old, new = (sampled(each, resamples=RESAMPLES) for each in (before, after))
+    apart = sampled_difference(old, new)
+    figure = together.after.figures["oscr@5"]
+    assert (new.value, *new.interval) == (figure.value, figure.low, figure.high)
+    difference = together.differences["oscr@5"]
+    assert (apart.value, apart.low, apart.high) == (difference.value, difference.low, difference.high)
+
+
+def test_a_figure_that_the_noise_is_too_little_for_is_none(shop):
+    assert sampled(planted(shop, seed=1), "oscr@1") is None

@@ -6,11 +6,10 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from faqtune import claims as claim_store
 from faqtune.commands.llm_items import Asked, to_ask, with_candidates
 from faqtune.commands.llm_plan import Plan
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
-from faqtune.label import decide
+from faqtune.commands.settled import settled_now
 from faqtune.label.llm import (
     BadAnswer,
     Prompt,
@@ -95,8 +94,7 @@ def reader_of(prompt: Prompt) -> Callable[[str], str]:
 
 def work_of(workspace: Workspace, plan: Plan, model: str, everything: bool, reporter: Reporter) -> Work:
     config, catalogue, queries = workspace.config(), workspace.catalogue(), workspace.queries()
-    decisions = decide(claim_store.read(workspace.claims_path))
-    asked = to_ask(config, workspace.conversations(), queries, decisions, everything=everything)
+    asked = to_ask(config, workspace.conversations(), queries, settled_now(workspace, queries), everything=everything)
     if not asked:
         return Work(plan, catalogue, {}, queries, [])
     name = resolved_name(workspace, model or config.model.base)

@@ -8,14 +8,17 @@ from typing import Any
 from faqtune.commands.assemble import load_project
 from faqtune.commands.evaluate import evaluate_models
 from faqtune.commands.models import resolved_name
+from faqtune.commands.oscr_of import oscr_of
 from faqtune.commands.scorecards import Evaluated
 from faqtune.commands.seen import SPLIT_NAME, remember_split
 from faqtune.commands.split import make_split
 from faqtune.commands.train import Trained, train_model
 from faqtune.errors import UserError
+from faqtune.evaluate import sampled_difference
 from faqtune.progress import Reporter, Silent
-from faqtune.records import TEST, TRAIN
+from faqtune.records import CALIBRATION, TEST, TRAIN
 from faqtune.runs import DONE, SET_ASIDE, Run, all_runs, find_run, finished_runs
+from faqtune.scorecard import Difference
 from faqtune.workspace import Workspace
 
 HEADLINE, FACT = "oscr@5", "retuned"
@@ -25,9 +28,10 @@ HEADLINE, FACT = "oscr@5", "retuned"
 class Retuned:
     """A tuning after annotation. `base` is what it began from, `hand_labels` counts them by part of the split.
 
-    `evaluated`: both models on the test part; None where it has too few labels, which `not_measured` then says.
-    `why`: "" if the model was taken over, else "selection" (no step was better on the selection part) or "test"
-    (clearly worse on the test part).
+    `evaluated`: both models on the test part, to be shown and never to choose by; None where it has too few labels,
+    which `not_measured` then says. `checked`: OSCR@5% of the tuned model minus the other's on the calibration part;
+    None where that cannot be measured (`not_checked` says why). `why`: "" if the model was taken over, else
+    "selection" (no step was better on the selection part) or "calibration" (clearly worse on the calibration part).
     """
 
     run: str
@@ -37,6 +41,8 @@ class Retuned:
     trained: Trained
     evaluated: Evaluated | None
     not_measured: str
+    checked: Difference | None
+    not_checked: str
     taken_over: bool
     why: str
 
@@ -65,15 +71,18 @@ def retune(workspace: Workspace, *, recipe: str = "", reporter: Reporter | None 
         )
     reporter.say(f"{hand_labels[TRAIN]} hand labels train, {hand_labels[TEST]} measure; tuning {base}")
     trained = train_model(workspace, recipe=recipe or config.annotate.recipe, base=base, reporter=reporter)
+    reporter.say("comparing both models on the calibration part")
+    checked, not_checked = _checked(workspace, base, trained.run.name, reporter)
+    why = _why_not(trained, checked)
     reporter.say("measuring both models on the test part")
     evaluated, not_measured = _measured(workspace, base, trained, reporter)
-    why = _why_not(trained, evaluated)
     _remember(trained.run, hand_labels, evaluated)
     if why:
         _set_aside(workspace, trained, current)
     return Retuned(
-        trained.run.name, base, trained.run.recipe, hand_labels, trained, evaluated, not_measured, not why, why
-    )
+        trained.run.name, base, trained.run.recipe, hand_labels, trained, evaluated, not_measured, checked,
+        not_checked, not why, why,
+    )  # fmt: skip
 
 
 def _remember(run: Run, hand_labels: dict[str, int], evaluated: Evaluated | None) -> None:
@@ -113,13 +122,22 @@ def _measured(workspace: Workspace, base: str, trained: Trained, reporter: Repor
         return None, error.problem
 
 
-def _why_not(trained: Trained, evaluated: Evaluated | None) -> str:
-    """Why the model is not taken over. Choosing is done on the selection part; the test part has only a veto."""
+def _checked(workspace: Workspace, base: str, tuned: str, reporter: Reporter) -> tuple[Difference | None, str]:
+    """OSCR@5% on the calibration part, tuned minus base, paired; or why it cannot be measured."""
+    try:
+        before, after = oscr_of(workspace, (base, tuned), CALIBRATION, reporter)
+    except UserError as error:
+        reporter.say(f"note: nothing can veto the tuned model: {error}")
+        return None, error.problem
+    return sampled_difference(before, after), ""
+
+
+def _why_not(trained: Trained, checked: Difference | None) -> str:
+    """Why the model is not taken over. Choosing is done on the selection part; the calibration part has a veto. The
+    test part has neither: figures of what was chosen by them, time and again, would be too good."""
     if trained.best_step == (0, 0):
         return "selection"
-    comparison = evaluated.comparison if evaluated else None
-    difference = comparison.differences.get(HEADLINE) if comparison else None
-    return "test" if difference is not None and difference.high < 0 else ""
+    return "calibration" if checked is not None and checked.high < 0 else ""
 
 
 def _set_aside(workspace: Workspace, trained: Trained, current: Run | None) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Sequence
 
+from faqtune import claims as claim_store
+from faqtune.commands.annotated import chosen_queries
 from faqtune.label import Decision, Source, acts_of, compare, estimate_sources, settle
 from faqtune.records import TRAIN, Claim, Query, Split
+from faqtune.workspace import Workspace
 
 
 def training_conversations(split: Split) -> frozenset[str]:
@@ -35,3 +38,13 @@ def settled(
     (`faqtune.commands.annotated.chosen_queries`).
     """
     return settle(claims, queries, weighed_sources(claims, queries, training_conversations(split), chosen))
+
+
+def settled_now(workspace: Workspace, queries: Collection[Query]) -> dict[str, Decision]:
+    """The same for commands that may come before the split: without one, no hand label is known to train, and every
+    source counts as right as it says."""
+    said = claim_store.read(workspace.claims_path)
+    if not workspace.split_path.exists():
+        return settle(said, queries)
+    split = workspace.split()
+    return settled(said, queries, split, chosen_queries(workspace, split))

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-from faqtune import claims as claim_store
 from faqtune.alone import alone
 from faqtune.commands.llm_plan import Estimate, Plan, confirm, estimate, open_plan
 from faqtune.commands.models import ReportingEncoder, load_model, resolved_name
+from faqtune.commands.settled import settled_now
 from faqtune.commands.synthetic import read_synthetic
 from faqtune.commands.write_checks import Order, checks_of, drafts_of, upheld
 from faqtune.encoder import Encoder
-from faqtune.label import settle
 from faqtune.label.llm import (
     Outcome,
     Request,
@@ -123,7 +122,7 @@ def _orders(workspace: Workspace, plan: Plan, catalogue: Catalogue, encoder: Enc
 def _labels_of(workspace: Workspace) -> Counter[str]:
     """Entry id to how many queries are labelled with it, by whomever."""
     queries = workspace.queries() if workspace.queries_path.exists() else []
-    decisions = settle(claim_store.read(workspace.claims_path), queries).values()
+    decisions = settled_now(workspace, queries).values()
     return Counter(entry for decision in decisions for entry in decision.entries)
 
 

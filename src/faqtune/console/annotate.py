@@ -218,6 +218,7 @@ def _as_result(made: Retuned) -> dict[str, Any]:
             "run": made.run, "base": made.base, "recipe": made.recipe, "hand_labels": made.hand_labels,
             "best_step": made.trained.best_step, "before": made.trained.before, "after": made.trained.after,
             "tables": tables, "not_measured": made.not_measured, "taken_over": made.taken_over, "why": made.why,
+            "checked": made.checked and made.checked.model_dump(), "not_checked": made.not_checked,
             "model": made.trained.run.model_path,
         }
     )  # fmt: skip
@@ -234,4 +235,12 @@ def _show(made: Retuned) -> None:
     elif made.why == "selection":
         emit(f"No step was better than {made.base} on the selection part, which stays the current model.")
     else:
-        emit(f"{made.run} is clearly worse on the test part: {made.base} stays the current model.")
+        worse = f"{made.run} is clearly worse on the calibration part{_points(made)}"
+        emit(f"{worse}: {made.base} stays the current model.")
+
+
+def _points(made: Retuned) -> str:
+    found = made.checked
+    if found is None:
+        return ""
+    return f" (OSCR@5% {100 * found.value:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}] points)"

@@ -14,6 +14,7 @@ from faqtune.evaluate.general import GeneralAbility, forgetting, general_ability
 from faqtune.evaluate.halves import halved
 from faqtune.evaluate.outcomes import Outcomes, evaluate
 from faqtune.evaluate.probability import ProbabilityMap, probability_map
+from faqtune.evaluate.sampled import Sampled, sampled, sampled_difference
 from faqtune.evaluate.score import compare, compare_all, measure, scorecard
 from faqtune.evaluate.table import Table, format_comparison, format_models, format_scorecard, markdown, plain_text
 from faqtune.evaluate.thresholds import Thresholds, calibrate, threshold_for
@@ -25,6 +26,7 @@ __all__ = [
     "Outcomes",
     "Positive",
     "ProbabilityMap",
+    "Sampled",
     "Table",
     "Thresholds",
     "calibrate",
@@ -44,6 +46,8 @@ __all__ = [
     "point_figures",
     "probability_map",
     "right_by_entry",
+    "sampled",
+    "sampled_difference",
     "scorecard",
     "threshold_for",
     "with_garbage",

@@ -1,13 +1,15 @@
 """What hand labels are worth: chosen by the annotation queue against chosen at random, at the same amounts.
 
-    python benchmarks/annotation.py DATA --work FOLDER [--seeds 0 1 2 3 4] [--amounts 50 100 150] [--recipe default]
-    python benchmarks/annotation.py DATA --work FOLDER --tables
+    python benchmarks/annotation.py taobao DATA --work FOLDER [--seeds 0 1 2 3 4] [--amounts 50 100] [--recipe default]
+    python benchmarks/annotation.py clinc150 DATA --work FOLDER [--amounts 100 200 300]
+    python benchmarks/annotation.py taobao DATA --work FOLDER --tables
 
-DATA is taobao's folder (see taobao.py). Of its 300 hand labels `--test` are the test of a seed, whole conversations,
-the same for every strategy and amount; the rest are the pool that people are simulated to label. Their conversations
-all belong to the training part, labelled or not, so that only labels differ. The queue chooses as `faqtune annotate`
-does before any tuning, with its random share left out: that share tests, and does not train. Each training is kept in
-FOLDER as a file of its own and not made again. Run it with OMP_NUM_THREADS=1.
+DATA is the data set's folder (see taobao.py, clinc150.py). Of taobao's 300 hand labels `--test` are the test of a
+seed, whole conversations, the same for every strategy and amount; the rest are the pool that people are simulated to
+label. Their conversations all belong to the training part, labelled or not, so that only labels differ. On CLINC150,
+which has no replies and so no weak labels, the pool is 1,000 messages (annotation_clinc150.py). The queue chooses as
+`faqtune annotate` does before any tuning, with its random share left out: that share tests, and does not train. Each
+training is kept in FOLDER as a file of its own and not made again. Run it with OMP_NUM_THREADS=1.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from annotation_tables import write_tables
 from common import Lines, machine
 
 ALONE = ("base", "weak", "all")
-"""No training; weak labels only; all of the pool."""
+"""No training; weak labels only, where there are any; all of the pool."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def run(arm: Arm, given: argparse.Namespace) -> None:
         return
     from faqtune.workspace import write_json
 
-    simulation = simulation_of(given.data, given.work, arm.seed, given.test)
+    simulation = simulation_of(given.data_set, given.data, given.work, arm.seed, given.test)
     print(f"== {given.recipe}, seed {arm.seed}, {arm.name}", flush=True)
     started = time.process_time()
     found = measured(arm, simulation, given)
@@ -79,7 +81,7 @@ def measured(arm: Arm, simulation: Simulation, given: argparse.Namespace) -> dic
 
     chosen = simulation.chosen(arm.strategy, arm.amount)
     workspace = simulation.with_labels(given.work / "arms" / f"{arm.seed}-{arm.name}-{os.getpid()}", chosen)
-    name, facts = "builtin", {}
+    name, facts = simulation.model, {}
     if arm.strategy != "base":
         overrides = (f"seed={arm.seed}", *given.overrides)
         trained = train_model(workspace, recipe=given.recipe, overrides=overrides, reporter=Lines())
@@ -98,11 +100,12 @@ def measured(arm: Arm, simulation: Simulation, given: argparse.Namespace) -> dic
 
 
 def results_of(given: argparse.Namespace) -> Path:
-    return Path(given.work) / "results" / f"annotation-{given.recipe}"
+    return Path(given.work) / "results" / f"annotation-{given.data_set}-{given.recipe}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data_set", choices=("taobao", "clinc150"))
     parser.add_argument("data", type=Path)
     parser.add_argument("--work", type=Path, required=True, help="projects and results are kept here")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
@@ -120,19 +123,23 @@ def main() -> None:
         arm
         for seed in given.seeds
         for arm in (
-            *(Arm(seed, strategy, 0) for strategy in ("base", "weak")),
+            *(Arm(seed, strategy, 0) for strategy in ALONE if strategy != "weak" or given.data_set == "taobao"),
             *(Arm(seed, strategy, amount) for amount in given.amounts for strategy in ("random", "queue")),
-            Arm(seed, "all", 0),
         )
     ]
     if not given.tables:
         for seed in given.seeds:
-            simulation_of(given.data, given.work, seed, given.test)
+            simulation_of(given.data_set, given.data, given.work, seed, given.test)
         with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool:
             for done in [pool.submit(run, arm, given) for arm in arms]:
                 done.result()
     found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(results_of(given).glob("seed*/*.json"))]
-    write_tables(found, lambda seed: simulation_of(given.data, given.work, seed, given.test), given.recipe)
+    write_tables(
+        given.data_set,
+        found,
+        lambda seed: simulation_of(given.data_set, given.data, given.work, seed, given.test),
+        given.recipe,
+    )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+import annotation_clinc150
 from faqtune import claims as claim_store
 from faqtune import make_split
 from faqtune.annotate.answers import FLAG, NONE, PICK, Answer
@@ -45,6 +46,7 @@ class Simulation:
 
     workspace: Workspace
     seed: int
+    model: str
     pool: tuple[Query, ...]
     truth: dict[str, Claim]
     machine: tuple[Claim, ...]
@@ -81,7 +83,7 @@ class Simulation:
 
     def queue(self) -> Queue:
         project = load_project(self.workspace)
-        encoder = load_model(self.workspace, "builtin", Silent(), exact=True)
+        encoder = load_model(self.workspace, self.model, Silent(), exact=True)
         threshold = calibrate(evaluate(encoder, evaluation_set(project, CALIBRATION))).threshold_cosine
         catalogue = project.catalogue
         encoded = [
@@ -116,7 +118,7 @@ class Simulation:
 
     def _stand_ins(self) -> dict[str, float]:
         project = load_project(self.workspace)
-        encoder = load_model(self.workspace, "builtin", Silent(), exact=True)
+        encoder = load_model(self.workspace, self.model, Silent(), exact=True)
         test = evaluation_set(project, TEST)
         catalogue = test.catalogue
         measured = Labelled(
@@ -167,12 +169,15 @@ class Simulation:
         return workspace
 
 
-def simulation_of(data: Path, work: Path, seed: int, tested: int) -> Simulation:
-    """The simulation of a seed, as it was made the first time."""
+def simulation_of(name: str, data: Path, work: Path, seed: int, tested: int) -> Simulation:
+    """The simulation of a data set and a seed, as it was made the first time."""
     workspace = Workspace(work / f"seed{seed}")
     path = workspace.root / "simulation.json"
     if not path.exists():
-        _make(data, work, workspace, seed, tested)
+        if name == "clinc150":
+            annotation_clinc150.make(data, workspace, seed)
+        else:
+            _make(data, work, workspace, seed, tested)
     made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     queries = {query.id: query for query in workspace.queries()}
     said = [Claim(**row) for row in made["claims"]]
@@ -184,6 +189,7 @@ def simulation_of(data: Path, work: Path, seed: int, tested: int) -> Simulation:
     return Simulation(
         workspace,
         seed,
+        workspace.config().model.base,
         pool,
         {claim.query: claim for claim in said if claim.query in replies},
         tuple(claim for claim in said if not claim.is_human),

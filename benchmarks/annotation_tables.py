@@ -24,12 +24,22 @@ from quality_tables import ARRAYS, Spread
 
 SHOWN = ("oscr@5", "oscr@10", "recall@1", "auroc")
 
-ABOUT = """\
+ABOUT = {
+    "taobao": """\
 Hand labels of the pool, simulated: how much they add, and whether it matters which are labelled. Of taobao's 300 hand
 labels a seed keeps about 100 for the test, whole conversations; about 200 are the pool. `base`: the untrained model.
 `weak`: tuned on the rules' labels, without any hand label. `random-N`, `queue-N`: with N labels of the pool beside
 them. `all`: with the whole pool, where both strategies meet. Figures in %, mean over seeds, each seed with a test of
-its own: arms with other seeds are not to be compared by their means, but by the differences.
+its own: arms with other seeds are not to be compared by their means, but by the differences.""",
+    "clinc150": """\
+Labels of a pool of 1,000 messages, simulated: how much they add, and whether it matters which are labelled. Intents
+are drawn with frequencies that differ as in a company's logs, a twentieth of the pool is out of scope; pool,
+frequencies and training differ by seed, the test (3,000 queries of all intents alike, 520 out of scope) does not.
+`base`: the untrained model. `random-N`, `queue-N`: with N labels, and no other. `all`: with the whole pool. Figures
+in %, mean over seeds.""",
+}
+
+DIFFERENCES = """\
 Differences in points: mean over seeds, with the paired bootstrap's 95 % interval by conversation of that mean
 (tests of different seeds overlap, so it is somewhat narrow; the chance in training is not in it) and the range over
 seeds."""
@@ -42,8 +52,8 @@ arms of a seed, and OSCR@5% without and with all of the pool."""
 Result = dict[str, Any]
 
 
-def write_tables(results: list[Result], simulation_of: Callable[[int], Simulation], recipe: str) -> None:
-    """Put all results into `benchmarks/results/annotation_<recipe>.{json,md}`, and print the tables."""
+def write_tables(data_set: str, results: list[Result], simulation_of: Callable[[int], Simulation], recipe: str) -> None:
+    """Put all results into `benchmarks/results/annotation_<data set>_<recipe>.{json,md}`, and print the tables."""
     tests = {
         seed: evaluation_set(load_project(simulation_of(seed).workspace), TEST) for seed in {r["seed"] for r in results}
     }
@@ -52,26 +62,28 @@ def write_tables(results: list[Result], simulation_of: Callable[[int], Simulatio
         arms[_name(result)][result["seed"]] = result
     spreads = {(_name(r), r["seed"]): _spread(r, tests[r["seed"]]) for r in results}
     amounts = sorted({r["amount"] for r in results if r["amount"]})
+    # Without weak labels, labels are all that there is to train on.
+    before = "weak" if "weak" in arms else "base"
     gains = [name for name in arms if name not in ("base", "weak")]
     pairs = [(f"queue-{n}", f"random-{n}") for n in amounts]
     parts = [
-        f"# annotation, {recipe}",
-        ABOUT,
+        f"# annotation, {data_set}, {recipe}",
+        f"{ABOUT[data_set]}\n{DIFFERENCES}",
         "## Figures",
         table_of([_figures(name, seeds) for name, seeds in arms.items()]),
-        "## What hand labels add to weak labels",
-        table_of([_against(name, "weak", arms, spreads) for name in gains if "weak" in arms]),
+        f"## What labels add to {'weak labels' if before == 'weak' else 'the untrained model'}",
+        table_of([_against(name, before, arms, spreads) for name in gains]),
         "## The queue against chance",
         table_of([_against(*pair, arms, spreads) for pair in pairs if set(pair) <= arms.keys()]),
-        "## The stand-in against trainings",
-        STAND_IN,
-        table_of([_stand_in(seed, arms, simulation_of(seed)) for seed in sorted(tests)]),
-        _facts(results),
     ]
-    text = "\n\n".join(parts) + "\n"
-    write_text(RESULTS / f"annotation_{recipe}.md", text)
+    if before == "weak":
+        compared = [_stand_in(seed, arms, simulation_of(seed)) for seed in sorted(tests)]
+        parts += ["## The stand-in against trainings", STAND_IN, table_of(compared)]
+    text = "\n\n".join([*parts, _facts(results)]) + "\n"
+    name = f"annotation_{data_set}_{recipe}"
+    write_text(RESULTS / f"{name}.md", text)
     light = [{key: value for key, value in result.items() if key != "outcomes"} for result in results]
-    write_json(RESULTS / f"annotation_{recipe}.json", {"benchmark": f"annotation_{recipe}", "results": light})
+    write_json(RESULTS / f"{name}.json", {"benchmark": name, "results": light})
     print(text, flush=True)
 
 

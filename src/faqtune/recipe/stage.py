@@ -128,7 +128,9 @@ class Stage(Part):
 class Selection(Part):
     metric: str = Field(default="oscr@5", title="Figure on the selection part that the best model has the best of")
     guard: str = Field(default="recall@1", title="Figure that the best model must not lose against the start")
-    guard_tolerance: float = Field(default=0.0, ge=0, title="How much of the guard may be lost")
+    guard_tolerance: float = Field(
+        default=0.02, ge=0, title="How much of the guard may be lost: two points, for one query in fifty is chance"
+    )
 
 
 class Merge(Part):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faqtune.annotate.answers import PICK, Answer, labels_by_query, standing
+from faqtune.annotate.answers import FLAG, PICK, Answer, labels_by_query, standing
 from faqtune.label.proportion import Proportion, proportion
 
 SETTLED = "settled"
@@ -98,6 +98,22 @@ def disagreements(answers: Iterable[Answer]) -> list[Disagreement]:
         if len({answer.label for answer in said}) > 1 and not any(answer.why == SETTLED for answer in said):
             found.append(Disagreement(query, tuple(said)))
     return found
+
+
+def still_flagged(answers: Iterable[Answer]) -> list[Answer]:
+    """Flags for somebody else that nobody has dealt with: no label of anybody came after. Oldest first.
+
+    >>> flag = Answer("flag", "q", by="王敏", note="?")
+    >>> still_flagged([flag]) == [flag], still_flagged([flag, Answer("pick", "q", ("e",), by="李雷")])
+    (True, [])
+    """
+    open_flags: dict[tuple[str, str], Answer] = {}
+    for answer in standing(answers):
+        if answer.is_label:
+            open_flags = {key: flag for key, flag in open_flags.items() if flag.query != answer.query}
+        elif answer.act == FLAG:
+            open_flags[answer.query, answer.by] = answer
+    return list(open_flags.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from faqtune.annotate.agreement import agreement, disagreements, lead
+from faqtune.annotate.agreement import agreement, disagreements, lead, still_flagged
 from faqtune.annotate.answers import Answer, labels_by_query, standing
 from faqtune.annotate.curve import project
 from faqtune.annotate.gaps import gaps
@@ -52,7 +52,7 @@ class Insight:
         return self._fresh("progress")
 
     def disagreements(self) -> dict[str, Any]:
-        """What people answered differently, and how much they agree."""
+        """What people answered differently, how much they agree, and what is flagged for somebody else."""
         return self._fresh("disagreements")
 
     def gaps(self) -> dict[str, Any]:
@@ -88,17 +88,18 @@ class Insight:
     def _disagreements(self) -> dict[str, Any]:
         answers = self.session.answers(of_item=True)
         queue = self.session.material.queue
-        found = [
-            {
-                "item": one.query,
-                "text": queue.queries[queue.rows[one.query]].text,
-                "said": [{"by": answer.by, "entries": self._questions(answer.entries), "reason": answer.reason,
-                          "note": answer.note} for answer in one.said],
-            }
-            for one in disagreements(answers)
-            if one.query in queue.rows
+        found = [self._to_settle(one.query, one.said) for one in disagreements(answers) if one.query in queue.rows]
+        flagged = [self._to_settle(one.query, [one]) for one in still_flagged(answers) if one.query in queue.rows]
+        return _object({"agreement": agreement(answers), "items": found, "flagged": flagged})
+
+    def _to_settle(self, query: str, said: Sequence[Answer]) -> dict[str, Any]:
+        queue = self.session.material.queue
+        rows = [
+            {"by": one.by, "what": one.act, "questions": self._questions(one.entries), "reason": one.reason,
+             "note": one.note}
+            for one in said
         ]  # fmt: skip
-        return _object({"agreement": agreement(answers), "items": found})
+        return {"item": query, "text": queue.queries[queue.rows[query]].text, "said": rows}
 
     def _gaps(self) -> dict[str, Any]:
         material = self.session.material

@@ -74,6 +74,10 @@ class WithdrawBody(Body):
     of: Annotated[str, CLIENT_ID]
 
 
+class UndoBody(Body):
+    of: Annotated[str, Field(max_length=64)] = ""
+
+
 class TuneBody(Body):
     recipe: Annotated[str, Field(max_length=200)] = ""
     share: Annotated[float | None, Field(ge=0, le=1)] = None
@@ -163,6 +167,10 @@ def _add_items(app: FastAPI, session: Session) -> None:
     def settle(request: Request, item: str) -> Response:
         return Plain(asdict(session.settle(_by(request), item)))
 
+    @app.get("/api/recent")
+    def recent(request: Request) -> Response:
+        return Plain([asdict(found) for found in session.recent(_by(request))])
+
     @app.get("/api/search")
     def search(q: str = "") -> Response:
         return Plain([asdict(found) for found in session.search(q)])
@@ -179,9 +187,9 @@ def _add_acts(app: FastAPI, session: Session) -> None:
         return Plain({"new": session.answer(_by(request), decision), "generation": session.generation})
 
     @app.post("/api/undo")
-    def undo(request: Request, body: Body) -> Response:
-        found = session.undo(_by(request), body.act)
-        return Plain({"item": None if found is None else asdict(found)})
+    def undo(request: Request, body: UndoBody) -> Response:
+        found = session.undo(_by(request), body.act, body.of)
+        return Plain({"item": None, "was": None} if found is None else asdict(found))
 
     @app.post("/api/proposals")
     def propose(request: Request, body: ProposalBody) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock, Timer
 from typing import Any
@@ -23,24 +23,17 @@ from faqtune.annotate.kept import keep_queries
 from faqtune.annotate.material import Material
 from faqtune.annotate.proposals import MISSING, QUESTION, checked_proposal, checked_same
 from faqtune.annotate.refused import Refused
-from faqtune.annotate.shown import Offer, Shown, offer_of, shown
+from faqtune.annotate.shown import Shown, offer_of, shown
 from faqtune.annotate.store import ANSWER, PROPOSAL, SAME, UNDO, Act, Store, held_open
+from faqtune.annotate.told import Found, Told, Undone, told
 from faqtune.records import HUMAN, Query
 
 SECONDS_UNTIL_QUERIES_ARE_KEPT = 1.0
+MOST_RECENT = 30
 MOST_HELD = 8
 """Items that one person may have at once: the one on the screen and those fetched ahead."""
 
 __all__ = ["MISSING", "QUESTION", "Session"]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A hit of the search, as an entry to pick, and what was found how."""
-
-    offer: Offer
-    question: str
-    how: str
 
 
 class Session:
@@ -147,9 +140,10 @@ class Session:
         except ValueError:
             raise Refused("the conversation does not have so many turns", "load the page anew") from None
 
-    def undo(self, by: str, undoing: str) -> Shown | None:
-        """Take back this person's last answer that stands, and show its item again; None if there is none."""
-        act = self.store.undo(undoing, by)
+    def undo(self, by: str, undoing: str, chosen: str = "") -> Undone | None:
+        """Take back this person's last answer that stands, or the `chosen` one, and show its item again; None if
+        there is none."""
+        act = self.store.undo(undoing, by, chosen)
         if act is None:
             return None
         claim_store.withdraw(self.claims_path, act.act, f"{HUMAN}{by}")
@@ -159,7 +153,15 @@ class Session:
             return None
         query = query_in(act.data)
         found = self._material.queue.item(item, why)
-        return shown(self._material, found, query if query.id != found.query.id else None)
+        return Undone(
+            shown(self._material, found, query if query.id != found.query.id else None),
+            told(act, self._material.catalogue),
+        )
+
+    def recent(self, by: str, most: int = MOST_RECENT) -> list[Told]:
+        """This person's last answers that stand, the latest first."""
+        mine = [act for act in reversed(self.store.standing(ANSWER)) if act.by == by]
+        return [told(act, self._material.catalogue) for act in mine[:most]]
 
     def search(self, text: str, top: int = 20) -> list[Found]:
         """Entries of the whole catalogue for what somebody typed."""
@@ -184,7 +186,7 @@ class Session:
         """An item that people answered differently, with what they said."""
         found = self.show(item, SETTLED)
         said = [
-            {"by": act.by, "entries": act.data["entries"], "reason": act.data["reason"], "note": act.data["note"]}
+            {"by": act.by} | {key: act.data[key] for key in ("what", "entries", "reason", "note")}
             for act in self.store.standing(ANSWER)
             if act.data["item"] == item
         ]

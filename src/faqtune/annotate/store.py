@@ -90,8 +90,8 @@ class Store:
         undone = {act.data["of"] for act in acts if act.kind == UNDO}
         return [act for act in acts if act.kind in kinds and act.act not in undone]
 
-    def undo(self, undoing: str, by: str) -> Act | None:
-        """Take back this person's last act of answering that still stands; None if there is none.
+    def undo(self, undoing: str, by: str, chosen: str = "") -> Act | None:
+        """Take back this person's last act of answering that still stands, or the `chosen` one; None if there is none.
 
         `undoing` is the client's id of this request: repeated, it takes back nothing more.
         """
@@ -104,7 +104,8 @@ class Store:
             of = undone.get(undoing)
             if of is None:
                 taken = set(undone.values())
-                of = next((act for act, kind, _ in reversed(rows) if kind == ANSWER and act not in taken), None)
+                able = (act for act, kind, _ in reversed(rows) if kind == ANSWER and act not in taken)
+                of = next((act for act in able if chosen in ("", act)), None)
                 if of is None:
                     return None
                 when = datetime.now(UTC).isoformat(timespec="seconds")

@@ -101,7 +101,8 @@ def run(session: Session, by: str, screen: Screen) -> int:
             answered += 1
             screen.console.print(Text(screen.words["saved"], style="green"))
         else:
-            undone = session.undo(by, new_act())
+            taken_back = session.undo(by, new_act())
+            undone = taken_back.item if taken_back else None
             answered -= undone is not None
             screen.console.print(screen.words["undone" if undone else "nothing_to_undo"])
 

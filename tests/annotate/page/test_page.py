@@ -198,6 +198,108 @@ def test_the_language_follows_the_browser_and_can_be_switched(person: Any, visit
     assert "都不是" in page.locator(".actions").inner_text()
 
 
+IN_VIEW = """selector => { const found = [...document.querySelectorAll(selector)];
+    return found.length && found.every((one) => { const box = one.getBoundingClientRect();
+        const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+        return box.top >= 0 && box.bottom <= innerHeight && box.left >= 0 && box.right <= innerWidth
+            && (one === top || one.contains(top)); }); }"""
+
+
+def long_conversation(route: Any) -> None:
+    """Forty turns before what is asked, and twenty after it."""
+    answered = route.fetch()
+    found = answered.json()
+    for item in found["items"]:
+        extra = [
+            {"number": number, "customer": f"第{number}句话", "agent": "好的，请稍等", "time": "", "asked": False,
+             "replied": False} for number in range(100, 140)
+        ]  # fmt: skip
+        item["lines"] = [*extra, *item["lines"], *extra[:20]]
+    route.fulfill(response=answered, json=found)
+
+
+@pytest.mark.parametrize("size", [(1280, 820), (1366, 768), (1440, 900), (360, 740)])
+def test_entries_actions_and_reasons_are_seen_without_scrolling(
+    person: Any, visit: Callable[..., Any], size: tuple[int, int]
+) -> None:
+    width, height = size
+    page = visit(person.address, viewport={"width": width, "height": height})
+    page.route("**/api/items?*", long_conversation)
+    page.reload()
+    page.wait_for_selector(".offer")
+    assert page.locator(".conversation li").count() > 60
+    assert page.evaluate(IN_VIEW, ".conversation .asked")
+    assert page.evaluate(IN_VIEW, "#asked")
+    assert page.evaluate(IN_VIEW, ".actions button")
+    place = page.locator(".actions").bounding_box()
+    if width > 860:
+        assert page.evaluate(IN_VIEW, ".offer")
+        assert page.evaluate("document.documentElement.scrollHeight") == height
+    page.keyboard.press("0")
+    page.wait_for_selector(".reasons")
+    assert page.evaluate(IN_VIEW, ".actions button")
+    # A hand finds them where the others were.
+    assert page.locator(".actions").bounding_box() == place
+    page.keyboard.press("Escape")
+    page.keyboard.press("m")
+    assert page.evaluate(IN_VIEW, ".actions button")
+    assert page.locator(".actions").bounding_box() == place
+
+
+def test_what_was_done_is_shown_with_a_way_back(page: Any, person: Any) -> None:
+    first, question = shown(page), page.locator(".offer strong").nth(1).inner_text()
+    next_item(page, "2")
+    assert question in page.locator("#did").inner_text()
+    page.locator("#did button").click()
+    page.wait_for_function(THIS, arg=first)
+    assert question in page.locator(".was").inner_text()
+    page.wait_for_function(SAVED)
+    assert person.acts() == []
+
+
+def test_a_recent_answer_is_changed_without_undoing_what_came_after(page: Any, person: Any) -> None:
+    first = shown(page)
+    for key in ("1", "2", "3"):
+        next_item(page, key)
+    now = shown(page)
+    page.keyboard.press("h")
+    page.wait_for_selector(".recents li")
+    assert page.locator(".recents strong").last.inner_text() == first
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.wait_for_function(THIS, arg=first)
+    next_item(page, "4")
+    assert shown(page) == now
+    page.wait_for_function(SAVED)
+    acts = person.acts()
+    assert [act.data["candidates"].index(act.data["entries"][0]) for act in acts] == [1, 2, 3]
+    assert acts[-1].data["query"]["text"] == first
+    assert len(person.claims()) == 3
+
+
+def test_what_is_flagged_waits_for_somebody_to_deal_with_it(page: Any, person: Any) -> None:
+    flagged = shown(page)
+    page.keyboard.press("f")
+    page.keyboard.type(f"请主管看 {person.name}")
+    page.keyboard.press("Enter")
+    page.wait_for_function(OTHER, arg=flagged)
+    page.locator("nav a[href='#disagreements']").press("Enter")
+    page.locator(".rows > li", has_text=f"请主管看 {person.name}").locator("button").press("Enter")
+    page.wait_for_function(THIS, arg=flagged)
+    assert "请主管看" in page.locator(".said").inner_text()
+    next_item(page, "1")
+    page.wait_for_function(SAVED)
+    assert [act.data["what"] for act in person.acts()] == ["flag", "pick"]
+
+
+def test_answers_are_shown_in_full_on_request(page: Any) -> None:
+    assert not page.locator(".item.full").count()
+    page.keyboard.press("a")
+    page.wait_for_selector(".item.full")
+    page.reload()
+    page.wait_for_selector(".item.full")
+
+
 def test_a_question_and_a_missing_entry_are_proposed_and_withdrawn(page: Any, person: Any) -> None:
     page.keyboard.press("p")
     page.locator("dialog select").select_option(index=1)

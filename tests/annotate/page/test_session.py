@@ -48,10 +48,28 @@ def test_an_answer_is_a_claim_of_the_person_and_undo_takes_it_back(session: Sess
     item = session.next("王敏", 1)[0]
     assert session.answer("王敏", pick(item, "act-00000001"))
     assert in_force(session) == [(item.query, item.offers[0].entry, "human:王敏", "")]
-    assert session.undo("王敏", "undo-0000001") == item
+    undone = session.undo("王敏", "undo-0000001")
+    assert undone is not None
+    assert undone.item == item
+    assert undone.was.questions == (item.offers[0].question,)
     assert in_force(session) == []
     assert len(claims.history(session.claims_path)) == 1
     assert session.next("王敏", 1) == [item]
+
+
+def test_any_recent_answer_is_taken_back_and_only_one_s_own(session: Session) -> None:
+    items = session.next("王敏", 3)
+    for number, item in enumerate(items):
+        session.answer("王敏", pick(item, f"act-0000000{number}"))
+    assert [found.act for found in session.recent("王敏")] == ["act-00000002", "act-00000001", "act-00000000"]
+    assert session.recent("李雷") == []
+    assert session.undo("李雷", "undo-0000001", "act-00000001") is None
+    undone = session.undo("王敏", "undo-0000002", "act-00000001")
+    assert undone is not None
+    assert undone.item == items[1]
+    assert {claim[0] for claim in in_force(session)} == {items[0].query, items[2].query}
+    assert [found.act for found in session.recent("王敏")] == ["act-00000002", "act-00000000"]
+    assert session.undo("王敏", "undo-0000003", "act-00000001") is None
 
 
 def test_the_same_act_again_is_the_same_answer(session: Session) -> None:
@@ -85,7 +103,9 @@ def test_other_turns_make_another_query_that_training_finds(session: Session, tm
     assert longer.query != item.query
     session.answer("王敏", replace(pick(longer, "act-00000001"), turns=longer.turns))
     assert [claim[0] for claim in in_force(session)] == [longer.query]
-    assert session.undo("王敏", "undo-0000001") == longer
+    undone = session.undo("王敏", "undo-0000001")
+    assert undone is not None
+    assert undone.item == longer
     session.answer("王敏", replace(pick(longer, "act-00000002"), turns=longer.turns))
     session.close()
     workspace = Workspace(tmp_path)

@@ -46,6 +46,8 @@ SAID = (
     "有券吗", "改一下地址", "ship to Canada?", "能放洗碗机吗",
 )  # fmt: skip
 HEADS = ("", "请问", "亲，", "你好，", "那个")
+MORE_HEADS = ("老板，", "想问下", "客服在吗？", "掌柜的，", "再问一句，")
+"""For the server that many tests use: nobody is asked the same twice."""
 TAILS = ("", "呀", "，急", "，谢谢", "，麻烦看下")
 
 
@@ -63,14 +65,14 @@ class PairsEncoder:
         return found
 
 
-def conversations(count: int = 150) -> list[Conversation]:
+def conversations(count: int = 150, heads: Sequence[str] = HEADS) -> list[Conversation]:
     """Of one to three exchanges each; every third opens with small talk."""
     made = []
     for number in range(count):
         turns = [Turn("在吗", "")] if number % 3 == 0 else []
         for step in range(1 + number % 3):
             at = (number * 5 + step * 7) % len(SAID)
-            head, tail = HEADS[number % 5], TAILS[number // 5 % 5]
+            head, tail = heads[number % len(heads)], TAILS[number // len(heads) % 5]
             turns.append(Turn(f"{head}{SAID[at]}{tail}", ENTRIES[at][1]))
         made.append(Conversation(f"c{number}", tuple(turns)))
     return made
@@ -122,7 +124,8 @@ def application(folder: Path, session: Session, names: Sequence[str], port: int 
 def main(folder: Path, port: int, names: Sequence[str]) -> None:
     import uvicorn
 
-    app, people = application(folder, open_world(folder), names, port)
+    many = material(conversations(300, (*HEADS, *MORE_HEADS)))
+    app, people = application(folder, open_world(folder, many), names, port)
     addresses = {name: f"http://127.0.0.1:{port}/enter/{people.token(name)}" for name in people.names}
     print(json.dumps(addresses), flush=True)
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", access_log=False, lifespan="off")

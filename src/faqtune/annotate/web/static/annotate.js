@@ -2,14 +2,17 @@
 
 import { get, newAct, post } from "./api.js";
 import { alarm, h, say, $ } from "./dom.js";
+import { did } from "./did.js";
 import { flagDialog, proposeDialog, sameDialog } from "./dialogs.js";
 import { itemView, REASON_KEYS } from "./item.js";
 import { flushed, pendingItems, send } from "./outbox.js";
+import { recentDialog } from "./recent.js";
 import { searchDialog } from "./search.js";
 import { reason, t } from "./words.js";
 
 const AHEAD = 6;
-const state = { item: null, next: [], mode: "pick", marked: new Set(), added: [], over: false, generation: null };
+const FULL = "faqtune-full-answers";
+const state = { item: null, next: [], mode: "pick", marked: new Set(), added: [], was: null, full: localStorage.getItem(FULL) === "yes", over: false, generation: null };
 let watch = { seen: 0, since: 0 };
 let filling = null;
 let busy = false;
@@ -22,24 +25,37 @@ export function annotateView(place) {
   return { key, title: t("view_annotate") };
 }
 
-/** Show one item now, before those that were fetched ahead. */
-export function showFirst(item) {
-  if (state.item) state.next.unshift(state.item);
-  show(item);
+/** Show one item now, before those that were fetched ahead; `was`: what this person said of it and took back. */
+export function showFirst(item, was = null) {
+  state.over = false;
+  state.next = state.next.filter((next) => next.item !== item.item);
+  if (state.item && state.item.item !== item.item) state.next.unshift(state.item);
+  show(item, was);
 }
 
 function draw() {
   if (!state.place?.isConnected) return;
-  if (state.item) state.place.replaceChildren(itemView(state.item, state, doing));
-  else state.place.replaceChildren(h("section", { class: "empty" }, h("h1", { tabindex: "-1", id: "asked" }, t(state.over ? "done" : "loading")), state.over && h("p", {}, t("done_hint"))));
+  if (state.item) {
+    state.place.replaceChildren(itemView(state.item, state, doing));
+    toTheQuery();
+  } else state.place.replaceChildren(h("section", { class: "empty" }, h("h1", { tabindex: "-1", id: "asked" }, t(state.over ? "done" : "loading")), state.over && h("p", {}, t("done_hint"))));
 }
 
-function show(item) {
-  Object.assign(state, { item, mode: "pick", marked: new Set(), added: [] });
+function show(item, was = null) {
+  Object.assign(state, { item, was, mode: "pick", marked: new Set(), added: [] });
   watch = { seen: 0, since: document.hidden ? 0 : performance.now() };
   draw();
   focusOn("#asked");
-  $(".conversation .asked")?.scrollIntoView({ block: "nearest" });
+  scrollTo(0, 0);
+}
+
+const ABOVE_PX = 72;
+
+/** Scroll a long conversation so that the query's turns are in view, with a little of what came before. */
+function toTheQuery() {
+  const around = $(".conversation");
+  const asked = around.querySelector(".asked");
+  if (asked) around.scrollTop += asked.getBoundingClientRect().top - around.getBoundingClientRect().top - ABOVE_PX;
 }
 
 function focusOn(selector) {
@@ -111,6 +127,7 @@ function decide(what, more, words) {
     ...more,
   });
   say(words);
+  did(words, { seconds: seconds(), undo: doing.undo });
   advance();
 }
 
@@ -168,18 +185,35 @@ const act = {
   },
   async undo() {
     await flushed();
-    const { item } = await post("/api/undo", { act: newAct() });
-    if (!item) return say(t("nothing_to_undo")), alarm(t("nothing_to_undo"), 3);
-    state.over = false;
-    state.next = state.next.filter((next) => next.item !== item.item);
-    showFirst(item);
-    say(t("undone"));
+    again(await post("/api/undo", { act: newAct() }));
+  },
+  async recent() {
+    await flushed();
+    const of = await recentDialog();
+    if (of) again(await post("/api/undo", { act: newAct(), of }));
+  },
+  full() {
+    state.full = !state.full;
+    localStorage.setItem(FULL, state.full ? "yes" : "no");
+    draw();
   },
   moreTurns: () => turns(state.item.turns >= state.item.most_turns ? 1 : state.item.turns + 1),
   fewerTurns: () => turns(state.item.turns <= 1 ? state.item.most_turns : state.item.turns - 1),
   propose: () => proposeDialog(state.item),
   same: () => sameDialog(state.item),
 };
+
+/** Show the item of an answer that was taken back. */
+function again({ item, was }) {
+  if (!item) {
+    say(t("nothing_to_undo"));
+    alarm(t("nothing_to_undo"), 3);
+    return;
+  }
+  showFirst(item, was);
+  say(t("undone"));
+  did(t("undone"), { count: -1 });
+}
 
 async function turns(count) {
   if (state.item.most_turns < 2) return;
@@ -198,6 +232,7 @@ function key(event) {
   if ((event.ctrlKey || event.metaKey) && name === "z") return run(act.undo);
   if (event.ctrlKey || event.metaKey || event.altKey) return false;
   if (name === "u") return run(act.undo);
+  if (name === "h") return run(act.recent);
   if (!state.item) return false;
   const digit = /^[0-9]$/.test(name) ? Number(name) : null;
   if (state.mode === "reason") {
@@ -211,7 +246,7 @@ function key(event) {
     if (name === "Enter" && document.activeElement?.tagName !== "BUTTON") return run(act.saveSeveral);
     return false;
   }
-  const does = { 0: act.none, s: act.skip, f: act.flag, m: act.several, e: act.moreTurns, E: act.fewerTurns, p: act.propose, "=": act.same }[name];
+  const does = { 0: act.none, s: act.skip, f: act.flag, m: act.several, e: act.moreTurns, E: act.fewerTurns, p: act.propose, "=": act.same, a: act.full }[name];
   return does ? run(does) : false;
 }
 

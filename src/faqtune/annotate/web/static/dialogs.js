@@ -126,7 +126,7 @@ export function sameDialog(item) {
   });
 }
 
-const KEYS = [["1 – 5", "key_pick"], ["0", "key_none"], ["/", "key_search"], ["m", "key_several"], ["s", "key_skip"], ["f", "key_flag"], ["u", "key_undo"], ["e", "key_turns"], ["p", "key_propose"], ["=", "key_same"], ["?", "key_help"]];
+const KEYS = [["1 – 5", "key_pick"], ["0", "key_none"], ["/", "key_search"], ["m", "key_several"], ["s", "key_skip"], ["f", "key_flag"], ["u", "key_undo"], ["h", "key_recent"], ["a", "key_full"], ["e", "key_turns"], ["p", "key_propose"], ["=", "key_same"], ["?", "key_help"]];
 
 export function helpDialog() {
   return dialog(t("keys_title"), (close) => [

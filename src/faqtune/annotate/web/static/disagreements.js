@@ -1,16 +1,18 @@
-// What people answered differently, to be settled.
+// What people answered differently or flagged for somebody else, to be settled.
 
-import { get } from "./api.js";
+import { get, people } from "./api.js";
 import { showFirst } from "./annotate.js";
 import { alarm, button, h } from "./dom.js";
+import { inWords } from "./item.js";
 import { agreed } from "./progress.js";
 import { fetchedView } from "./views.js";
-import { reason, t } from "./words.js";
+import { t } from "./words.js";
 
 export function disagreementsView(place) {
   return fetchedView(place, t("view_disagreements"), t("settle_hint"), "/api/disagreements", (found) => [
     h("p", {}, agreed(found.agreement)),
-    h("ul", { class: "rows" }, found.items.length ? found.items.map(row) : h("li", { class: "quiet" }, t("empty"))),
+    h("ul", { class: "rows" }, found.items.length ? found.items.map(row) : h("li", { class: "quiet" }, t(people > 1 ? "no_disagreements" : "one_person"))),
+    found.flagged.length > 0 && h("section", {}, h("h2", {}, t("flagged_title")), h("ul", { class: "rows" }, found.flagged.map(row))),
   ]);
 }
 
@@ -24,6 +26,6 @@ function row(one) {
       alarm(error.message);
     }
   };
-  const said = one.said.map((answer) => h("li", {}, h("b", {}, answer.by), " ", answer.entries.length ? answer.entries.join(" + ") : reason(answer.reason || "unclear"), answer.note && h("i", {}, ` ${answer.note}`)));
+  const said = one.said.map((answer) => h("li", {}, h("b", {}, answer.by), " ", inWords(answer), answer.note && h("i", {}, ` ${answer.note}`)));
   return h("li", {}, h("p", {}, h("strong", {}, one.text)), h("ul", { class: "examples" }, said), button(t("settle"), null, settle, { "aria-label": `${t("settle")}: ${one.text}` }));
 }

@@ -1,4 +1,4 @@
-// One item on the screen: what was asked, the conversation around it, and the entries to pick.
+// One item on the screen: what was asked, the conversation around it, the entries to pick, and what can be done.
 
 import { button, h } from "./dom.js";
 import { reason, source, t } from "./words.js";
@@ -7,18 +7,20 @@ import { reason, source, t } from "./words.js";
 export function itemView(item, state, act) {
   return h(
     "article",
-    { class: "item", "aria-labelledby": "asked" },
-    h("div", { class: "ask" }, heading(item), conversation(item)),
-    h("div", { class: "choose" }, said(item), candidates(item, state, act), actions(item, state, act)),
+    { class: state.full ? "item full" : "item", "aria-labelledby": "asked" },
+    h("div", { class: "ask" }, heading(item, act), conversation(item)),
+    h("div", { class: "choose" }, said(item), candidates(item, state, act), actions(state, act)),
   );
 }
 
-function heading(item) {
+function heading(item, act) {
   return h(
     "div",
     { class: "head" },
     h("p", { class: "quiet why" }, `${t("why")} ${t(`why_${item.why}`)}`),
     h("h1", { id: "asked", tabindex: "-1" }, h("span", { class: "unseen" }, `${t("question")} `), item.text),
+    item.most_turns > 1 &&
+      h("div", { class: "row turns" }, h("span", { class: "quiet" }, t("turns", { n: item.turns, all: item.most_turns })), button(t("more_turns"), "e", act.moreTurns, { class: "plain" }), button(t("fewer_turns"), "E", act.fewerTurns, { class: "plain" })),
   );
 }
 
@@ -43,12 +45,17 @@ function line(turn) {
   );
 }
 
+/** What somebody said of an item, in words; `questions` are those of its entries. */
+export function inWords(one, questions = one.questions) {
+  if (one.what === "skip") return t("skipped");
+  if (one.what === "flag") return t("flagged");
+  return questions.length ? questions.join(" + ") : t("said_none", { reason: reason(one.reason || "unclear") });
+}
+
 function said(item) {
   if (!item.said.length) return null;
   const question = (entry) => item.offers.find((offer) => offer.entry === entry)?.question ?? entry;
-  const rows = item.said.map((one) =>
-    h("li", {}, h("b", {}, one.by), " ", one.entries.length ? one.entries.map(question).join(" + ") : reason(one.reason || "unclear"), one.note && h("i", {}, ` ${one.note}`)),
-  );
+  const rows = item.said.map((one) => h("li", {}, h("b", {}, one.by), " ", inWords(one, one.entries.map(question)), one.note && h("i", {}, ` ${one.note}`)));
   return h("section", { class: "said" }, h("h2", {}, t("people_said")), h("ul", {}, rows));
 }
 
@@ -56,8 +63,8 @@ function candidates(item, state, act) {
   const offers = [...item.offers, ...state.added];
   return h(
     "section",
-    { class: "candidates" },
-    h("h2", {}, t("candidates")),
+    { class: "candidates", tabindex: "0", "aria-label": t("candidates") },
+    h("h2", {}, t("candidates"), state.was && h("span", { class: "was" }, t("was", { what: inWords(state.was) }))),
     item.audit && h("p", { class: "quiet" }, t("audit")),
     offers.length ? h("ol", {}, offers.map((offer, place) => candidate(offer, place, state, act))) : h("p", {}, t("no_candidates")),
   );
@@ -78,28 +85,33 @@ function candidate(offer, place, state, act) {
         "span",
         { class: "entry" },
         h("strong", {}, offer.question),
-        h("span", { class: "answer" }, offer.answer),
-        (offer.sources.length > 0 || offer.category) &&
-          h("span", { class: "sources" }, offer.category && h("span", { class: "category" }, offer.category), offer.sources.map((name) => h("span", { class: "source" }, source(name)))),
+        h("span", { class: "answer" }, offer.category && h("span", { class: "category" }, offer.category), offer.answer),
+        state.full && offer.more.length > 0 && h("span", { class: "more" }, t("also", { questions: offer.more.join(t("between")) })),
       ),
-      offer.similarity !== null && h("span", { class: "similarity" }, h("span", { class: "unseen" }, t("similarity", { n: offer.similarity.toFixed(2) })), h("span", { "aria-hidden": "true" }, offer.similarity.toFixed(2))),
+      h(
+        "span",
+        { class: "facts" },
+        offer.similarity !== null && h("span", { class: "similarity" }, h("span", { class: "unseen" }, t("similarity", { n: offer.similarity.toFixed(2) })), h("span", { "aria-hidden": "true" }, offer.similarity.toFixed(2))),
+        offer.sources.length > 0 && h("span", { class: "sources" }, offer.sources.map(source).join(" · ")),
+      ),
     ),
   );
 }
 
-function actions(item, state, act) {
+/** Always in the same place and of the same height, whatever it holds: a hand finds it without looking. */
+function actions(state, act) {
   if (state.mode === "reason") return reasons(act);
   if (state.mode === "several") {
     return h(
       "section",
       { class: "actions", "aria-label": t("several") },
       h("p", {}, t("several_mode")),
-      h("div", { class: "row" }, button(t("save"), "Enter", act.saveSeveral, { class: "main", disabled: state.marked.size === 0 }), button(t("search"), "/", act.search), button(t("cancel"), "Esc", act.back)),
+      h("div", { class: "row" }, button(t("save"), "Enter", act.saveSeveral, { class: "go", disabled: state.marked.size === 0 }), button(t("search"), "/", act.search), button(t("cancel"), "Esc", act.back)),
     );
   }
   return h(
     "section",
-    { class: "actions" },
+    { class: "actions", "aria-label": t("actions") },
     h(
       "div",
       { class: "row" },
@@ -107,13 +119,17 @@ function actions(item, state, act) {
       button(t("search"), "/", act.search, { class: "main" }),
       button(t("several"), "m", act.several),
       button(t("skip"), "s", act.skip),
-      button(t("flag"), "f", act.flag),
       button(t("undo"), "u", act.undo),
-      button(t("propose"), "p", act.propose),
-      button(t("same"), "=", act.same),
     ),
-    item.most_turns > 1 &&
-      h("div", { class: "row turns" }, h("span", { class: "quiet" }, t("turns", { n: item.turns, all: item.most_turns })), button(t("more_turns"), "e", act.moreTurns), button(t("fewer_turns"), "E", act.fewerTurns)),
+    h(
+      "div",
+      { class: "row" },
+      button(t(state.full ? "less" : "full"), "a", act.full, { class: "plain", title: t("key_full") }),
+      button(t("recent"), "h", act.recent, { class: "plain", title: t("key_recent") }),
+      button(t("flag"), "f", act.flag, { class: "plain" }),
+      button(t("propose"), "p", act.propose, { class: "plain", title: t("key_propose") }),
+      button(t("same"), "=", act.same, { class: "plain", title: t("key_same") }),
+    ),
   );
 }
 
@@ -124,6 +140,6 @@ function reasons(act) {
     "section",
     { class: "actions reasons", "aria-labelledby": "why-none" },
     h("h2", { id: "why-none", tabindex: "-1" }, t("why_none")),
-    h("div", { class: "row" }, REASON_KEYS.map((name, place) => button(reason(name), String(place + 1), () => act.reason(name), { class: "main" })), button(t("back"), "Esc", act.back)),
+    h("div", { class: "row" }, REASON_KEYS.map((name, place) => button(reason(name), String(place + 1), () => act.reason(name), { class: "main" })), button(t("back"), "Esc", act.back, { class: "plain" })),
   );
 }

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { annotateView } from "./annotate.js";
+import { thisSitting } from "./did.js";
 import { helpDialog } from "./dialogs.js";
 import { $, alarm, composes } from "./dom.js";
 import { disagreementsView } from "./disagreements.js";
@@ -42,7 +43,7 @@ function keydown(event) {
 async function count() {
   try {
     const counted = await get("/api/count");
-    $("#counted").textContent = t("counted", counted);
+    $("#counted").textContent = [thisSitting(), t("counted", counted)].filter(Boolean).join(" · ");
   } catch {
     // The outbox says what is wrong; this is only a number.
     $("#counted").textContent = "";

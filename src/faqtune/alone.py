@@ -6,8 +6,9 @@ import errno
 import functools
 import importlib
 import os
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -20,6 +21,9 @@ fcntl: Any = importlib.import_module("fcntl") if os.name == "posix" else None
 windows: Any = importlib.import_module("msvcrt") if os.name == "nt" else None
 
 LOCK_NAME = ".faqtune.lock"
+LLM_LOCK_NAME = ".faqtune-llm.lock"
+"""Held by whoever asks a language model, for hours perhaps: beside it everything else goes on."""
+SECONDS_BETWEEN_TRIES = 0.5
 LOCKED_BYTE = 1 << 30
 """What Windows locks, others cannot read; it lies far behind the number of the process."""
 
@@ -27,23 +31,49 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
-"""Folders that this thread has locked: steps inside `tune` find it locked by themselves."""
+"""Locks that this thread has: steps inside `tune` find the project locked by themselves."""
+
+
+class Busy(UserError):  # noqa: N818 - that somebody is at work is no error
+    """Another process has the lock."""
 
 
 def alone(step: Callable[Concatenate[Workspace, P], R]) -> Callable[Concatenate[Workspace, P], R]:
     """A step that has the project to itself while it runs.
 
-    It raises UserError that names the process which is at work there. The system gives a lock back
+    It raises Busy, a UserError that names the process which is at work there. The system gives a lock back
     when its process ends, however it ends.
     """
 
     @functools.wraps(step)
     def locked(workspace: Workspace, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        root = workspace.root.resolve()
-        with _lock(root) if (root / CONFIG_NAME).exists() else nullcontext():
+        with alone_with(workspace):
             return step(workspace, *args, **kwargs)
 
     return locked
+
+
+def alone_with(workspace: Workspace, lock: str = LOCK_NAME) -> AbstractContextManager[None]:
+    """The same for a part of a step, or of another lock of the project. Raises Busy."""
+    root = workspace.root.resolve()
+    return _lock(root, lock) if (root / CONFIG_NAME).exists() else nullcontext()
+
+
+@contextmanager
+def alone_when_free(workspace: Workspace, waiting: Callable[[str], object]) -> Iterator[None]:
+    """The project to itself, as soon as nobody else has it; `waiting` is told once for whom it waits."""
+    with ExitStack() as stack:
+        told = False
+        while True:
+            try:
+                stack.enter_context(alone_with(workspace))
+                break
+            except Busy as busy:
+                if not told:
+                    waiting(f"waiting: {busy.problem}")
+                told = True
+                time.sleep(SECONDS_BETWEEN_TRIES)
+        yield
 
 
 def alone_in(folder: Path) -> AbstractContextManager[None]:
@@ -54,15 +84,15 @@ def alone_in(folder: Path) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _lock(root: Path) -> Iterator[None]:
-    held = _held.get()
-    descriptor = None if root in held else _opened(root)
+def _lock(root: Path, name: str = LOCK_NAME) -> Iterator[None]:
+    held, path = _held.get(), root / name
+    descriptor = None if path in held else _opened(path)
     if descriptor is None:
         yield
         return
     try:
         _take(descriptor, root)
-        token = _held.set(held | {root})
+        token = _held.set(held | {path})
         try:
             yield
         finally:
@@ -71,22 +101,22 @@ def _lock(root: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _opened(root: Path) -> int | None:
+def _opened(path: Path) -> int | None:
     """A descriptor of the lock file; None where nothing can be written anyway, or nothing can be locked."""
     if fcntl is None and windows is None:
         return None
     try:
-        return os.open(root / LOCK_NAME, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
     except OSError:
         return None
 
 
 def _take(descriptor: int, root: Path) -> None:
-    """Raises UserError if another process has it."""
+    """Raises Busy if another process has it."""
     if _is_held(descriptor):
         os.lseek(descriptor, 0, os.SEEK_SET)
         owner = os.read(descriptor, 20).decode(errors="replace").strip()
-        raise UserError(
+        raise Busy(
             f"{root} is being worked on by another faqtune{f' (process {owner})' if owner else ''}",
             "wait until it has finished, or stop it and run this command again: it goes on from there",
         )

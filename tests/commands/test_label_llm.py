@@ -15,14 +15,16 @@ from contextlib import ExitStack, closing
 import pytest
 
 from faqtune import UserError, Workspace, claims, label_queries, make_split
-from faqtune.commands.annotate import set_share
+from faqtune.alone import alone_with
+from faqtune.annotate.decisions import Decision
+from faqtune.commands.annotate import open_session, set_share
 from faqtune.commands.assemble import load_project
 from faqtune.commands.label_llm import label_with_llm
 from faqtune.commands.llm_items import to_ask
 from faqtune.commands.llm_plan import open_plan
 from faqtune.commands.llm_work import work_of
 from faqtune.commands.settled import settled_now
-from faqtune.label import settle
+from faqtune.label import place_of, settle
 from faqtune.progress import Silent
 from faqtune.records import Claim
 from fault_server import FaultServer, Reply, Script, Status, answering, is_probe, marked, oracle, text_of
@@ -381,3 +383,64 @@ def test_customers_words_reach_the_model_in_its_marks_only(
     assert marked(body)
     system = body["messages"][0]["content"]
     assert marked(body) not in system
+
+
+def test_people_annotate_and_split_while_a_model_is_asked_and_nothing_is_lost(
+    tuned_shop: Workspace, serve: Callable[[Script], FaultServer]
+) -> None:
+    """The model is asked in a process of its own; meanwhile 25 decisions are made and one is taken back, the split is
+    made, and a second run that would pay for the same is refused."""
+    server = serve(_slow)
+    _point_to(tuned_shop, server, votes=1, concurrency=1, check_human=0)
+    process = _command(tuned_shop, "--json")
+    _wait_for(server, 5, process)
+    session = open_session(tuned_shop, model=tuned_shop.config().model.base)
+    told: dict[str, Decision] = {}
+    for number in range(25):
+        item = session.next("王敏", 1)[0]
+        picked = (item.offers[0].entry,) if number % 3 else ()
+        what, reason = ("pick", "") if picked else ("none", "unsupported")
+        decision = Decision(f"act-{number}", item.item, what, item.turns, picked, reason)
+        assert session.answer("王敏", decision)
+        told[decision.act] = decision
+    session.undo("王敏", "undo-1")
+    make_split(tuned_shop)
+    with pytest.raises(UserError, match=rf"another faqtune \(process {process.pid}\)"):
+        label_with_llm(tuned_shop)
+    assert process.poll() is None, "the model was still being asked all the while"
+    session.close()
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+
+    made = json.loads(out)
+    queries = {query.id: query for query in tuned_shop.queries()}
+    said = claims.read(tuned_shop.claims_path)
+    people = [claim for claim in said if claim.act in told]
+    assert {claim.act for claim in people} == set(told) - {"act-24"}
+    assert all(claim.query in queries for claim in people)
+    assert made["labelled"] + sum(made["nothing"].values()) == len(_said(tuned_shop)) > 25
+    decisions = settled_now(tuned_shop, list(queries.values()))
+    for claim in people:
+        assert decisions[claim.query].sources == ("human:王敏",)
+    # A turn that a person labelled meanwhile has one query, theirs.
+    place = {place_of(queries[claim.query]): claim.query for claim in people}
+    answered = {query for query in _said(tuned_shop) if place_of(queries[query]) in place}
+    assert answered
+    assert answered <= set(place.values())
+
+
+def test_at_its_end_it_waits_for_a_command_that_is_at_work(
+    tuned_shop: Workspace, serve: Callable[[Script], FaultServer]
+) -> None:
+    server = serve(_slow)
+    _point_to(tuned_shop, server, votes=1, concurrency=2)
+    process = _command(tuned_shop, "--limit", "10")
+    _wait_for(server, 1, process)
+    with alone_with(tuned_shop):
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if "waiting: " in line)
+        assert f"(process {os.getpid()})" in line
+        assert not _said(tuned_shop)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert len(_said(tuned_shop)) == 10

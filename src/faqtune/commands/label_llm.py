@@ -8,11 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from faqtune import claims as claim_store
-from faqtune.alone import alone
+from faqtune.alone import LLM_LOCK_NAME, alone_when_free, alone_with
 from faqtune.commands.label import Precision, refuse_unfinished
 from faqtune.commands.llm_items import Asked, settled
 from faqtune.commands.llm_plan import Estimate, confirm, estimate, open_plan
 from faqtune.commands.llm_work import Work, work_of
+from faqtune.commands.settled import settled_now
 from faqtune.label import acts_of, at_places, last_of_people, place_of, says_the_same
 from faqtune.label.llm import (
     Outcome,
@@ -64,7 +65,6 @@ class LlmLabelled:
     next_step: str = ""
 
 
-@alone
 def label_with_llm(
     workspace: Workspace,
     *,
@@ -80,9 +80,13 @@ def label_with_llm(
     What has been answered before is not asked again, whatever ended the run before. `limit`: at most so many
     queries that are not answered yet. `dry_run`: the estimate and one prompt, nothing is asked. `agree` is shown
     what it may cost, and decides; None agrees. Raises UserError where labels, settings, key or server are missing.
+
+    It takes hours, so the project is locked only while it is read and while Claims are written (when another command
+    is at work then, it is waited for): people annotate meanwhile, and what they say first counts. Two of these would
+    pay for the same answers: the second is refused.
     """
     reporter = reporter or Silent()
-    with closing(open_plan(workspace)) as plan:
+    with alone_with(workspace, LLM_LOCK_NAME), closing(open_plan(workspace)) as plan:
         refuse_unfinished(workspace)
         work = work_of(workspace, plan, model, everything, reporter)
         chosen = work.limited(limit)
@@ -101,13 +105,18 @@ def label_with_llm(
                 plan.settings, plan.key, plan.cache, work.requests(chosen),
                 lambda done: reporter.advance("requests", done, total),
             )  # fmt: skip
-        return _concluded(workspace, work, chosen, outcome, result)
+        return _concluded(workspace, work, chosen, outcome, result, reporter)
 
 
 def _concluded(
-    workspace: Workspace, work: Work, chosen: Sequence[Asked], outcome: Outcome, result: LlmLabelled
+    workspace: Workspace,
+    work: Work,
+    chosen: Sequence[Asked],
+    outcome: Outcome,
+    result: LlmLabelled,
+    reporter: Reporter,
 ) -> LlmLabelled:
-    """Turn answers into Claims, write them, and count."""
+    """Turn answers into Claims, write them beside all that was said meanwhile, and count."""
     votes = work.plan.settings.votes
     verdicts: list[tuple[Asked, Verdict]] = []
     counts: Counter[str] = Counter()
@@ -118,9 +127,11 @@ def _concluded(
             verdicts.append((asked, said))
         else:
             counts[_why_silent(len(found), votes, outcome)] += 1
-    claims, queries = _claims(work, verdicts, result.by)
-    _write(workspace, work, chosen, claims, queries, result.by)
-    precision, of_none = _precisions(workspace, work, claims, queries, result.by)
+    with alone_when_free(workspace, reporter.say):
+        work = replace(work, queries=workspace.queries())
+        claims, queries = _claims(work, _as_labelled_now(workspace, work, verdicts), result.by)
+        _write(workspace, work, chosen, claims, queries, result.by)
+        precision, of_none = _precisions(workspace, work, claims, queries, result.by)
     return replace(
         result,
         labelled=sum(claim.entry is not None for claim in claims),
@@ -150,6 +161,16 @@ def _why_silent(answers: int, votes: int, outcome: Outcome) -> str:
     if answers == votes:
         return "disagreed"
     return "unasked" if outcome.stopped else "failed"
+
+
+def _as_labelled_now(
+    workspace: Workspace, work: Work, verdicts: Sequence[tuple[Asked, Verdict]]
+) -> list[tuple[Asked, Verdict]]:
+    """With the query that people chose at a turn that they labelled while the model was being asked."""
+    decisions = settled_now(workspace, work.queries)
+    people = {place_of(query): query for query in work.queries
+              if query.id in decisions and decisions[query.id].is_human}  # fmt: skip
+    return [(replace(asked, query=people.get(asked.place, asked.query)), said) for asked, said in verdicts]
 
 
 def _claims(work: Work, verdicts: Sequence[tuple[Asked, Verdict]], by: str) -> tuple[list[Claim], dict[str, Query]]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from faqtune.alone import alone_with
 from faqtune.commands.llm_items import Asked, to_ask, with_candidates
 from faqtune.commands.llm_plan import Plan
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
@@ -93,8 +94,11 @@ def reader_of(prompt: Prompt) -> Callable[[str], str]:
 
 
 def work_of(workspace: Workspace, plan: Plan, model: str, everything: bool, reporter: Reporter) -> Work:
-    config, catalogue, queries = workspace.config(), workspace.catalogue(), workspace.queries()
-    asked = to_ask(config, workspace.conversations(), queries, settled_now(workspace, queries), everything=everything)
+    # Alone for these seconds only, so that nothing half made is read.
+    with alone_with(workspace):
+        config, catalogue, queries = workspace.config(), workspace.catalogue(), workspace.queries()
+        decisions = settled_now(workspace, queries)
+        asked = to_ask(config, workspace.conversations(), queries, decisions, everything=everything)
     if not asked:
         return Work(plan, catalogue, {}, queries, [])
     name = resolved_name(workspace, model or config.model.base)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-from faqtune.alone import alone
+from faqtune.alone import LLM_LOCK_NAME, alone_when_free, alone_with
 from faqtune.commands.llm_plan import Estimate, Plan, confirm, estimate, open_plan
 from faqtune.commands.models import ReportingEncoder, load_model, resolved_name
 from faqtune.commands.settled import settled_now
@@ -60,7 +60,6 @@ class Written:
     next_step: str = ""
 
 
-@alone
 def write_texts(
     workspace: Workspace,
     *,
@@ -74,10 +73,11 @@ def write_texts(
 
     Only the catalogue goes to the model. `limit`: at most so many entries. What it wrote is kept if it is new, short
     enough, in the project's language, and if the model, asked as in labelling, puts a paraphrase to its entry, and
-    near noise to none as unsupported. Raises UserError as `label_with_llm` does.
+    near noise to none as unsupported. Raises UserError as `label_with_llm` does, and as that it locks the project only
+    to write.
     """
     reporter = reporter or Silent()
-    with closing(open_plan(workspace)) as plan:
+    with alone_with(workspace, LLM_LOCK_NAME), closing(open_plan(workspace)) as plan:
         catalogue = workspace.catalogue()
         name = resolved_name(workspace, model or workspace.config().model.base)
         encoder = ReportingEncoder(load_model(workspace, name, reporter), reporter, name)
@@ -98,7 +98,8 @@ def write_texts(
             written if written.stopped else _ask(plan, checks, reporter, "texts checked", plan.price.of(written.usage))
         )
         kept = upheld(plan, drafts, checks, left_out)
-        _write(workspace, kept, {catalogue.entries[row].id for row in rows}, plan.by)
+        with alone_when_free(workspace, reporter.say):
+            _write(workspace, kept, {catalogue.entries[row].id for row in rows}, plan.by)
         both = [written] if done is written else [written, done]
         return _counted(result, plan, kept, left_out, both)
 

@@ -60,6 +60,14 @@ class Material:
     def search(self) -> Search:
         return Search(self.catalogue, self.meanings.questions, self.encoder)
 
+    def order(self) -> None:
+        """Rank and order all queries now, in seconds, rather than when the first item is asked for."""
+        assert self.queue
+
+    def warm_up(self) -> None:
+        """Build the search's index and let the model encode once now, rather than when somebody searches first."""
+        self.search.find("a")
+
 
 def threshold_between(queries: Vectors, noise: Vectors, questions: Vectors, owners: tuple[int, ...]) -> float:
     """A cosine to begin with where none has been calibrated: midway between what queries and what noise reach.

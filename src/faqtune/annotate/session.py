@@ -199,7 +199,8 @@ class Session:
         """Go on with another model's view; items that were fetched ahead go back."""
         made = make(self._material)
         # Before the lock: it takes seconds, and people go on meanwhile.
-        assert made.queue
+        made.order()
+        made.warm_up()
         with self._lock:
             self._material = made
             self.generation += 1

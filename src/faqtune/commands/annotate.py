@@ -6,9 +6,6 @@ import sys
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-
-import numpy as np
 
 from faqtune import claims as claim_store
 from faqtune.annotate.material import Material, threshold_between
@@ -19,15 +16,15 @@ from faqtune.annotate.shares import chance
 from faqtune.annotate.signals import Meanings
 from faqtune.annotate.store import Store
 from faqtune.annotate.tuning import Tuner
-from faqtune.atomic import atomic_file
 from faqtune.commands.asked import asked_queries
 from faqtune.commands.certificate import certified_threshold
 from faqtune.commands.decide import read_doubts
+from faqtune.commands.kept_vectors import KeptVectors
 from faqtune.commands.label import refuse_unfinished
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.retune import tunings
 from faqtune.config import AnnotateConfig, SplitConfig, with_value
-from faqtune.encoder import Encoder, Vectors
+from faqtune.encoder import Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import presets
@@ -43,6 +40,13 @@ PAGE_RECIPES = ("default", "classic-second-stage", "quick")
 WEIGHTS = ("uncertain", "disagreeing", "diverse", "uncovered", "doubtful", "random")
 
 
+def refuse_unready(workspace: Workspace) -> None:
+    """What can be seen at once. Raises UserError where labelling has not been finished or the catalogue is empty."""
+    refuse_unfinished(workspace)
+    if not len(workspace.catalogue()):
+        raise UserError("the catalogue is empty", "check catalogue.files in faqtune.toml, then run `faqtune ingest`")
+
+
 def open_session(workspace: Workspace, *, model: str = "", reporter: Reporter | None = None) -> Session:
     """A project ready to be annotated with the newest run's model, or its base before there is one.
 
@@ -50,7 +54,7 @@ def open_session(workspace: Workspace, *, model: str = "", reporter: Reporter | 
     """
     reporter = reporter or Silent()
     settings = workspace.config().annotate
-    refuse_unfinished(workspace)
+    refuse_unready(workspace)
     material = make_material(workspace, model=model, reporter=reporter)
     return Session(
         Store(workspace.acts_path),
@@ -66,8 +70,6 @@ def make_material(workspace: Workspace, *, model: str = "", reporter: Reporter |
     reporter = reporter or Silent()
     config = workspace.config()
     catalogue = workspace.catalogue()
-    if not len(catalogue):
-        raise UserError("the catalogue is empty", "check catalogue.files in faqtune.toml, then run `faqtune ingest`")
     pool = make_pool(
         workspace.conversations(), workspace.queries(), config.label.max_prefix_turns, config.annotate.most_queries
     )
@@ -153,29 +155,17 @@ def _threshold(run: Run | None) -> float | None:
 
 
 def _vectors(
-    workspace: Workspace, name: str, encoder: Encoder, groups: list[list[str]], reporter: Reporter
+    workspace: Workspace, name: str, encoder: ReportingEncoder, groups: list[list[str]], reporter: Reporter
 ) -> list[Vectors]:
     """float32 (n, d) per group of texts; each distinct text is encoded once, and the result kept for the next start."""
     distinct = list(dict.fromkeys(text for group in groups for text in group))
     number = {text: at for at, text in enumerate(distinct)}
-    key = digest(model_digest(workspace, name), workspace.config().model.model_dump_json(), *distinct)
-    path = workspace.root / VECTORS_NAME
-    found = _kept_vectors(path, key)
-    if found is None or len(found) != len(distinct):
-        reporter.say(f"encoding {len(distinct)} texts with {name}")
-        assert isinstance(encoder, ReportingEncoder)
-        found = ReportingEncoder(encoder.model, reporter, name).encode(distinct)
-        with atomic_file(path) as file:
-            np.savez(file, key=np.array(key), vectors=found)
+    kept = KeptVectors(
+        workspace.root / VECTORS_NAME,
+        digest(model_digest(workspace, name), workspace.config().model.model_dump_json()),
+    )
+    found = kept.of(distinct, lambda reports: ReportingEncoder(encoder.model, reports, name), reporter)
     return [found[[number[text] for text in group]] for group in groups]
-
-
-def _kept_vectors(path: Path, key: str) -> Vectors | None:
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            return kept["vectors"] if str(kept["key"]) == key else None
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 def share_set_for_annotation(workspace: Workspace) -> float | None:

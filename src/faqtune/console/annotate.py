@@ -1,16 +1,14 @@
-"""`faqtune annotate` as it shows itself: where the page is, or the terminal, and what a tuning has come to."""
+"""`faqtune annotate` as it shows itself: the page or the terminal, files in and out, and what a tuning has come to."""
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import importlib.util
-import socket
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from faqtune.commands.train import Interrupted
+from faqtune.console.annotate_page import give_labels_a_use, serve
 from faqtune.console.output import emit, emit_json, plain
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.errors import UserError
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from faqtune.commands.retune import Retuned
 
 NEEDED = ("fastapi", "uvicorn", "pypinyin", "xlsxwriter")
-LOOPBACK = "127.0.0.1"
-EVERYWHERE = ("0.0.0.0", "::")
 
 
 def run_annotate(
@@ -52,16 +48,10 @@ def run_annotate(
             _carry(workspace, model, export, take_in, form, annotators, as_json=as_json)
             return
         names = [name for name in annotators.replace("，", ",").split(",") if name.strip()] or [_user()]
-        session = _session(workspace, model)
-        try:
-            if terminal:
-                from faqtune.annotate.terminal import annotate_in_terminal
-
-                annotate_in_terminal(session, names[0])
-            else:
-                _serve(workspace, session, names, host, port, browser=browser, as_json=as_json)
-        finally:
-            session.close()
+        if terminal:
+            _in_terminal(workspace, model, names[0])
+        elif not serve(workspace, model, names, host, port, browser=browser, as_json=as_json):
+            return
         if not then_train:
             return
     _tune(workspace, recipe, as_json=as_json)
@@ -100,83 +90,21 @@ def refuse_without_extra() -> None:
 
 
 def _session(workspace: Workspace, model: str) -> Session:
-    from faqtune.commands.annotate import open_session, share_set_for_annotation
+    from faqtune.commands.annotate import open_session
 
     with ConsoleReporter() as reporter:
-        share = share_set_for_annotation(workspace)
-        if share is not None:
-            reporter.say(
-                f"{share:.0%} of the conversations that you label will train, the others measure "
-                "(human_labels_for_training in faqtune.toml)"
-            )
+        give_labels_a_use(workspace, reporter)
         return open_session(workspace, model=model, reporter=reporter)
 
 
-def _serve(
-    workspace: Workspace, session: Session, names: list[str], host: str, port: int, *, browser: bool, as_json: bool
-) -> None:
-    import uvicorn
+def _in_terminal(workspace: Workspace, model: str, name: str) -> None:
+    from faqtune.annotate.terminal import annotate_in_terminal
 
-    from faqtune.annotate.people import People, project_secret
-    from faqtune.annotate.server import make_app
-    from faqtune.commands.annotate import make_tuner
-
-    listener = _listen(host, port)
-    port = listener.getsockname()[1]
-    people = People(names, project_secret(workspace.root))
-    tuner = make_tuner(workspace, session)
-    app = make_app(session, people, tuner, f"faqtune-{port}", names=_names(host))
-    addresses = {name: f"http://{_shown_host(host)}:{port}/enter/{people.token(name)}" for name in people.names}
-    if as_json:
-        emit_json({"addresses": addresses})
-    else:
-        for name, address in addresses.items():
-            emit(f"{name}: {address}" if len(addresses) > 1 else address)
-        emit("Whoever has an address can annotate in that person's name. Ctrl-C ends; nothing is lost.")
-        if host != LOOPBACK:
-            emit("Others in the network can read along: this is http. Better forward the port by ssh.")
-    if tuner.go_on() and not as_json:
-        emit("The tuning that was broken off goes on.")
-    if browser and not as_json:
-        webbrowser.open(next(iter(addresses.values())))
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off",
-                       timeout_graceful_shutdown=2, h11_max_incomplete_event_size=32 * 1024)
-    )  # fmt: skip
+    session = _session(workspace, model)
     try:
-        # Ctrl-C is the end of annotating, not an error.
-        with contextlib.suppress(KeyboardInterrupt):
-            server.run(sockets=[listener])
+        annotate_in_terminal(session, name)
     finally:
-        tuner.close()
-        listener.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """The socket, open before the address is printed. Raises UserError for a port that is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise UserError(f"{host}, port {port}: {error.strerror or error}", "give another --port or --host") from None
-    listener.listen(128)
-    return listener
-
-
-def _names(host: str) -> tuple[str, ...]:
-    """Names that the server goes by. Bound to this machine alone, none but localhost."""
-    if host == LOOPBACK:
-        return ()
-    return tuple({host, socket.gethostname(), socket.getfqdn()})
-
-
-def _shown_host(host: str) -> str:
-    if host in EVERYWHERE:
-        return socket.gethostname()
-    return f"[{host}]" if ":" in host else host
+        session.close()
 
 
 def _user() -> str:

@@ -17,6 +17,7 @@ import pytest
 from faqtune import UserError, Workspace, claims
 from faqtune.config import with_value
 from faqtune.console import annotate as console
+from faqtune.console import annotate_page
 from faqtune.runs import all_runs
 
 
@@ -111,4 +112,30 @@ def test_what_cannot_be_annotated_says_why(tuned_shop: Workspace, cli: Callable[
     code, _, err = cli("annotate", "--terminal", "--project", str(tuned_shop.root))
     assert (code, "there is no terminal" in err) == (2, True)
     with pytest.raises(UserError, match="another --port"):
-        console._listen("203.0.113.7", 8765)
+        annotate_page.listen("203.0.113.7", 8765)
+
+
+def test_ctrl_c_while_it_is_made_ready_ends_cleanly(tuned_shop: Workspace) -> None:
+    (tuned_shop.root / ".faqtune-annotate-vectors.npz").unlink(missing_ok=True)
+    command = [sys.executable, "-m", "faqtune", "annotate", "--project", str(tuned_shop.root), "--no-browser"]
+    process = subprocess.Popen(
+        [*command, "--port", "0", "--then-train"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert "/enter/" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+    # Nothing has been annotated: there is nothing to tune on.
+    assert "recall@1" not in out
+
+
+def test_what_is_found_out_later_ends_the_command_with_the_reason(
+    tuned_shop: Workspace, cli: Callable[..., Any]
+) -> None:
+    project = ("--project", str(tuned_shop.root))
+    code, out, err = cli("annotate", "--no-browser", "--port", "0", "--model", "no-such-model", *project)
+    assert code == 2
+    assert "/enter/" in out
+    assert "no-such-model" in err

@@ -115,10 +115,11 @@ def idle_tuner(folder: Path) -> Tuner:
 
 def application(folder: Path, session: Session, names: Sequence[str], port: int = 80) -> tuple[object, People]:
     """The guarded server of a session, and who may use it."""
+    from faqtune.annotate.preparation import Preparation
     from faqtune.annotate.server import make_app
 
     people = People(names, project_secret(folder))
-    return make_app(session, people, idle_tuner(folder), f"faqtune-{port}"), people
+    return make_app(Preparation.done(session, idle_tuner(folder)), people, f"faqtune-{port}"), people
 
 
 def main(folder: Path, port: int, names: Sequence[str]) -> None:

@@ -4,7 +4,6 @@ const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
 
 export const by = meta("by");
 export const people = Number(meta("people"));
-export const model = meta("model");
 
 export class Failed extends Error {
   constructor(status, problem, next) {

@@ -8,6 +8,7 @@ import { $, alarm, composes } from "./dom.js";
 import { disagreementsView } from "./disagreements.js";
 import { gapsView } from "./gaps.js";
 import { onChange, takeUp } from "./outbox.js";
+import { drawPreparing, whenReady } from "./preparing.js";
 import { progressView } from "./progress.js";
 import { proposalsView } from "./proposals.js";
 import { tuneView, watchTuning } from "./tuning.js";
@@ -15,8 +16,10 @@ import { applyLanguage, switchLanguage, t } from "./words.js";
 
 const VIEWS = { annotate: annotateView, progress: progressView, disagreements: disagreementsView, gaps: gapsView, proposals: proposalsView, tune: tuneView };
 let view = null;
+let ready = false;
 
 function open() {
+  if (!ready) return drawPreparing();
   const name = location.hash.slice(1);
   // The link that skips the header leads to the view that is there.
   if (name === "main") return;
@@ -79,6 +82,9 @@ $("#language").addEventListener("click", () => {
   relabel();
 });
 $("#help").addEventListener("click", helpDialog);
+applyLanguage();
+await whenReady();
+ready = true;
 onChange(saved);
 takeUp();
 relabel();

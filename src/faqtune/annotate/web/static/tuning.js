@@ -1,6 +1,6 @@
 // Tuning in the background: started, watched and stopped here, while people go on annotating.
 
-import { get, model, newAct, post } from "./api.js";
+import { get, newAct, post } from "./api.js";
 import { $, alarm, button, h, say } from "./dom.js";
 import { addWords, language, t } from "./words.js";
 
@@ -119,7 +119,7 @@ function history(found) {
 function outcome(state) {
   if (state.status === "cancelled") return h("p", {}, t("cancelled"));
   if (state.status === "failed") return h("p", { class: "bad" }, t("failed", { problem: state.problem }), state.next && ` → ${state.next}`);
-  if (state.status !== "done") return h("p", {}, `${t("current")}: `, h("b", {}, model));
+  if (state.status !== "done") return h("p", {}, `${t("current")}: `, h("b", {}, state.model));
   const result = state.result;
   const labels = { train: result.hand_labels.train, test: result.hand_labels.test };
   return h(

@@ -16,7 +16,9 @@ from faqtune.workspace import Workspace, read_json, write_json
 RUN_NAME = "run.json"
 DONE, RUNNING, INTERRUPTED = "done", "running", "interrupted"
 SET_ASIDE = "set aside"
-"""Finished, and not to be used unless it is named: it was no better than the model from before."""
+"""Finished, and not to be used unless it is named: it was no better than the model from before, or trained to see
+what fewer labels bring."""
+FINISHED = (DONE, SET_ASIDE)
 
 
 @dataclass

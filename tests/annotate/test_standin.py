@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from faqtune.annotate.standin import DRAWS, NOISE_WEIGHT, RIDGE, Labelled, score, stand_in_curve, turn
+from faqtune.annotate.standin import (
+    DRAWS,
+    NOISE_WEIGHT,
+    RIDGE,
+    UNLABELLED,
+    Labelled,
+    score,
+    stand_in_curve,
+    turn,
+)
 
 
 def unit(rows):
@@ -92,3 +101,19 @@ def test_the_curve_goes_from_nothing_to_everything_and_is_the_same_every_time():
 def test_without_noise_there_is_no_figure():
     test = Labelled(unit([[1, 0]]), np.array([0]))
     assert np.isnan(score(unit([[1, 0]]), (0,), np.empty((0, 2), dtype=np.float32), test, test))
+
+
+def test_what_machines_say_counts_until_the_label_by_hand_is_there():
+    """At no label the curve is that of the machines' labels, of these queries and of others; at all, of people's."""
+    rng = np.random.default_rng(2)
+    questions, noise, owners = unit(rng.normal(size=(6, 8))), unit(rng.normal(size=(5, 8))), (0, 0, 1, 2, 3, 3)
+    known, weak, test = random_labelled(rng, 30), random_labelled(rng, 10), random_labelled(rng, 80)
+    machines = np.where(np.arange(30) % 3 == 0, UNLABELLED, rng.integers(-1, 4, 30))
+    points = stand_in_curve(questions, owners, noise, known, test, weak=weak, machines=machines)
+    some = machines != UNLABELLED
+    by_machines = Labelled(
+        np.concatenate([weak.vectors, known.vectors[some]]), np.concatenate([weak.entries, machines[some]])
+    )
+    none = Labelled(known.vectors[:0], known.entries[:0])
+    assert points[0].value == pytest.approx(naive_score(questions, owners, noise, [none, by_machines], test))
+    assert points[-1].value == pytest.approx(naive_score(questions, owners, noise, [known, weak], test))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,18 +14,16 @@ from faqtune.annotate.agreement import agreement, disagreements, lead, still_fla
 from faqtune.annotate.answers import Answer, labels_by_query, standing
 from faqtune.annotate.curve import project
 from faqtune.annotate.gaps import gaps
-from faqtune.annotate.material import Material
 from faqtune.annotate.progress import pace, pace_by_person, shares_of_kinds, weak_precision
 from faqtune.annotate.session import Session
 from faqtune.annotate.signals import by_query
-from faqtune.annotate.standin import Labelled, stand_in_curve
+from faqtune.annotate.standin_points import learning_points
 from faqtune.annotate.store import PROPOSAL, SAME
+from faqtune.annotate.tuned import Tuned, as_shown, learned
 from faqtune.annotate.workbook import Row
 
 AHEAD = 100
 """Labels that the projection looks ahead."""
-LEAST_MEASURED = 20
-"""Labels with an entry among those that measure; with fewer the curve moves by more than it tells."""
 MOST_GAPS = 200
 PROPOSALS_HEADER = (
     "kind 类型", "entry 条目", "second entry 条目二", "question 标准问题", "answer 答案", "note 备注",
@@ -35,10 +33,13 @@ GAPS_HEADER = ("question 问题", "conversations 会话数", "by people 人工�
 
 
 class Insight:
-    """Summaries of a session. What takes long is remembered until somebody answers again."""
+    """Summaries of a session. What takes long is remembered until somebody answers again, or a tuning ends.
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    `tunings`: what real tunings have reached so far.
+    """
+
+    def __init__(self, session: Session, tunings: Callable[[], Sequence[Tuned]] = tuple) -> None:
+        self.session, self.tunings = session, tunings
         self._remembered = lru_cache(maxsize=8)(self._made)
 
     def count(self, by: str) -> dict[str, Any]:
@@ -49,7 +50,7 @@ class Insight:
 
     def progress(self) -> dict[str, Any]:
         """Pace, what the random share says, agreement, and the learning curve with what more labels would bring."""
-        return self._fresh("progress")
+        return self._fresh("progress", tuple(self.tunings()))
 
     def disagreements(self) -> dict[str, Any]:
         """What people answered differently, how much they agree, and what is flagged for somebody else."""
@@ -59,18 +60,19 @@ class Insight:
         """What nobody could match, in groups, the largest first."""
         return self._fresh("gaps")
 
-    def _fresh(self, what: str) -> dict[str, Any]:
-        return self._remembered(what, len(self.session.store.acts()), self.session.generation)
+    def _fresh(self, what: str, tunings: tuple[Tuned, ...] = ()) -> dict[str, Any]:
+        return self._remembered(what, len(self.session.store.acts()), self.session.generation, tunings)
 
-    def _made(self, what: str, acts: int, generation: int) -> dict[str, Any]:
-        makers = {"progress": self._progress, "disagreements": self._disagreements, "gaps": self._gaps}
-        return makers[what]()
+    def _made(self, what: str, acts: int, generation: int, tunings: tuple[Tuned, ...]) -> dict[str, Any]:
+        makers = {"disagreements": self._disagreements, "gaps": self._gaps}
+        return self._progress(tunings) if what == "progress" else makers[what]()
 
-    def _progress(self) -> dict[str, Any]:
+    def _progress(self, tunings: tuple[Tuned, ...]) -> dict[str, Any]:
         answers, material = self.session.answers(of_item=True), self.session.material
         queue = material.queue
         weak = weak_precision(queue.sample(answers, labelled=True), by_query(material.claims))
         points = [point for point in learning_points(material, answers) if math.isfinite(point.value)]
+        real = learned(tunings, ahead=AHEAD)
         return _object(
             {
                 "pace": pace(answers),
@@ -80,7 +82,9 @@ class Insight:
                 "agreement": agreement(answers),
                 "lead": lead(answers),
                 "curve": points,
-                "projection": project(points, ahead=AHEAD),
+                "tunings": as_shown(real.points),
+                "projection": real.projection if real.can_tell else project(points, ahead=AHEAD),
+                "projected_from": real.runs,
                 "queries": len(material.pool.queries),
             }
         )
@@ -156,33 +160,6 @@ class Insight:
     def _questions(self, entries: Any) -> list[str]:
         catalogue = self.session.material.catalogue
         return [catalogue.entries[catalogue.rows[entry]].questions[0] for entry in entries if entry in catalogue.rows]
-
-
-def learning_points(material: Material, answers: list[Answer]) -> list[Any]:
-    """The stand-in's curve over the labels that train, measured on those that do not; none without both."""
-    if material.trains is None:
-        return []
-    rows: dict[bool, list[int]] = {True: [], False: []}
-    entries: dict[bool, list[int]] = {True: [], False: []}
-    for query, said in labels_by_query(answers).items():
-        last = said[-1]
-        if query not in material.queue.rows or len(last.entries) > 1 or last.reason == "several":
-            continue
-        row = material.queue.rows[query]
-        trains = material.trains(material.pool.queries[row].conversation)
-        rows[trains].append(row)
-        entries[trains].append(material.catalogue.rows[last.entries[0]] if last.entries else -1)
-    if not rows[True] or sum(entry >= 0 for entry in entries[False]) < LEAST_MEASURED:
-        return []
-    vectors = material.meanings.queries
-    known, test = (Labelled(vectors[rows[side]], np.array(entries[side], dtype=np.int64)) for side in (True, False))
-    if material.measured_noise is not None:
-        # What people call small talk or unsupported is too little to tell 5 % of it.
-        more = np.full(len(material.measured_noise), -1, dtype=np.int64)
-        test = Labelled(np.concatenate([test.vectors, material.measured_noise]), np.concatenate([test.entries, more]))
-    questions = material.meanings.questions
-    noise = material.noise if material.noise is not None else np.empty((0, questions.shape[1]), dtype=np.float32)
-    return stand_in_curve(questions, material.catalogue.owners, noise, known, test, seed=material.seed)
 
 
 def _object(value: Mapping[str, Any]) -> dict[str, Any]:

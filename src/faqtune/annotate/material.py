@@ -39,6 +39,8 @@ class Material:
     """Chatter that may train, (m, d)."""
     measured_noise: Vectors | None = None
     """Chatter that only measures, (m, d)."""
+    weak: Mapping[str, int] = field(default_factory=dict)
+    """What machines' labels come to, by query: entry row, or -1 for none. Only what is sure enough to train."""
     seed: int = 0
 
     @cached_property

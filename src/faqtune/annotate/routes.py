@@ -85,7 +85,7 @@ def make_routes(session: Session, tuner: Tuner) -> FastAPI:
     app = FastAPI(title="faqtune annotate", docs_url=None, redoc_url=None, openapi_url=None)
     _add_items(app, session)
     _add_acts(app, session)
-    _add_overview(app, session, Insight(session), tuner)
+    _add_overview(app, session, Insight(session, tuner.points), tuner)
     add_handlers(app)
     return app
 

@@ -30,6 +30,8 @@ PARTS = 6
 DRAWS = 5
 """Random subsets per amount."""
 NOISE_PERCENT = 5
+UNLABELLED = -2
+"""In place of an entry row."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,14 @@ def stand_in_curve(
     test: Labelled,
     *,
     weak: Labelled | None = None,
+    machines: NDArray[np.int64] | None = None,
     seed: int = 0,
 ) -> list[Point]:
     """Points from no label to all of `known`: at each amount between, `DRAWS` random subsets.
 
-    `test` shares no conversation with `known` or `weak`; `noise` (m, d) is chatter for training.
+    `weak` are machines' labels of other queries. `machines` (n,): what machines say of those of `known`, `UNLABELLED`
+    where nothing; it counts where the label by hand is not in the subset, as it did before that was given. `test`
+    shares no conversation with `known` or `weak`; `noise` (m, d) is chatter for training.
     """
     total = len(known.entries)
     amounts = sorted({round(total * part / PARTS) for part in range(PARTS + 1)})
@@ -123,7 +128,20 @@ def stand_in_curve(
     points = []
     for amount in amounts:
         for _ in range(DRAWS if 0 < amount < total else 1):
-            rows = rng.permutation(total)[:amount]
-            some = Labelled(known.vectors[rows], known.entries[rows])
-            points.append(Point(amount, score(questions, owners, noise, some, test, weak)))
+            order = rng.permutation(total)
+            some = Labelled(known.vectors[order[:amount]], known.entries[order[:amount]])
+            rest = _said_by_machines(known, machines, order[amount:], weak)
+            points.append(Point(amount, score(questions, owners, noise, some, test, rest)))
     return points
+
+
+def _said_by_machines(
+    known: Labelled, machines: NDArray[np.int64] | None, rows: NDArray[np.int64], weak: Labelled | None
+) -> Labelled | None:
+    """`weak`, and what machines say of these rows of `known`."""
+    if machines is None:
+        return weak
+    rows = rows[machines[rows] != UNLABELLED]
+    if weak is None:
+        return Labelled(known.vectors[rows], machines[rows])
+    return Labelled(np.concatenate([weak.vectors, known.vectors[rows]]), np.concatenate([weak.entries, machines[rows]]))

@@ -17,6 +17,7 @@ from threading import Lock, Thread
 from typing import Any
 
 from faqtune.annotate.refused import Refused
+from faqtune.annotate.tuned import Tuned
 from faqtune.progress import Reporter, Silent
 from faqtune.workspace import write_json
 
@@ -64,7 +65,7 @@ class Tuner:
 
     `command` makes its command line from a recipe's name; it must keep its state at `path` by a `TuningState`.
     `set_share` keeps which share of the hand labels trains; `taken_over` is called when a better model is there;
-    `history` tells of the tunings so far.
+    `history` tells of the tunings so far, `points` what they are in the learning curve.
     """
 
     def __init__(
@@ -76,10 +77,11 @@ class Tuner:
         set_share: Callable[[float], None],
         taken_over: Callable[[], None],
         history: Callable[[], list[dict[str, Any]]] = list,
+        points: Callable[[], Sequence[Tuned]] = tuple,
     ) -> None:
         self.path, self.recipes, self._command = path, tuple(recipes), command
         self._share, self._set_share, self._taken_over = share, set_share, taken_over
-        self._history = history
+        self._history, self.points = history, points
         self._process: subprocess.Popen[bytes] | None = None
         self._orphan: int | None = None
         self._lock = Lock()

@@ -85,12 +85,17 @@ def write(
 def labels(
     project: Project = Path(),
     test: Annotated[bool, typer.Option("--test", help="Compare with the hand labels of the test part too.")] = False,
+    learning_curve: Annotated[
+        bool,
+        typer.Option("--learning-curve", help="First train with 0, 1/4, 1/2 and all of the hand labels (resumable)."),
+    ] = False,
+    recipe: Annotated[str, typer.Option(help="With --learning-curve: how to train; default: quick.")] = "",
     json: Json = False,
 ) -> None:
-    """Show who labelled what, where sources agree, and how right each is from which threshold on."""
+    """Show who labelled what, how right each source is from which threshold on, and what hand labels bring."""
     from faqtune.console.labels import run_labels
 
-    run_labels(project, test=test, as_json=json)
+    run_labels(project, recipe, test=test, learning_curve=learning_curve, as_json=json)
 
 
 def split(project: Project = Path(), force: Force = False, json: Json = False) -> None:

@@ -21,8 +21,10 @@ from faqtune.commands.certificate import certified_threshold
 from faqtune.commands.decide import read_doubts
 from faqtune.commands.kept_vectors import KeptVectors
 from faqtune.commands.label import refuse_unfinished
+from faqtune.commands.learning import kept_points
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.retune import tunings
+from faqtune.commands.settled import machines_say
 from faqtune.config import AnnotateConfig, SplitConfig, with_value
 from faqtune.encoder import Vectors
 from faqtune.errors import UserError
@@ -36,6 +38,8 @@ from faqtune.workspace import Workspace, digest, read_json, write_text
 TUNING_NAME = "annotate-tuning.json"
 VECTORS_NAME = ".faqtune-annotate-vectors.npz"
 MOST_NOISE, HALF = 2000, 0.5
+LEAST_CONFIDENCE = 0.5
+"""Of labels by machines in the learning curve's stand-in, as in training (`minimum_confidence`)."""
 PAGE_RECIPES = ("default", "classic-second-stage", "quick")
 WEIGHTS = ("uncertain", "disagreeing", "diverse", "uncovered", "doubtful", "random")
 
@@ -105,8 +109,19 @@ def make_material(workspace: Workspace, *, model: str = "", reporter: Reporter |
         noise=vectors[4],
         measured_noise=vectors[5],
         doubts=doubts,
+        weak=_weak(workspace, catalogue),
         seed=config.split.seed,
     )
+
+
+def _weak(workspace: Workspace, catalogue: Catalogue) -> dict[str, int]:
+    """What machines say of each query: entry row, or -1."""
+    rows: dict[str | None, int] = {None: -1} | dict(catalogue.rows.items())
+    return {
+        query: rows[said.entry]
+        for query, said in machines_say(workspace, workspace.queries()).items()
+        if said.confidence >= LEAST_CONFIDENCE and not said.others and said.entry in rows
+    }
 
 
 def _trains(settings: SplitConfig, calibrating: Collection[str]) -> Callable[[str], bool] | None:
@@ -209,4 +224,5 @@ def make_tuner(workspace: Workspace, session: Session) -> Tuner:
         partial(set_share, workspace),
         lambda: session.order_anew(remake),
         partial(tunings, workspace),
+        partial(kept_points, workspace),
     )

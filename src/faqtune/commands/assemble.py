@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from faqtune import claims as claim_store
 from faqtune.commands.annotated import chosen_queries
@@ -78,6 +78,15 @@ def load_project(workspace: Workspace) -> Project:
         decisions=settled(claim_store.read(workspace.claims_path), queries, split, chosen_queries(workspace, split)),
         split=split,
     )
+
+
+def without_hand_labels(workspace: Workspace, project: Project, queries: Container[str]) -> Project:
+    """The project as if nobody had labelled these queries: what machines say of them counts."""
+    said = [
+        claim for claim in claim_store.read(workspace.claims_path) if not (claim.is_human and claim.query in queries)
+    ]
+    decisions = settled(said, project.queries, project.split, chosen_queries(workspace, project.split))
+    return replace(project, decisions=decisions)
 
 
 def measured_queries(project: Project, part: str) -> tuple[list[Query], bool]:

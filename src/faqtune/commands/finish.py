@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from faqtune import __version__
 from faqtune.atomic import sync_folder
 from faqtune.commands.assemble import Project, evaluation_set
-from faqtune.evaluate import calibrate, evaluate
+from faqtune.evaluate import EvaluationSet, calibrate, evaluate
+from faqtune.processes import place
 from faqtune.records import CALIBRATION
-from faqtune.runs import DONE, Run
+from faqtune.runs import DONE, FINISHED, SET_ASIDE, Run
 from faqtune.workspace import write_json
 
 if TYPE_CHECKING:
     from faqtune.model import ModelCard, TextModel
+    from faqtune.train import TrainingData
 
 SHOWN_FIGURES = ("recall@1", "recall@5", "mrr@10", "auroc", "fpr95", "oscr@5")
 MEASURED_ON = "the selection part of the project (the model was chosen on it; see the run's scorecards)"
 
 
-def finish_run(run: Run, model: TextModel, project: Project, card: ModelCard, facts: dict[str, Any]) -> None:
-    """Save the model and, in float32, its threshold; add `facts` and say `done` last. `model` stays in float32."""
+def training_facts(model: TextModel, data: TrainingData, selection: EvaluationSet) -> dict[str, Any]:
+    """What a run says of how and on what it was trained."""
+    return {
+        "faqtune": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("torch", "transformers", "sentence-transformers")},
+        "machine": f"{platform.machine()} {platform.system()}",
+        "device": str(model.device),
+        "precision": model.precision.name,
+        "processes": place().count,
+        "data": data.sizes(),
+        "selection": {"queries": len(selection.positives), "noise": len(selection.negatives)},
+    }
+
+
+def finish_run(
+    run: Run, model: TextModel, project: Project, card: ModelCard, facts: dict[str, Any], *, aside: bool = False
+) -> None:
+    """Save the model and, in float32, its threshold; add `facts` and say `done` last, or that it is set `aside`.
+    `model` stays in float32."""
     from faqtune.model import EXACT, save
 
     save(model, run.model_path, card)
@@ -32,7 +55,7 @@ def finish_run(run: Run, model: TextModel, project: Project, card: ModelCard, fa
     if calibration.positives and calibration.negatives:
         write_json(run.thresholds_path, asdict(calibrate(evaluate(model, calibration))))
     run.facts |= facts
-    run.status = DONE
+    run.status = SET_ASIDE if aside else DONE
     run.save()
 
 
@@ -42,7 +65,7 @@ def drop_checkpoints(run: Run, *, keep: bool) -> None:
     Only of a run that is done, once its model and `run.json` have reached the disk: a power cut then leaves these, and
     before that the checkpoints.
     """
-    if keep or run.status != DONE or not run.model_path.is_dir():
+    if keep or run.status not in FINISHED or not run.model_path.is_dir():
         return
     sync_folder(run.folder)
     shutil.rmtree(run.checkpoints_path, ignore_errors=True)

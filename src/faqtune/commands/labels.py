@@ -7,9 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 from faqtune import claims as claim_store
+from faqtune.annotate.curve import Projection
+from faqtune.annotate.tuned import as_shown, learned
 from faqtune.commands.label import labelled_exchanges, refuse_unfinished
+from faqtune.commands.learning import kept_points
 from faqtune.commands.settled import training_conversations
 from faqtune.label import (
     Act,
@@ -81,7 +85,8 @@ class Thresholds:
 @dataclass(frozen=True, slots=True)
 class Labels:
     """`hand_labels`: turns that people labelled, of which `compared_with` serve the tables; `with_test`: among them
-    those of the parts that measure."""
+    those of the parts that measure. `tunings` are the points of the learning curve; `projection` is from those that
+    `projected_from` names, and says why where there are too few."""
 
     labellers: list[Labeller]
     agreement: list[Agreement]
@@ -90,6 +95,9 @@ class Labels:
     with_test: bool
     exchanges: int
     tables: list[Thresholds]
+    tunings: list[dict[str, Any]]
+    projection: Projection
+    projected_from: tuple[str, ...]
 
 
 def show_labels(workspace: Workspace, *, test: bool = False) -> Labels:
@@ -99,6 +107,7 @@ def show_labels(workspace: Workspace, *, test: bool = False) -> Labels:
     by looking at labels of the test part makes figures on them too good.
     """
     refuse_unfinished(workspace)
+    curve = learned(kept_points(workspace))
     told = claim_store.history(workspace.claims_path)
     said = [item.claim for item in told if not item.withdrawn_by]
     queries = workspace.queries()
@@ -120,6 +129,9 @@ def show_labels(workspace: Workspace, *, test: bool = False) -> Labels:
         with_test=test,
         exchanges=exchanges,
         tables=[_table(by, made, compared.get(by, []), truths, measures, exchanges) for by, made in machines.items()],
+        tunings=as_shown(curve.points),
+        projection=curve.projection,
+        projected_from=curve.runs,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from faqtune.commands.assemble import load_project
 from faqtune.commands.evaluate import evaluate_models
+from faqtune.commands.learning import refresh_points
 from faqtune.commands.models import resolved_name
 from faqtune.commands.oscr_of import oscr_of
 from faqtune.commands.scorecards import Evaluated
@@ -17,7 +18,7 @@ from faqtune.errors import UserError
 from faqtune.evaluate import sampled_difference
 from faqtune.progress import Reporter, Silent
 from faqtune.records import CALIBRATION, TEST, TRAIN
-from faqtune.runs import DONE, SET_ASIDE, Run, all_runs, find_run, finished_runs
+from faqtune.runs import DONE, FINISHED, Run, all_runs, find_run, finished_runs
 from faqtune.scorecard import Difference
 from faqtune.workspace import Workspace
 
@@ -77,6 +78,7 @@ def retune(workspace: Workspace, *, recipe: str = "", reporter: Reporter | None 
     reporter.say("measuring both models on the test part")
     evaluated, not_measured = _measured(workspace, base, trained, reporter)
     _remember(trained.run, hand_labels, evaluated)
+    refresh_points(workspace, reporter)
     if why:
         _set_aside(workspace, trained, current)
     return Retuned(
@@ -99,7 +101,7 @@ def tunings(workspace: Workspace) -> list[dict[str, Any]]:
     return [
         {"run": run.name, "labels": kept["hand_labels"], "oscr": kept[HEADLINE], "taken_over": run.status == DONE}
         for run in sorted(all_runs(workspace), key=lambda run: run.facts.get(FACT, {}).get("hand_labels", 0))
-        if (kept := run.facts.get(FACT)) and run.status in (DONE, SET_ASIDE)
+        if (kept := run.facts.get(FACT)) and run.status in FINISHED
     ]
 
 

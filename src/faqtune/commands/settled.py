@@ -6,7 +6,7 @@ from collections.abc import Collection, Container, Iterable, Sequence
 
 from faqtune import claims as claim_store
 from faqtune.commands.annotated import chosen_queries
-from faqtune.label import Decision, Source, acts_of, compare, estimate_sources, settle
+from faqtune.label import Decision, Source, acts_of, compare, decide, estimate_sources, settle
 from faqtune.records import TRAIN, Claim, Query, Split
 from faqtune.workspace import Workspace
 
@@ -48,3 +48,13 @@ def settled_now(workspace: Workspace, queries: Collection[Query]) -> dict[str, D
         return settle(said, queries)
     split = workspace.split()
     return settled(said, queries, split, chosen_queries(workspace, split))
+
+
+def machines_say(workspace: Workspace, queries: Collection[Query]) -> dict[str, Decision]:
+    """What the labels of machines alone come to, weighed in the same way; also of what people labelled."""
+    said = claim_store.read(workspace.claims_path)
+    sources: dict[str, Source] = {}
+    if workspace.split_path.exists():
+        split = workspace.split()
+        sources = weighed_sources(said, queries, training_conversations(split), chosen_queries(workspace, split))
+    return decide([claim for claim in said if not claim.is_human], sources)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from faqtune import __version__
 from faqtune.alone import alone
-from faqtune.commands.assemble import Project, load_project, selection_set, training_data
-from faqtune.commands.finish import MEASURED_ON, drop_checkpoints, finish_run, shown
+from faqtune.commands.assemble import Project, load_project, selection_set, training_data, without_hand_labels
+from faqtune.commands.finish import MEASURED_ON, drop_checkpoints, finish_run, shown, training_facts
+from faqtune.commands.learning import ON_PURPOSE, keep_point
 from faqtune.commands.listener import TrainingListener
 from faqtune.commands.models import load_model, model_digest, resolved_name
 from faqtune.commands.run_labels import keep_labels
@@ -24,19 +22,16 @@ from faqtune.commands.together import tell, together, told
 from faqtune.commands.trackers import Tracked, refuse_tracker
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, evaluate, point_figures
-from faqtune.processes import place
+from faqtune.label import pairs_of
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import Recipe, load_recipe
 from faqtune.report import loss_curve_svg
-from faqtune.runs import DONE, INTERRUPTED, RUNNING, SET_ASIDE, Run, all_runs, find_run, new_run
+from faqtune.runs import DONE, FINISHED, INTERRUPTED, RUNNING, Run, all_runs, find_run, new_run
 from faqtune.workspace import Workspace, digest, write_json, write_text
 
 if TYPE_CHECKING:
     from faqtune.model import TextModel
     from faqtune.train import Measure, Outcome, TrainingData
-
-
-FINISHED = (DONE, SET_ASIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +55,19 @@ class Interrupted(UserError):  # noqa: N818 - that someone stopped it is no erro
 
 
 def follow(
-    workspace: Workspace, *, recipe: str = "", overrides: tuple[str, ...] = (), **_: object
+    workspace: Workspace,
+    *,
+    recipe: str = "",
+    overrides: tuple[str, ...] = (),
+    without: frozenset[str] | None = None,
+    **_: object,
 ) -> Callable[[], Trained]:
     """Help another process, which has locked the project, with its `train_model`, and write nothing."""
     name, is_done = told()
     if not is_done:
         from faqtune.train import train
 
-        plan, _project, data, selection = _read(workspace, recipe, overrides)
+        plan, _project, data, selection = _read(workspace, recipe, overrides, without)
         model = load_model(workspace, find_run(workspace, name).base, Silent())
         listener = TrainingListener(plan, Silent())
         outcome = train(model, data, plan, find_run(workspace, name).folder, _measured_on(selection), listener)
@@ -88,6 +88,7 @@ def train_model(
     resume: bool = False,
     track: str = "",
     base: str = "",
+    without: frozenset[str] | None = None,
     reporter: Reporter | None = None,
 ) -> Trained:
     """Fine-tune a model, `base` (default: the project's), on the training part; the result is the newest run.
@@ -95,15 +96,16 @@ def train_model(
     A finished run of the same inputs is left as it is, unless `force`; an unfinished one goes on from
     its last checkpoint, even then. `resume`: do nothing else than go on with it. `track`: follow it in
     one of `faqtune.commands.trackers.TRACKERS`. Where the recipe mixes the result with the base model,
-    the best mixture is the newest run. Raises Interrupted after Ctrl-C, UserError where a stage cannot
-    learn, or there is nothing to resume. In several processes, which a launcher has started, each calls
-    it with the same arguments.
+    the best mixture is the newest run. `without`: as if people had not labelled these queries, to see what
+    their labels bring; such a run is set aside, not mixed, and never the newest. Raises Interrupted after
+    Ctrl-C, UserError where a stage cannot learn, or there is nothing to resume. In several processes, which a
+    launcher has started, each calls it with the same arguments.
     """
     reporter = reporter or Silent()
     if track:
         refuse_tracker(track)
     config = workspace.config()
-    plan, project, data, selection = _read(workspace, recipe, overrides)
+    plan, project, data, selection = _read(workspace, recipe, overrides, without)
     base = resolved_name(workspace, base or config.model.base)
     inputs = digest(
         plan.model_dump_json(), config.model.model_dump_json(), model_digest(workspace, base), data.digest(),
@@ -112,11 +114,12 @@ def train_model(
     run = next((run for run in reversed(list(all_runs(workspace))) if run.inputs == inputs), None)
     if run is not None and run.status in FINISHED and run.model_path.is_dir() and not force:
         # Looked for by its time, the run that was asked for last is the newest.
-        run.status = DONE
-        run.save()
+        if without is None:
+            run.status = DONE
+            run.save()
         drop_checkpoints(run, keep=config.train.keep_checkpoints)
         tell(run.name, True)
-        return _mixed(workspace, plan, _trained(True, run), reporter)
+        return _trained(True, run) if without is not None else _mixed(workspace, plan, _trained(True, run), reporter)
     if resume and (run is None or run.status in FINISHED):
         raise UserError(
             f"no interrupted training of {plan.name} with these labels and settings is there to resume",
@@ -128,21 +131,26 @@ def train_model(
     write_json(run.folder / "recipe.json", plan.model_dump())
     keep_labels(run, project)
     remember_split(run, project.split)
+    if without is not None:
+        run.facts[ON_PURPOSE] = True
     tell(run.name, False)
-    return _mixed(workspace, plan, _train(workspace, run, plan, project, data, selection, track, reporter), reporter)
+    trained = _train(workspace, run, plan, project, data, selection, track, reporter)
+    if without is None:
+        trained = _mixed(workspace, plan, trained, reporter)
+    keep_point(workspace, trained.run, reporter)
+    return trained
 
 
 def _read(
-    workspace: Workspace, recipe: str, overrides: tuple[str, ...]
+    workspace: Workspace, recipe: str, overrides: tuple[str, ...], without: frozenset[str] | None
 ) -> tuple[Recipe, Project, TrainingData, EvaluationSet]:
     plan = load_recipe(recipe or configured_recipe(workspace), overrides)
-    project = load_project(workspace)
-    return (
-        plan,
-        project,
-        training_data(workspace, project, workspace.pairs(), to_train_on(workspace)),
-        selection_set(project),
-    )
+    project, pairs = load_project(workspace), workspace.pairs()
+    selection = selection_set(project)
+    if without:
+        project = without_hand_labels(workspace, project, without)
+        pairs, _ = pairs_of(project.decisions, project.queries, project.catalogue)
+    return plan, project, training_data(workspace, project, pairs, to_train_on(workspace)), selection
 
 
 def _measured_on(selection: EvaluationSet) -> Measure:
@@ -194,7 +202,7 @@ def _train(
     model = load_model(workspace, run.base, reporter)
     started = time.monotonic()
     run.status = RUNNING
-    run.facts |= _facts(model, data, selection)
+    run.facts |= training_facts(model, data, selection)
     run.save()
     listener = Tracked(plan, reporter, track, run) if track else TrainingListener(plan, reporter)
     try:
@@ -217,20 +225,6 @@ def _train(
     return _trained(False, run)
 
 
-def _facts(model: TextModel, data: TrainingData, selection: EvaluationSet) -> dict[str, Any]:
-    return {
-        "faqtune": __version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("torch", "transformers", "sentence-transformers")},
-        "machine": f"{platform.machine()} {platform.system()}",
-        "device": str(model.device),
-        "precision": model.precision.name,
-        "processes": place().count,
-        "data": data.sizes(),
-        "selection": {"queries": len(selection.positives), "noise": len(selection.negatives)},
-    }
-
-
 def _finish(run: Run, plan: Recipe, model: TextModel, project: Project, outcome: Outcome, data: TrainingData) -> None:
     from faqtune.model import ModelCard
 
@@ -245,7 +239,7 @@ def _finish(run: Run, plan: Recipe, model: TextModel, project: Project, outcome:
         measured_on=MEASURED_ON,
     )
     facts = {"best_step": list(outcome.best_step), "before": before, "after": after}
-    finish_run(run, model, project, card, facts)
+    finish_run(run, model, project, card, facts, aside=ON_PURPOSE in run.facts)
 
 
 def _trained(skipped: bool, run: Run) -> Trained:

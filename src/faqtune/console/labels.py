@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from faqtune.annotate.curve import CANNOT_SAY
 from faqtune.commands.labels import Labels, Threshold, show_labels
 from faqtune.console.output import emit, emit_json, table
+from faqtune.console.reporter import ConsoleReporter
+from faqtune.errors import UserError
 from faqtune.label import Proportion
 from faqtune.workspace import Workspace
 
 LABELLERS = ("source", "turns", "with an entry", "none", "withdrawn", "first", "last")
 AGREEMENT = ("", "", "turns", "same entry", "different", "both none", "one none")
+TUNINGS = ("hand labels", "OSCR@5%", "95 %", "recipe", "run")
 THRESHOLDS = ("labels", "of the exchanges", "compared", "right", "95 %", "found of people's")
 
 
-def run_labels(project: Path, *, test: bool, as_json: bool) -> None:
-    result = show_labels(Workspace(project), test=test)
+def run_labels(project: Path, recipe: str, *, test: bool, learning_curve: bool, as_json: bool) -> None:
+    workspace = Workspace(project)
+    if recipe and not learning_curve:
+        raise UserError("--recipe trains nothing here", "give it with --learning-curve")
+    if learning_curve:
+        from faqtune.commands.learning_curve import make_learning_curve
+
+        with ConsoleReporter() as reporter:
+            make_learning_curve(workspace, recipe=recipe, reporter=reporter)
+    result = show_labels(workspace, test=test)
     if as_json:
         emit_json(result)
     else:
@@ -40,6 +52,7 @@ def _show(result: Labels) -> None:
         emit("", f"{made.by}, from each {made.measure} on:", "")
         emit(*table((made.measure, *THRESHOLDS), map(_cells, made.rows)))
     emit("", *_compared_with(result))
+    emit("", *_learning(result))
 
 
 def _cells(row: Threshold) -> tuple[object, ...]:
@@ -65,3 +78,21 @@ def _compared_with(result: Labels) -> list[str]:
             "nothing by them."
         )
     return lines
+
+
+def _learning(result: Labels) -> list[str]:
+    """The learning curve of real tunings, and what it says of the next labels."""
+    rows = [
+        (one["labels"], f"{one['value']:.1%}", f"{one['low']:.1%} to {one['high']:.1%}", one["recipe"], one["run"])
+        for one in result.tunings
+    ]
+    lines = ["What hand labels brought, OSCR@5% on the selection part:", "", *table(TUNINGS, rows), ""] if rows else []
+    found = result.projection
+    if found.verdict != CANNOT_SAY:
+        gain = f"{100 * found.gain:+.1f} points ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
+        return [*lines, f"By a curve through {len(result.projected_from)} tunings, {found.ahead} more: {gain}."]
+    advice = "" if result.projected_from else "; `faqtune labels --learning-curve` makes them"
+    return [
+        *lines,
+        f"What {found.ahead} more hand labels would bring cannot be told from tunings: {found.why}{advice}.",
+    ]

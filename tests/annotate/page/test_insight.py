@@ -14,12 +14,16 @@ import openpyxl
 import pytest
 
 from faqtune import claims
+from faqtune.annotate import standin_points
 from faqtune.annotate.carry import EXPORTS, exported, take_in, write_annotations
 from faqtune.annotate.decisions import Decision
-from faqtune.annotate.insight import LEAST_MEASURED, Insight
+from faqtune.annotate.insight import Insight
 from faqtune.annotate.queue import Shares
 from faqtune.annotate.refused import Refused
 from faqtune.annotate.session import Session
+from faqtune.annotate.standin import UNLABELLED, stand_in_curve
+from faqtune.annotate.standin_points import LEAST_MEASURED
+from faqtune.annotate.tuned import Tuned
 
 FORMULA = '=HYPERLINK("http://evil.example","发货")'
 
@@ -93,6 +97,57 @@ def test_the_learning_curve_needs_enough_labels_that_measure(world: ModuleType, 
     curve = Insight(session).progress()["curve"]
     assert len({point["labels"] for point in curve}) > 3
     assert all(0 <= point["value"] <= 1 for point in curve)
+
+
+def tunings(values: dict[int, float]) -> list[Tuned]:
+    return [
+        Tuned(f"run-{n}", n, value, value - 0.05, value + 0.05, "quick", True, "one", 90, (value,) * 500)
+        for n, value in values.items()
+    ]
+
+
+def test_three_tunings_take_the_place_of_the_stand_in_and_fewer_are_shown_beside_it(annotated: Session) -> None:
+    made = tunings({0: 0.40, 50: 0.48})
+    insight = Insight(annotated, lambda: made)
+    found = insight.progress()
+    assert [one["labels"] for one in found["tunings"]] == [0, 50]
+    assert found["projected_from"] == []
+    assert found["projection"] == Insight(annotated).progress()["projection"]
+    # A third one ends while the page is open.
+    made += tunings({200: 0.52})
+    found = insight.progress()
+    assert found["projected_from"] == ["run-0", "run-50", "run-200"]
+    assert found["projection"]["gain"] > 0
+    assert "resampled" not in json.dumps(found, allow_nan=False)
+
+
+def test_the_stand_in_has_the_machines_labels_beside_it(world: ModuleType, tmp_path: Path) -> None:
+    """Without them every label by hand would look as if nothing had been known of its entry before."""
+    made = replace(world.material(), trains=lambda name: int(name[1:]) % 2 == 0)
+    made = replace(made, measured_noise=made.encoder.encode([f"闲聊{n}" for n in range(30)]))
+    session = world.open_world(tmp_path, made)
+    annotate(session, "王敏", 160, "a")
+    answers = session.answers(of_item=True)
+    alone = standin_points.learning_points(made, answers)
+    seen: list[Any] = []
+
+    def watching(*args: Any, weak: Any, machines: Any, **more: Any) -> Any:
+        seen.append((weak, machines))
+        return stand_in_curve(*args, weak=weak, machines=machines, **more)
+
+    weak = {query.id: number % 3 - 1 for number, query in enumerate(made.pool.queries)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(standin_points, "stand_in_curve", watching)
+        beside = standin_points.learning_points(replace(made, weak=weak), answers)
+    others, machines = seen[0]
+    answered = {answer.query for answer in answers}
+    free = [query for query in made.pool.queries if query.id not in answered and made.trains(query.conversation)]
+    assert len(others.entries) == len(free)
+    assert list(others.entries) == [weak[query.id] for query in free]
+    assert len(machines) == max(point.labels for point in beside)
+    assert UNLABELLED not in machines
+    assert [point.labels for point in beside] == [point.labels for point in alone]
+    assert beside != alone
 
 
 def test_what_is_asked_for_again_is_made_once_until_somebody_answers(annotated: Session) -> None:

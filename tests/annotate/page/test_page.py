@@ -319,6 +319,38 @@ def test_a_question_and_a_missing_entry_are_proposed_and_withdrawn(page: Any, pe
     page.wait_for_function("() => document.querySelectorAll('.rows > li').length === 1")
 
 
+def test_tunings_are_points_of_their_own_and_carry_the_projection(person: Any, visit: Callable[..., Any]) -> None:
+    """The server's answer with four tunings in it, as a project with trainings has them."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
+    page = visit(person.address, viewport={"width": 360, "height": 1000}, bypass_csp=True)
+    reached = {0: 0.41, 40: 0.47, 80: 0.5, 160: 0.52}
+    runs = [f"2026-11-23-quick-{n:08d}" for n in reached]
+    tunings = [
+        {"run": run, "labels": n, "value": value, "low": value - 0.06, "high": value + 0.05, "recipe": "quick",
+         "on_purpose": True, "queries": 90}
+        for run, (n, value) in zip(runs, reached.items(), strict=True)
+    ]  # fmt: skip
+
+    def with_tunings(route: Any) -> None:
+        told = route.fetch().json()
+        told["tunings"], told["projected_from"] = tunings, runs
+        told["projection"] = {"ahead": 100, "gain": 0.012, "low": 0.001, "high": 0.03, "verdict": "open", "why": ""}
+        route.fulfill(json=told)
+
+    page.route("**/api/progress", with_tunings)
+    page.evaluate("location.hash = 'progress'")
+    page.wait_for_selector("svg.curve")
+    assert "从下面的历次微调看，约可提高 +1.2 个百分点" in page.locator(".verdict").inner_text()
+    assert page.locator("svg.curve").first.locator("circle").count() == 4
+    assert page.locator("svg.curve").first.locator(".bar").count() == 4
+    assert page.locator("table").first.locator("tbody tr").count() == 4
+    assert "41 %（35 % 至 46 %）" in page.locator("table").first.inner_text()
+    assert axe.run(page).response["violations"] == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.set_viewport_size({"width": 1000, "height": 760})
+    picture(page, "annotate-tunings.png")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_and_a_narrow_screen_is_wide_enough(
     person: Any, visit: Callable[..., Any], scheme: str

@@ -7,10 +7,11 @@ import { addWords, language, reason, source, t } from "./words.js";
 addWords({
   en: {
     progress_hint: "Estimates are from the items drawn by chance only, so they hold for all queries.",
-    not_yet: "not yet", with_interval: "{share} ({low} to {high}; {n} items)",
-    worth: "Is it worth going on?", gain: "{n} more labels", verdict_rising: "would bring about {gain} points ({low} to {high}), as far as the stand-in below can tell.", verdict_flat: "would hardly bring anything, as far as the stand-in below can tell ({low} to {high} points).",
-    verdict_open: "would bring about {gain} points, but it may be anything from {low} to {high}.", verdict_unknown: "cannot be foreseen yet: {why}. Some hundred labels usually tell.",
-    curve: "OSCR@5% by number of labels", curve_note: "A stand-in: the untuned scores of the current model with the labels as further questions. It tells when labels stop helping, not what a tuned model reaches.",
+    not_yet: "not yet", with_range: "{share} ({low} to {high})", with_interval: "{share} ({low} to {high}; {n} items)",
+    worth: "Is it worth going on?", gain: "{n} more labels", verdict_rising: "would bring about {gain} points ({low} to {high}), as far as {from} can tell.", verdict_flat: "would hardly bring anything, as far as {from} can tell ({low} to {high} points).",
+    verdict_open: "would bring about {gain} points, as far as {from} can tell, but it may be anything from {low} to {high}.", verdict_unknown: "cannot be foreseen from {from} yet: {why}.", by_tunings: "the tunings below", by_stand_in: "the stand-in below",
+    curve: "A stand-in for tunings: OSCR@5% by number of labels", curve_note: "The current model turned by one matrix towards your labels and the machines’, measured on the labels that test. It tells when labels stop helping, not what a tuned model reaches. Three tunings with different numbers of labels take its place.",
+    tunings: "Tunings: OSCR@5% by number of hand labels", tunings_note: "Measured on today’s selection part, which no tuning was trained on; bars are 95 % intervals.", tunings_labels: "hand labels", tunings_recipe: "recipe", tunings_run: "tuning",
     labels: "labels", pace: "Pace", who: "who", everybody: "everybody", items: "items", minutes: "minutes", median: "median seconds", per_hour: "labels per hour",
     weak: "How right are the machines’ labels?", weak_source: "source", weak_right: "right", unanswered: "not answered",
     kinds: "What do customers ask?", kind: "kind", kind_entry: "has an entry", kind_none: "no entry", share_of_all: "share",
@@ -20,10 +21,11 @@ addWords({
   },
   zh: {
     progress_hint: "估计值只用随机抽取的题目计算，因此适用于全部问题。",
-    not_yet: "暂无", with_interval: "{share}（{low} 至 {high}；{n} 条）",
-    worth: "还值得继续吗？", gain: "再标 {n} 条", verdict_rising: "，从下面的替代估计看，约可提高 {gain} 个百分点（{low} 至 {high}）。", verdict_flat: "，从下面的替代估计看，几乎不会再提高（{low} 至 {high} 个百分点）。",
-    verdict_open: "，约可提高 {gain} 个百分点，但也可能在 {low} 至 {high} 之间。", verdict_unknown: "，能带来多少，现有的标注还说不准。",
-    curve: "标注数量与 OSCR@5%", curve_note: "替代估计：用当前模型的原始得分，把标注当作补充问法。它能说明标注何时不再有用，不代表微调后的水平。",
+    not_yet: "暂无", with_range: "{share}（{low} 至 {high}）", with_interval: "{share}（{low} 至 {high}；{n} 条）",
+    worth: "还值得继续吗？", gain: "再标 {n} 条", verdict_rising: "，从{from}看，约可提高 {gain} 个百分点（{low} 至 {high}）。", verdict_flat: "，从{from}看，几乎不会再提高（{low} 至 {high} 个百分点）。",
+    verdict_open: "，从{from}看，约可提高 {gain} 个百分点，但也可能在 {low} 至 {high} 之间。", verdict_unknown: "能带来多少，从{from}还看不出来。", by_tunings: "下面的历次微调", by_stand_in: "下面的替代估计",
+    curve: "微调的替代估计：标注数量与 OSCR@5%", curve_note: "用一个矩阵把当前模型转向您的标注和自动标注，并在测试用的标注上衡量。它能说明标注何时不再有用，不代表微调后的水平。有三次标注数量不同的微调之后，就改用微调的结果。",
+    tunings: "历次微调：人工标注数量与 OSCR@5%", tunings_note: "都在今天的挑选数据上衡量，没有一次微调用它训练过；竖线为 95% 区间。", tunings_labels: "人工标注数", tunings_recipe: "配方", tunings_run: "微调",
     labels: "标注数", pace: "速度", who: "标注人", everybody: "全部", items: "题数", minutes: "分钟", median: "每题秒数（中位）", per_hour: "每小时标注数",
     weak: "自动标注有多准？", weak_source: "来源", weak_right: "正确", unanswered: "未作答",
     kinds: "客户都问什么？", kind: "类型", kind_entry: "有对应条目", kind_none: "没有条目", share_of_all: "占比",
@@ -35,7 +37,7 @@ addWords({
 
 export function progressView(place) {
   return fetchedView(place, t("view_progress"), t("progress_hint"), "/api/progress", (found) => [
-    h("section", { class: "first" }, h("h2", {}, t("worth")), h("p", { class: "verdict" }, projection(found.projection)), found.curve.length > 1 && curve(found.curve)),
+    h("section", { class: "first" }, h("h2", {}, t("worth")), h("p", { class: "verdict" }, projection(found)), found.tunings.length > 0 && tunings(found.tunings, found.projected_from), found.curve.length > 1 && curve(found.curve, t("curve"), t("curve_note"))),
     section(t("pace"), pace(found)),
     section(t("weak"), found.weak.length ? table(t("weak"), [t("weak_source"), t("weak_right"), t("unanswered")], found.weak.map((one) => [source(one.by), withInterval(one.right), one.unanswered])) : h("p", {}, t("not_yet"))),
     section(t("kinds"), Object.keys(found.kinds).length ? table(t("kinds"), [t("kind"), t("share_of_all")], Object.entries(found.kinds).map(([kind, share]) => [kindName(kind), withInterval(share)])) : h("p", {}, t("not_yet"))),
@@ -49,9 +51,15 @@ const section = (title, ...nodes) => h("section", {}, h("h2", {}, title), nodes)
 const points = (share) => (share === null ? "–" : `${share >= 0 ? "+" : "−"}${Math.abs(100 * share).toFixed(1)}`);
 const kindName = (kind) => (kind === "entry" || kind === "none" ? t(`kind_${kind}`) : reason(kind));
 
-function projection(found) {
-  const values = { gain: points(found.gain), low: points(found.low), high: points(found.high), why: found.why };
+function projection({ projection: found, projected_from: runs }) {
+  const values = { gain: points(found.gain), low: points(found.low), high: points(found.high), why: found.why, from: t(runs.length ? "by_tunings" : "by_stand_in") };
   return `${t("gain", { n: found.ahead })}${language === "zh" ? "" : " "}${t(found.gain === null ? "verdict_unknown" : `verdict_${found.verdict}`, values)}`;
+}
+
+/** What each tuning reached: a picture, and the same as a table. Only those of one recipe are joined by a line. */
+function tunings(found, runs) {
+  const rows = found.map((one) => [one.labels, t("with_range", { share: percent(one.value), low: percent(one.low), high: percent(one.high) }), one.recipe, one.run]);
+  return h("div", {}, found.length > 1 && curve(found, t("tunings"), t("tunings_note"), found.filter((one) => runs.includes(one.run))), table(t("tunings"), [t("tunings_labels"), "OSCR@5%", t("tunings_recipe"), t("tunings_run")], rows));
 }
 
 export function agreed(found) {
@@ -72,23 +80,24 @@ const downloads = () => h("p", { class: "row" }, FILES.map(([name, word]) => h("
 
 const WIDE = 560, HIGH = 220, LEFT = 44, LOW = 30;
 
-/** The points, and the mean at each number of labels as a line. */
-function curve(found) {
+/** The points with their intervals where they have one, and the mean of the joined ones at each number of labels. */
+function curve(found, title, note, joined = found) {
   const most = Math.max(...found.map((point) => point.labels)) || 1;
-  const values = found.map((point) => point.value);
+  const values = found.flatMap((point) => [point.value, point.low ?? point.value, point.high ?? point.value]);
   const [low, high] = [Math.floor(10 * Math.min(...values)) / 10, Math.min(1, Math.ceil(10 * Math.max(...values) + 0.01) / 10)];
   const x = (labels) => LEFT + ((WIDE - LEFT - 10) * labels) / most;
   const y = (value) => HIGH - LOW - ((HIGH - LOW - 12) * (value - low)) / (high - low || 1);
-  const amounts = [...new Set(found.map((point) => point.labels))].sort((a, b) => a - b);
-  const mean = (labels) => found.filter((point) => point.labels === labels).reduce((sum, point, _, all) => sum + point.value / all.length, 0);
+  const amounts = [...new Set(joined.map((point) => point.labels))].sort((a, b) => a - b);
+  const mean = (labels) => joined.filter((point) => point.labels === labels).reduce((sum, point, _, all) => sum + point.value / all.length, 0);
   const line = amounts.map((labels) => `${x(labels).toFixed(1)},${y(mean(labels)).toFixed(1)}`).join(" ");
-  const told = amounts.map((labels) => `${labels}: ${percent(mean(labels))}`).join(", ");
+  const told = (joined.length ? amounts.map((labels) => [labels, mean(labels)]) : found.map((point) => [point.labels, point.value])).map(([labels, value]) => `${labels}: ${percent(value)}`).join(", ");
   const grid = [low, (low + high) / 2, high].map((value) => [s("line", { class: "grid", x1: LEFT, x2: WIDE - 10, y1: y(value), y2: y(value) }), s("text", { x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, percent(value))]);
   const ticks = [0, Math.round(most / 2), most].map((labels) => s("text", { x: x(labels), y: HIGH - 8, "text-anchor": labels === most ? "end" : "middle" }, labels));
+  const bars = found.filter((point) => point.low !== undefined).map((point) => s("line", { class: "bar", x1: x(point.labels), x2: x(point.labels), y1: y(point.low), y2: y(point.high) }));
   return h(
     "figure",
     {},
-    s("svg", { class: "curve", viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": `${t("curve")}: ${told}` }, grid, ticks, found.map((point) => s("circle", { cx: x(point.labels), cy: y(point.value), r: 3 })), s("polyline", { points: line })),
-    h("figcaption", { class: "quiet" }, `${t("curve")}. ${t("curve_note")}`),
+    s("svg", { class: "curve", viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img", "aria-label": `${title}: ${told}` }, grid, ticks, bars, found.map((point) => s("circle", { cx: x(point.labels), cy: y(point.value), r: 3 })), s("polyline", { points: line })),
+    h("figcaption", { class: "quiet" }, `${title}${language === "zh" ? "。" : ". "}${note}`),
   );
 }

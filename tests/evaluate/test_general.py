@@ -13,8 +13,9 @@ import pytest
 
 from faqtune.encoder import Vectors
 from faqtune.errors import UserError
-from faqtune.evaluate import forgetting, general_ability
-from faqtune.evaluate.general import general_pairs
+from faqtune.evaluate import forgetting, general_ability, general_figures
+from faqtune.evaluate.general import _sharing_plan, general_pairs
+from faqtune.evaluate.intervals import holm, resample
 from faqtune.model import TextModel
 
 
@@ -109,3 +110,47 @@ def test_the_built_in_model_is_neither_perfect_nor_blind(builtin_model: TextMode
 def test_it_imports_no_torch() -> None:
     script = "import sys, faqtune.evaluate.general; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_figures_of_several_models_are_those_of_each_with_intervals_of_a_loop() -> None:
+    """Intervals over few resamples against AUROC counted pair by pair, within a language too."""
+    abilities = [general_ability(Characters(ceiling)) for ceiling in (99, 1, 2)]
+    figures, differences = general_figures(abilities, resamples=6, seed=3)
+    pairs = general_pairs()
+    counts = np.concatenate(list(resample(_sharing_plan(), 6, 3)), axis=1)
+
+    def looped(cosines: np.ndarray, column: int, language: str) -> float:
+        of_language = np.array([language in ("all", pair.language) for pair in pairs])
+        weight = counts[:, column] * of_language
+        same = np.array([pair.label == 1 for pair in pairs])
+        won = total = 0.0
+        for row in np.flatnonzero(same & (weight > 0)):
+            others = np.flatnonzero(~same & (weight > 0))
+            better = (cosines[row] > cosines[others]) + (cosines[row] == cosines[others]) / 2
+            won += weight[row] * float(better @ weight[others])
+            total += weight[row] * float(weight[others].sum())
+        return won / total
+
+    for language in ("all", "zh", "en"):
+        drawn = [[looped(each.cosines, column, language) for column in range(6)] for each in abilities]
+        for each, ability, values in zip(figures, abilities, drawn, strict=True):
+            assert each[language].value == (ability.auroc if language == "all" else ability.by_language[language])
+            wanted = np.percentile(values, (2.5, 97.5))
+            assert (each[language].low, each[language].high) == pytest.approx(wanted, abs=1e-9)
+            assert each[language].n == sum(language in ("all", pair.language) for pair in pairs)
+        for each, values in zip(differences, drawn[1:], strict=True):
+            moved = np.array(values) - np.array(drawn[0])
+            assert (each[language].low, each[language].high) == pytest.approx(
+                tuple(np.percentile(moved, (2.5, 97.5))), abs=1e-9
+            )
+
+
+def test_differences_are_what_was_not_forgotten_and_corrected_for_all_of_them() -> None:
+    abilities = [general_ability(Characters(ceiling)) for ceiling in (99, 1, 2)]
+    _, differences = general_figures(abilities, resamples=400)
+    lost = forgetting(abilities[0], abilities[1], resamples=400)
+    found = differences[0]["all"]
+    assert (found.value, found.low, found.high) == pytest.approx((-lost.value, -lost.high, -lost.low))
+    every = [each for one in differences for each in one.values()]
+    assert len(every) == 6
+    assert [each.p_holm for each in every] == pytest.approx(holm([each.p for each in every]))

@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from faqtune.evaluate import EvaluationSet, Negative, Outcomes, Positive, compare
+from faqtune.evaluate import EvaluationSet, Negative, Outcomes, Positive, compare, compare_all
 from faqtune.evaluate.map import Landmark, Places, landmarks
 from faqtune.evaluate.missing import MissingQuestion
 from faqtune.evaluate.operating import operating_points
 from faqtune.records import Catalogue, Entry
-from faqtune.report import Checked, EntryLabels, Example, Examples, LabelSummary, RunFacts, RunReport
+from faqtune.report import Checked, EntryLabels, Example, Examples, LabelSummary, Models, RunFacts, RunReport
 from faqtune.scorecard import Comparison, Confusion, Figure, ReliabilityBin, Stratum
 
 QUESTIONS = ("什么时候发货", "可以七天无理由退货吗", "Do you ship abroad?", "怎么开发票", "How do I change my address?")
+MODELS = ("BAAI/bge-m3", "runs/2026-11-23-default-3f2a/model", "half", "elsewhere/models/a-long-name-of-a-folder/small")
 NOISE: dict[Stratum, int] = {"chatter": 120, "other_domain": 60, "unsupported": 30, "garbage": 12}
 
 
@@ -108,7 +109,87 @@ def compared() -> dict[str, Any]:
 def certificate() -> dict[str, Any]:
     """What `certificate.json` holds."""
     promise = {"what": "noise/chatter", "at_most": 0.05, "observed": 0.01, "bound": 0.043, "units": 90, "kept": True}
-    return {"certified": True, "threshold_cosine": 0.5, "confidence": 0.95, "promises": [promise]}
+    wrong = {"what": "wrong", "at_most": 0.1, "observed": 0.2, "bound": 0.25, "units": 80, "kept": False}
+    return {
+        "faqtune": "0.1.0",
+        "made": "2026-11-24T08:00:00+00:00",
+        "run": "runs/2026-11-23-default-3f2a/model",
+        "base": "BAAI/bge-m3",
+        "model_digest": "5d1e" * 16,
+        "certified": False,
+        "threshold_cosine": 0.5123,
+        "margin_cosine": 0.02,
+        "margins_tried": [0.0, 0.01, 0.02, 0.05, 0.1],
+        "confidence": 0.95,
+        "promises": [promise, wrong],
+        "calibration": {
+            "part": "calibration",
+            "digest": "ca11" * 16,
+            "queries": 129,
+            "noise": 185,
+            "answered": 0.512,
+            "right": 0.357,
+        },
+        "test": {
+            "part": "test",
+            "digest": "7e57" * 16,
+            "figures": {
+                "answered": {"value": 0.43, "low": 0.38, "high": 0.48},
+                "accepted/chatter": {"value": 0.009, "low": 0.0, "high": 0.022},
+            },
+        },
+        "files": {"catalogue": "9f2c" * 16, "queries": "5cb4" * 16},
+        "better_than_base": {
+            "oscr@5": {"value": 0.075, "low": 0.029, "high": 0.135, "p": 0.0002, "p_holm": 0.031},
+            "recall@1": {"value": 0.077, "low": 0.031, "high": 0.123, "p": 0.0015, "p_holm": 0.225},
+        },
+    }
+
+
+def ability(model: str, all_pairs: float) -> dict[str, Any]:
+    figures = {
+        scope: {"value": all_pairs + off, "low": all_pairs - 0.04, "high": all_pairs + 0.05, "n": n}
+        for scope, off, n in (("all", 0.0, 468), ("zh", 0.03, 232), ("en", -0.02, 236))
+    }
+    return {"model": model, "model_digest": "", "figures": figures}
+
+
+def ability_change(model: str, value: float) -> dict[str, Any]:
+    figures = {
+        scope: {"value": value, "low": value - 0.02, "high": value + 0.02, "p": 0.0001, "p_holm": p_holm}
+        for scope, p_holm in (("all", 0.0003), ("zh", 0.012), ("en", 0.31))
+    }
+    return {"reference": MODELS[0], "model": model, "figures": figures}
+
+
+@pytest.fixture(scope="session")
+def general() -> dict[str, Any]:
+    """What `test-general.json` holds: clearly worse than before."""
+    return {"pairs": 468, "resamples": 10000, "models": [ability(MODELS[0], 0.853), ability(MODELS[1], 0.816)],
+            "differences": [ability_change(MODELS[1], -0.037)]}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def mteb() -> dict[str, Any]:
+    """What `test-mteb.json` holds."""
+    scores = ({"STSB": 0.8123, "AFQMC": 0.4561}, {"STSB": 0.8017, "AFQMC": 0.4622})
+    return {"models": [{"model": m, "model_digest": "", "scores": s} for m, s in zip(MODELS[:2], scores, strict=True)]}
+
+
+@pytest.fixture(scope="session")
+def models(data: EvaluationSet) -> Models:
+    """The base, the run and two more."""
+    means = ((0.62, 0.88, 0.84, 0.025), (0.8, 0.72, 0.3, 0.17), (0.7, 0.72, 0.4, 0.17), (0.66, 0.72, 0.6, 0.2))
+    results = [
+        outcomes(model, data, right=right, queries=queries, noise=noise, spread=spread)
+        for model, (right, queries, noise, spread) in zip(MODELS, means, strict=True)
+    ]
+    kept = {
+        "pairs": 468,
+        "models": [ability(model, 0.85 - place / 100) for place, model in enumerate(MODELS)],
+        "differences": [ability_change(model, -place / 100) for place, model in enumerate(MODELS) if place],
+    }
+    return Models(compare_all(results, resamples=200), kept)
 
 
 @pytest.fixture(scope="session")
@@ -192,6 +273,9 @@ def report(
     details: dict[str, Any],
     compared: dict[str, Any],
     certificate: dict[str, Any],
+    general: dict[str, Any],
+    mteb: dict[str, Any],
+    models: Models,
 ) -> RunReport:
     """Everything that a page can show."""
     return RunReport(
@@ -200,6 +284,9 @@ def report(
         details=details,
         compared=compared,
         certificate=certificate,
+        general=general,
+        mteb=mteb,
+        models=models,
         recipe={"name": "default", "seed": 0, "stages": [{"name": "train", "data": {"labels": 1.0}, "max_steps": 400}]},
         labels=LabelSummary(
             measured={"human:li": 150, "reply_rules": 50},

@@ -16,7 +16,17 @@ from typing import Any
 import pytest
 
 from faqtune.evaluate import format_comparison
-from faqtune.report import Checked, EntryLabels, Example, Examples, LabelSummary, RunFacts, RunReport, report_html
+from faqtune.report import (
+    Checked,
+    EntryLabels,
+    Example,
+    Examples,
+    LabelSummary,
+    Models,
+    RunFacts,
+    RunReport,
+    report_html,
+)
 from faqtune.report.provenance import facts
 from faqtune.scorecard import Comparison
 
@@ -89,7 +99,22 @@ def poisoned(report: RunReport, payload: str) -> RunReport:
         examples=Examples([example], [example]),
         details=poisoned_details(report, payload),
         compared=poisoned_layers(report, payload),
+        models=poisoned_models(report, payload),
+        mteb={"models": [{"model": payload, "model_digest": payload, "scores": {payload: 0.5}}] * 2},
+        certificate={**(report.certificate or {}), "run": payload, "base": payload, "files": {payload: payload}},
     )
+
+
+def poisoned_models(report: RunReport, payload: str) -> Models:
+    assert report.models is not None
+    comparisons = []
+    for each in report.models.comparisons:
+        cards = {
+            side: getattr(each, side).model_copy(update={"model": payload, "digest": payload})
+            for side in ("before", "after")
+        }
+        comparisons.append(each.model_copy(update=cards))
+    return Models(comparisons, report.models.general)
 
 
 def poisoned_details(report: RunReport, payload: str) -> dict[str, Any]:

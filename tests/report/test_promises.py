@@ -2,37 +2,115 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from faqtune.report import PROMISE_WORDS, RunReport, report_html
+from faqtune.report import PROMISE_WORDS, RunReport, report_html, report_markdown
 from faqtune.report.promises import promises
+from faqtune.report.sheet import FigureTable, Section, Sheet
+from faqtune.scorecard import Comparison
 
-CERTIFICATE = {
-    "certified": False,
+OLD = {
+    "certified": True,
     "threshold_cosine": 0.8125,
     "confidence": 0.95,
-    "promises": [
-        {"what": "noise/chatter", "at_most": 0.05, "bound": 0.0312, "observed": 0.01, "units": 210, "kept": True},
-        {"what": "wrong", "at_most": 0.1, "bound": 0.25, "observed": 0.2, "units": 80, "kept": False},
-    ],
+    "promises": [{"what": "wrong", "at_most": 0.1, "bound": 0.05, "observed": 0.02, "units": 80, "kept": True}],
 }
+"""What the first version of the certificate held."""
 
 
-def test_every_promise_is_a_row_with_its_bound():
-    found = promises(CERTIFICATE, "en")
-    assert found.rows[0] == (("everyday chatter answered", "5 %", "3.1 %", "1.0 %", "210"), "better", "kept")
-    assert found.rows[1][1:] == ("worse", "not kept")
-    assert "0.812" in found.sentence and "Not all" in found.sentence and found.header[0] == "with 95 % confidence"
+def texts(found: Sheet | FigureTable) -> list[tuple[str, ...]]:
+    assert isinstance(found, Sheet)
+    return [tuple(cell.whole for cell in row) for row in found.rows]
 
 
-def test_both_languages_have_the_same_words():
+def facts(found: Section) -> dict[str, str]:
+    return {f"{caption}: {name}": cell.whole for caption, rows in found.facts for name, cell in rows}
+
+
+def test_every_promise_is_a_row_with_its_bound(certificate: dict[str, Any], comparison: Comparison) -> None:
+    found = promises(certificate, comparison.after, "en")
+    rows = texts(found.sheets[0])
+    assert rows[0] == ("everyday chatter answered", "5.0", "4.3", "1.0", "90", "kept")
+    assert rows[1][-1] == "not kept"
+    assert found.sheets[0].header[0] == "with 95 % confidence"
+    assert "0.512" in found.reading and "Not all" in found.reading and "leads the second by 0.020" in found.reading
+
+
+def test_what_the_test_part_showed_is_there_by_kind_of_noise(
+    certificate: dict[str, Any], comparison: Comparison
+) -> None:
+    rows = texts(promises(certificate, comparison.after, "zh").sheets[1])
+    assert rows == [("阈值处作答的客户问题", "43.0 [38.0, 48.0]"), ("阈值处误答的噪声：日常闲聊", "0.9 [0.0, 2.2]")]
+
+
+def test_the_paired_test_has_both_p_and_a_star_where_correction_takes_it_back(
+    certificate: dict[str, Any], comparison: Comparison
+) -> None:
+    paired = promises(certificate, comparison.after, "en").sheets[2]
+    assert isinstance(paired, FigureTable)
+    first, second = paired.groups[0][1]
+    assert [cell.text for cell in first.cells] == ["+7.5", "< 0.001", "0.031"]
+    assert (first.mark, first.verdict) == ("better", "better")
+    assert (second.mark, second.verdict) == ("better alone", "better*")
+
+
+def test_threshold_margin_data_model_and_date_are_named(certificate: dict[str, Any], comparison: Comparison) -> None:
+    found = facts(promises(certificate, comparison.after, "en"))
+    assert found == {
+        "Where it answers: threshold, cosine": "0.5123",
+        "Where it answers: margin between first and second, cosine": "0.020",
+        "Where it answers: margins tried": "0.00, 0.01, 0.02, 0.05, 0.10",
+        "Where it answers: confidence, %": "95.0",
+        "Set on the calibration part: questions": "129",
+        "Set on the calibration part: noise sentences": "185",
+        "Set on the calibration part: answered of these questions, %": "51.2",
+        "Set on the calibration part: answered correctly, %": "35.7",
+        "Made: date": "2026-11-24T08:00:00+00:00",
+        "Made: model": "runs/2026-11-23-default-3f2a/model",
+        "Made: original model": "BAAI/bge-m3",
+        "Made: faqtune": "0.1.0",
+        "Digests of the certificate (sha256): model": "5d1e" * 16,
+        "Digests of the certificate (sha256): calibration data": "ca11" * 16,
+        "Digests of the certificate (sha256): test data": "7e57" * 16,
+        "Digests of the certificate (sha256): catalogue": "9f2c" * 16,
+        "Digests of the certificate (sha256): queries": "5cb4" * 16,
+    }
+
+
+def test_a_certificate_of_another_model_or_of_other_data_is_told(
+    certificate: dict[str, Any], comparison: Comparison
+) -> None:
+    same = comparison.after.model_copy(update={"model_digest": "5d1e" * 16, "digest": "7e57" * 16})
+    assert "another state" not in promises(certificate, same, "en").reading
+    assert "other data" not in promises(certificate, same, "en").reading
+    moved = same.model_copy(update={"model_digest": "0" * 64, "digest": "1" * 64})
+    reading = promises(certificate, moved, "en").reading
+    assert "another state of the model" in reading and "are of other data" in reading
+
+
+def test_an_older_certificate_is_shown_without_what_it_does_not_hold(comparison: Comparison) -> None:
+    found = promises(OLD, comparison.after, "en")
+    assert len(found.sheets) == 1 and "All promises are kept" in found.reading
+    assert "No paired test" in found.reading and "leads the second" not in found.reading
+    assert [caption for caption, _ in found.facts] == ["Where it answers"]
+
+
+def test_both_languages_have_the_same_words() -> None:
     assert PROMISE_WORDS["en"].keys() == PROMISE_WORDS["zh"].keys()
 
 
-@pytest.mark.parametrize("certificate", [CERTIFICATE, None])
-def test_the_section_is_there_where_there_is_a_certificate(report: RunReport, certificate: dict[str, object] | None):
-    page = report_html(replace(report, certificate=certificate))
-    for title in ("Promises of the threshold", "阈值的承诺", "被作答的日常闲聊"):
-        assert (title in page) == (certificate is not None)
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_section_is_there_where_there_is_a_certificate(report: RunReport, is_there: bool) -> None:
+    shown = report if is_there else replace(report, certificate=None)
+    page, text = report_html(shown), report_markdown(shown, "zh")
+    for words in ("Release certificate", "上线证书", "被作答的日常闲聊"):
+        assert (words in page) == is_there
+    assert ("## 上线证书" in text) == is_there and ("ca11" * 16 in text) == is_there
+
+
+def test_the_old_certificate_still_makes_a_page(report: RunReport) -> None:
+    assert "All promises are kept" in report_html(replace(report, certificate=json.loads(json.dumps(OLD))))

@@ -51,6 +51,8 @@ def at(data: Any, source: str) -> Any:
 
 def written(value: Any) -> set[str]:
     """Every way in which the page may write the numbers of a place in the data."""
+    if isinstance(value, list):
+        return {said for one in value for said in written(one)}
     if isinstance(value, dict):
         names = ("value", "low", "high", "predicted", "compared", "right", "p_holm")
         return {said for name in names if name in value for said in written(value[name])}
@@ -58,10 +60,12 @@ def written(value: Any) -> set[str]:
         return set(NUMBER.findall(str(value)))
     said = set()
     for shown in (value, 100 * value):
-        for digits in range(4):
+        for digits in range(5):
             rounded = round(shown, digits) + 0.0
             said |= {f"{rounded:.{digits}f}", f"{rounded:+.{digits}f}"}
-        said.add(f"{shown:.3g}")
+        said |= {f"{shown:.3g}", f"{shown:#.3g}"}
+    if 0 < value < 0.0005:
+        said.add("0.001")  # "< 0.001"
     return said
 
 
@@ -75,12 +79,15 @@ def cells(report: RunReport) -> list[list[str]]:
 def test_every_sourced_number_stands_where_its_source_points(report: RunReport, cells: list[list[str]]) -> None:
     data = json.loads(report_json(report))
     sourced = [cell for cell in cells if cell[2]]
-    assert len(sourced) > 300
+    assert len(sourced) > 500
+    for part in ("models/scorecards", "models/comparisons", "models/general", "general", "mteb", "certificate/test"):
+        assert any(source.startswith(f"/{part}/") for _, _, source, _ in sourced), part
     for _, _, source, text in sourced:
         places = source.split(" - ")
         if len(places) == 2:  # the difference of two means
             difference = at(data, places[0]) - at(data, places[1])
-            assert float(NUMBER.findall(text)[0]) == pytest.approx(difference, abs=6e-4)
+            scale = 100 if source.startswith("/mteb/") else 1  # shares are shown in percent, cosines as they are
+            assert float(NUMBER.findall(text)[0]) == pytest.approx(scale * difference, abs=6e-4 * scale)
             continue
         numbers = NUMBER.findall(text)
         if source.startswith("/history/") and source.endswith("/step"):
@@ -102,6 +109,10 @@ def test_json_names_the_file_behind_every_part(report: RunReport) -> None:
     assert data["comparison"]["after"]["figures"] == report.comparison.model_dump()["after"]["figures"]
     assert data["details"] == report.details and data["compare"] == report.compared
     assert {"comparison", "details", "certificate", "compare", "history", "recipe", "run", "labels"} <= data.keys()
+    assert data["general"] == report.general and data["mteb"] == report.mteb
+    assert report.models is not None
+    assert [card["model"] for card in data["models"]["scorecards"]] == [c.model for c in report.models.scorecards]
+    assert data["models"]["comparisons"][1]["reference"] == report.models.comparisons[1].before.model
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -116,7 +127,8 @@ def test_markdown_holds_the_tables_and_no_markup_of_a_customer(report: RunReport
     for one, other in pairwise(rows):
         if other == one + 1:
             assert widths[one] == widths[other], text.splitlines()[other]
-    for cell in ("OSCR@5%", "卖帐篷吗", "layer 3", report.comparison.after.digest):
+    measured = ("5d1e" * 16, "0.5123", r"85.3 \[81.3, 90.3\]", "STSB", "elsewhere/models/a-long-name-of-a-folder/small")
+    for cell in ("OSCR@5%", "卖帐篷吗", "layer 3", report.comparison.after.digest, *measured):
         assert cell in text
     assert "<script" not in report_markdown(_with_script(report), language)
 

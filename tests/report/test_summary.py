@@ -39,8 +39,13 @@ def test_the_headline_in_words(comparison: Comparison) -> None:
     assert plain(chinese.sentence) == (
         "在每 100 条无关消息最多放过 5 条的前提下，FAQ 能回答的 100 个问题中有 71 个答对；微调前为 52 个。"
     )
-    assert english.verdict == "Clearly better: +19 of 100, and between +14 and +24 with 95 % confidence."
-    assert [side.interval for side in english.sides] == ["95 % interval 47 to 56", "95 % interval 66 to 75"]
+    assert (
+        english.verdict == "Clearly better: +19 right answers per 100 questions (95 % interval +14\u00a0to\u00a0+24)."
+    )
+    assert [side.interval for side in english.sides] == [
+        "95 % interval 47\u00a0to\u00a056",
+        "95 % interval 66\u00a0to\u00a075",
+    ]
     assert english.mark == "better"
 
 

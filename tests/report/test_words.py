@@ -5,13 +5,25 @@ from typing import Any
 
 import pytest
 
-from faqtune.report import layers, maps, missing, operating, probability_charts, promises, slices, training_tables
+from faqtune.report import (
+    general,
+    layers,
+    maps,
+    missing,
+    models,
+    operating,
+    probability_charts,
+    promises,
+    slices,
+    training_tables,
+)
 from faqtune.report.chart_words import CHARTS
 from faqtune.report.words import HEADLINE, MEASURED, PAGE
 
 ALL = [
     *(HEADLINE, MEASURED, PAGE, CHARTS),
-    *(part.WORDS for part in (layers, maps, missing, operating, probability_charts, promises, slices, training_tables)),
+    *(part.WORDS for part in (general, layers, maps, missing, models, operating)),
+    *(part.WORDS for part in (probability_charts, promises, slices, training_tables)),
 ]
 
 

@@ -12,6 +12,7 @@ from faqtune.commands.adhoc import SEEN, gold_set, named_noise, with_noise
 from faqtune.commands.assemble import Project, evaluation_set, load_project
 from faqtune.commands.certificate import Answering, certified_answering
 from faqtune.commands.details import Details, details_path
+from faqtune.commands.general import general_path, mteb_path, read_about, save_general, save_mteb
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.mteb import mteb_scores, refuse_without_mteb
 from faqtune.commands.scorecards import Evaluated, read_scorecards, save_scorecards, scorecard_paths
@@ -19,10 +20,12 @@ from faqtune.commands.seen import trained_on, without_seen
 from faqtune.errors import UserError
 from faqtune.evaluate import (
     EvaluationSet,
+    GeneralAbility,
     Outcomes,
     calibrate,
     compare_all,
     evaluate,
+    general_ability,
     probability_map,
     scorecard,
     threshold_for,
@@ -90,26 +93,40 @@ def evaluate_models(
         *(str(_certified(workspace, name, calibration)) for name in names),
     )  # fmt: skip
     step = f"evaluate {paths[0].relative_to(workspace.root).as_posix()}"
-    drawn = [details_path(paths[2])] if len(names) == 2 else []
+    general = general_path(paths)
+    drawn = [general, *([details_path(paths[2])] if len(names) == 2 else [])]
     if not force and is_current(workspace, step, inputs, [*paths, *drawn]):
-        return replace(read_scorecards(paths), skipped=True, mteb=_mteb(workspace, names, tasks, reporter))
-    details = Details(workspace, project, data)
-    results = [
-        _measured(workspace, name, data, calibration, reporter, details, is_last=name == names[-1]) for name in names
-    ]
-    made = _saved(paths, results, digests, resamples)
-    if drawn:
-        reporter.say("drawing maps and thresholds for the report")
-        details.save(drawn[0], results, resamples)
-    mark_current(workspace, step, inputs, [*paths, *drawn])
-    return replace(made, mteb=_mteb(workspace, names, tasks, reporter))
+        made, kept = replace(read_scorecards(paths), skipped=True), read_about(general, names, digests)
+    else:
+        details = Details(workspace, project, data)
+        found = [
+            _measured(workspace, name, data, calibration, reporter, details, is_last=name == names[-1])
+            for name in names
+        ]
+        results = [outcomes for outcomes, _ in found]
+        made = _saved(paths, results, digests, resamples)
+        kept = save_general(general, [ability for _, ability in found], digests, resamples)
+        if len(names) == 2:
+            reporter.say("drawing maps and thresholds for the report")
+            details.save(drawn[-1], results, resamples)
+        mark_current(workspace, step, inputs, [*paths, *drawn])
+    return replace(made, general=kept, mteb=_mteb(workspace, names, tasks, digests, mteb_path(paths), reporter))
 
 
 def _mteb(
-    workspace: Workspace, names: Sequence[str], tasks: Sequence[Any], reporter: Reporter
+    workspace: Workspace,
+    names: Sequence[str],
+    tasks: Sequence[Any],
+    digests: Sequence[str],
+    path: Path,
+    reporter: Reporter,
 ) -> dict[str, dict[str, float]] | None:
-    """Scores by model and task; always measured, since its data may have changed."""
-    return {name: mteb_scores(workspace, name, tasks, reporter) for name in names} if tasks else None
+    """Scores by model and task; always measured, since its data may have changed. Kept for the report."""
+    if not tasks:
+        return None
+    scores = {name: mteb_scores(workspace, name, tasks, reporter) for name in names}
+    save_mteb(path, scores, digests)
+    return scores
 
 
 def _labelled_in(project: Project, part: str, conversations: Collection[str]) -> int:
@@ -158,7 +175,7 @@ def _measured(
     details: Details,
     *,
     is_last: bool,
-) -> Outcomes:
+) -> tuple[Outcomes, GeneralAbility]:
     encoder = details.keeping(ReportingEncoder(load_model(workspace, name, reporter, exact=True), reporter, name))
     threshold_cosine: float | None = None
     margin_cosine, probability = 0.0, None
@@ -174,7 +191,7 @@ def _measured(
         details=True,
     )  # fmt: skip
     details.add(encoder, outcomes, is_last=is_last)
-    return outcomes
+    return outcomes, general_ability(encoder)
 
 
 def _certified(workspace: Workspace, name: str, calibration: EvaluationSet) -> Answering | None:

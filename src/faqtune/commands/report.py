@@ -11,8 +11,10 @@ from typing import Any
 from faqtune.alone import alone
 from faqtune.commands.assemble import load_project, measured_queries
 from faqtune.commands.details import details_path, read_details
+from faqtune.commands.general import general_path, mteb_path, read_about
 from faqtune.commands.run_labels import labels_of
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
+from faqtune.commands.side_by_side import side_by_side
 from faqtune.errors import UserError
 from faqtune.evaluate.wording import Language
 from faqtune.label import BY as BY_RULES
@@ -74,9 +76,15 @@ def _gathered(workspace: Workspace, run: Run) -> RunReport:
     evaluated = read_scorecards(paths)
     comparison = evaluated.comparison
     assert comparison is not None
-    details = details_path(paths[2])
+    names = comparison.before.model, comparison.after.model
+    digests = comparison.before.model_digest, comparison.after.model_digest
+    details, general, mteb = details_path(paths[2]), general_path(paths), mteb_path(paths)
+    several = side_by_side(workspace, comparison)
     files = {
         "comparison": paths[2],
+        **({"models": several.path} if several else {}),
+        "general": general,
+        "mteb": mteb,
         "details": details,
         "examples": paths[3],
         "history": run.folder / "log.jsonl",
@@ -94,7 +102,10 @@ def _gathered(workspace: Workspace, run: Run) -> RunReport:
         run=_run_facts(workspace, run),
         examples=evaluated.examples,
         certificate=_optional(run.certificate_path, "faqtune calibrate"),
-        details=read_details(details, comparison.after.digest, (comparison.before.model, comparison.after.model)),
+        details=read_details(details, comparison.after.digest, names),
+        general=read_about(general, names, digests),
+        mteb=read_about(mteb, names, digests),
+        models=several.models if several else None,
         compared=_optional(run.folder / COMPARED, "faqtune compare"),
         sources={name: path.relative_to(workspace.root).as_posix() for name, path in files.items() if path.exists()},
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from faqtune.errors import UserError
 from faqtune.report import Example, Examples
@@ -38,7 +39,8 @@ class Evaluated:
 
     `examples` are queries whose outcome the second model changed, where there were two. `skipped`: nothing had
     changed since this was measured. `confusions`: a table for the owner of the content, of the last model's confusions
-    between entries, if it has any. `mteb`: scores by model and task, where tasks were asked for.
+    between entries, if it has any. `general`: what `save_general` wrote, figures and differences on everyday
+    sentences. `mteb`: scores by model and task, where tasks were asked for.
     """
 
     scorecards: list[Scorecard]
@@ -47,6 +49,7 @@ class Evaluated:
     paths: list[Path]
     skipped: bool = False
     confusions: Path | None = None
+    general: Mapping[str, Any] | None = None
     mteb: dict[str, dict[str, float]] | None = None
 
     @property

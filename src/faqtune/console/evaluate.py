@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from faqtune.commands.evaluate import evaluate_models
 from faqtune.commands.scorecards import Evaluated
@@ -45,6 +47,7 @@ def run_evaluate(
                 ],
                 "paths": result.paths,
                 "confusions": result.confusions,
+                "general": result.general,
                 "mteb": result.mteb,
             }
         )
@@ -67,7 +70,24 @@ def show_evaluated(result: Evaluated, *, details: bool = True) -> None:
     pairs = [each for each in result.scorecards[-1].confusions if each.merge]
     for each in pairs[:MOST_MERGES]:
         emit(f"Perhaps one entry: “{each.question_a}” and “{each.question_b}”")
+    emit(*_general_lines(result.general))
     for model, scores in (result.mteb or {}).items():
         emit(f"MTEB, {model}: " + ", ".join(f"{task} {100 * score:.1f}" for task, score in scores.items()))
     if result.confusions:
         emit(f"Entries taken for each other: {result.confusions}")
+
+
+def _general_lines(kept: Mapping[str, Any] | None) -> Iterable[str]:
+    """What each model makes of everyday sentences, and how it differs from the first."""
+    if not kept:
+        return
+    changes = [None, *(each["figures"]["all"] for each in kept["differences"])]
+    for each, change in zip(kept["models"], changes, strict=True):
+        found = each["figures"]["all"]
+        line = f"Everyday sentences ({kept['pairs']} pairs, AUROC), {each['model']}: {_percent(found)}"
+        yield line if change is None else f"{line}, difference {_percent(change, '+')}"
+
+
+def _percent(found: Mapping[str, float], sign: str = "") -> str:
+    value, low, high = (f"{round(100 * found[name], 1) + 0.0:{sign}.1f}" for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"

@@ -10,13 +10,21 @@ and `format_comparison` puts the figures into words.
 from faqtune.evaluate.examples import EvaluationSet, Negative, Positive
 from faqtune.evaluate.figures import point_figures, right_by_entry
 from faqtune.evaluate.garbage import garbage, with_garbage
-from faqtune.evaluate.general import GeneralAbility, forgetting, general_ability
+from faqtune.evaluate.general import GeneralAbility, forgetting, general_ability, general_figures
 from faqtune.evaluate.halves import halved
 from faqtune.evaluate.outcomes import Outcomes, evaluate
 from faqtune.evaluate.probability import ProbabilityMap, probability_map
 from faqtune.evaluate.sampled import Sampled, sampled, sampled_difference
 from faqtune.evaluate.score import compare, compare_all, measure, scorecard
-from faqtune.evaluate.table import Table, format_comparison, format_models, format_scorecard, markdown, plain_text
+from faqtune.evaluate.table import (
+    Table,
+    difference_mark,
+    format_comparison,
+    format_models,
+    format_scorecard,
+    markdown,
+    plain_text,
+)
 from faqtune.evaluate.thresholds import Thresholds, calibrate, threshold_for
 
 __all__ = [
@@ -32,6 +40,7 @@ __all__ = [
     "calibrate",
     "compare",
     "compare_all",
+    "difference_mark",
     "evaluate",
     "forgetting",
     "format_comparison",
@@ -39,6 +48,7 @@ __all__ = [
     "format_scorecard",
     "garbage",
     "general_ability",
+    "general_figures",
     "halved",
     "markdown",
     "measure",

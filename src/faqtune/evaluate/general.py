@@ -8,8 +8,9 @@ meaning.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Literal
 
@@ -18,11 +19,13 @@ from numpy.typing import NDArray
 
 from faqtune.encoder import Encoder
 from faqtune.errors import UserError
-from faqtune.evaluate.intervals import RESAMPLES, Plan, bootstrap, paired, plan
+from faqtune.evaluate.intervals import RESAMPLES, Plan, bootstrap, holm, interval, paired, plan
 from faqtune.evaluate.metrics import Counts, Figures, auroc, once, tally
-from faqtune.scorecard import Difference
+from faqtune.scorecard import Difference, Figure
 
 LANGUAGES = ("zh", "en")
+ALL = "all"
+SCOPES = (ALL, *LANGUAGES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +77,11 @@ def general_ability(encoder: Encoder) -> GeneralAbility:
         )
     one, other = ([row[text] for text in side] for side in zip(*((pair.a, pair.b) for pair in pairs), strict=True))
     cosines = np.einsum("nd,nd->n", vectors[one], vectors[other])
-    counts = once(len(pairs))
-    languages = np.array([pair.language for pair in pairs])
+    found = _aurocs(cosines, once(len(pairs)))
     return GeneralAbility(
         model=encoder.name,
-        auroc=float(_auroc(cosines, counts)[0]),
-        by_language={name: float(_auroc(cosines, counts * (languages == name)[:, None])[0]) for name in LANGUAGES},
+        auroc=float(found[ALL][0]),
+        by_language={name: float(found[name][0]) for name in LANGUAGES},
         pairs=len(pairs),
         cosines=cosines,
     )
@@ -98,6 +100,41 @@ def forgetting(
 
     spread = bootstrap(both, _sharing_plan(), resamples=resamples, seed=seed)
     return paired(before.auroc - after.auroc, spread["after"], spread["before"])
+
+
+def general_figures(
+    abilities: Sequence[GeneralAbility], *, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[list[dict[str, Figure]], list[dict[str, Difference]]]:
+    """AUROC of every model over all pairs (`all`) and within each language, with 95 % intervals; and every other
+    model's minus the first's on the same resamples, `p_holm` corrected for all of these together."""
+    spreads = [
+        bootstrap(partial(_aurocs, each.cosines), _sharing_plan(), resamples=resamples, seed=seed) for each in abilities
+    ]
+    values = [{ALL: each.auroc, **each.by_language} for each in abilities]
+    figures = [
+        {name: _figure(value[name], spread[name], name) for name in SCOPES}
+        for value, spread in zip(values, spreads, strict=True)
+    ]
+    found = [
+        {name: paired(value[name] - values[0][name], spreads[0][name], spread[name]) for name in SCOPES}
+        for value, spread in zip(values[1:], spreads[1:], strict=True)
+    ]
+    corrected = iter(holm([each.p for differences in found for each in differences.values()]))
+    return figures, [
+        {name: each.model_copy(update={"p_holm": next(corrected)}) for name, each in differences.items()}
+        for differences in found
+    ]
+
+
+def _figure(value: float, spread: Figures, scope: str) -> Figure:
+    low, high = interval(spread)
+    return Figure(value=value, low=low, high=high, n=sum(scope in (ALL, pair.language) for pair in general_pairs()))
+
+
+def _aurocs(cosines: NDArray[np.float32], counts: Counts) -> dict[str, Figures]:
+    languages = np.array([pair.language for pair in general_pairs()])
+    within = {name: _auroc(cosines, counts * (languages == name)[:, None]) for name in LANGUAGES}
+    return {ALL: _auroc(cosines, counts), **within}
 
 
 def _auroc(cosines: NDArray[np.float32], counts: Counts) -> Figures:

@@ -39,7 +39,7 @@ def format_comparison(comparison: Comparison, language: Language = "en", *, deta
     for name in _shown(comparison.differences, details):
         difference = comparison.differences[name]
         values = _rate(before.figures[name]), _rate(after.figures[name]), _change(difference)
-        rows.append((figure_name(name, language), *values, words[_mark(name, difference)]))
+        rows.append((figure_name(name, language), *values, words[difference_mark(name, difference)]))
     old, new = _cosines(before), _cosines(after)
     for name in _shown(old.keys() & new.keys(), details):
         values = f"{old[name]:.3f}", f"{new[name]:.3f}", f"{new[name] - old[name]:+.3f}"
@@ -145,7 +145,8 @@ def _points(share: float) -> str:
     return f"{round(100 * share, 1) + 0.0:+.1f}"
 
 
-def _mark(name: str, difference: Difference) -> str:
+def difference_mark(name: str, difference: Difference) -> str:
+    """better, worse, same or unclear: whether the interval of a difference leaves zero out, and on which side."""
     if difference.value == difference.low == difference.high == 0:
         return "same"
     if not difference.is_clear:
@@ -157,7 +158,7 @@ def _mark(name: str, difference: Difference) -> str:
 def _sign(name: str, difference: Difference | None) -> str:
     if difference is None:
         return ""
-    return {"better": "+", "worse": "-", "same": "=", "unclear": "~"}[_mark(name, difference)]
+    return {"better": "+", "worse": "-", "same": "=", "unclear": "~"}[difference_mark(name, difference)]
 
 
 def _padded(cell: str, width: int) -> str:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from faqtune.evaluate.wording import Language, stratum_name
 from faqtune.report.chart_words import CHARTS
 from faqtune.report.charts import Chart, curve_chart, scores_chart, strata_chart
 from faqtune.report.data import Example, LabelSummary, RunReport
-from faqtune.report.figure_rows import FigureRow, figure_rows
+from faqtune.report.figure_rows import figure_rows
+from faqtune.report.general import general
 from faqtune.report.history import training
 from faqtune.report.label_chart import label_chart
 from faqtune.report.layers import layers
 from faqtune.report.limits import Listing, clipped, listing
 from faqtune.report.maps import maps
 from faqtune.report.missing import missing
+from faqtune.report.models import models
 from faqtune.report.operating import Dial, dial, risk_chart
 from faqtune.report.probability_charts import reliability_chart, similarity_chart
-from faqtune.report.promises import Promises, promises
+from faqtune.report.promises import promises
 from faqtune.report.provenance import Rows, facts, outline
-from faqtune.report.sheet import Cell, Row, Section, Sheet, count, pointer, sheet
+from faqtune.report.sheet import Cell, FigureRow, FigureTable, Row, Section, Sheet, count, pointer, sheet
 from faqtune.report.sheet import words as say
 from faqtune.report.slices import by_entry, mistakes
 from faqtune.report.summary import Summary, summary
@@ -42,7 +45,7 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """`strata` are (name, rows); `examples` (title, rows of text, expected, before, after); `facts` (caption, rows)."""
+    """`examples` are (title, rows of text, expected, before, after); `facts` (caption, rows)."""
 
     language: Language
     words: dict[str, str]
@@ -51,11 +54,13 @@ class Article:
     dial: Dial | None
     missing: Section | None
     map: Section | None
-    figures: list[FigureRow]
+    figures: FigureTable
+    models: Section | None
+    general: Section | None
     charts: list[Chart]
-    strata: list[tuple[str, list[FigureRow]]]
+    strata: FigureTable | None
     strata_charts: list[Chart]
-    promises: Promises | None
+    promises: Section | None
     training: list[Chart]
     training_tables: list[Sheet]
     more: list[Section]
@@ -82,17 +87,22 @@ def article(report: RunReport, language: Language) -> Article:
         words=PAGE[language],
         sides={side: CHARTS[language][side] for side in ("before", "after")},
         summary=summary(report, language),
-        dial=dial(details, comparison.after.threshold_cosine, _is_certified(report), language),
+        dial=dial(
+            details,
+            comparison.after.threshold_cosine,
+            comparison.after.margin_cosine,
+            _is_certified(report),
+            language,
+        ),
         missing=missing(details, language),
         map=maps(details, language),
-        figures=figure_rows(overall(comparison), language),
+        figures=_figure_table("figures", [("", figure_rows(overall(comparison), language))], language),
+        models=models(report.models, comparison.after.model, language) if report.models else None,
+        general=general(report, language),
         charts=[chart for chart in charts if chart],
-        strata=[
-            (stratum_name(s, language), figure_rows(narrowed(comparison, s), language, s))
-            for s in strata_of(comparison)
-        ],
+        strata=_strata(comparison, language),
         strata_charts=[by_stratum] if by_stratum else [],
-        promises=promises(report.certificate, language) if report.certificate else None,
+        promises=promises(report.certificate, comparison.after, language) if report.certificate else None,
         training=training_charts(run, language),
         training_tables=_training_tables(report, language),
         more=[part for part in (by_entry(comparison, language), mistakes(comparison, language)) if part],
@@ -102,6 +112,20 @@ def article(report: RunReport, language: Language) -> Article:
         facts=facts(report, language),
         recipe="\n".join(outline(report.recipe)),
     )
+
+
+def _figure_table(title: str, groups: Sequence[tuple[str, list[FigureRow]]], language: Language) -> FigureTable:
+    words, sides = PAGE[language], CHARTS[language]
+    header = (words["metric"], sides["before"], sides["after"], words["difference"], words["mark"])
+    return FigureTable(words[title], header, groups)
+
+
+def _strata(comparison: Comparison, language: Language) -> FigureTable | None:
+    """The figures of each kind of noise; None where none was measured."""
+    groups = [
+        (stratum_name(s, language), figure_rows(narrowed(comparison, s), language, s)) for s in strata_of(comparison)
+    ]
+    return _figure_table("strata", groups, language) if groups else None
 
 
 def _training_tables(report: RunReport, language: Language) -> list[Sheet]:

@@ -88,8 +88,8 @@ def strata_chart(comparison: Comparison, language: Language) -> Chart | None:
         name, values = stratum_name(stratum, language), f"{_percent(c.before)} → {_percent(c.after)}"
         parts += [text(name, box.left, top + 16, "strong"), text(values, box.right, top + 16, anchor="end")]
         parts += [
-            _figure_row(box, x_axis, top + 26, c.before, "before"),
-            _figure_row(box, x_axis, top + 36, c.after, "after"),
+            figure_row(box, x_axis, top + 26, c.before, "before"),
+            figure_row(box, x_axis, top + 36, c.after, "after"),
         ]
         told.append(f"{name}: {values}")
     metric = figure_name(found[0][1].name.partition("/")[0], language)
@@ -201,7 +201,7 @@ def _told(comparison: Comparison, name: str, language: Language) -> str:
     return f"{figure_name(name, language)}: {_percent(c.before)} → {_percent(c.after)}" if c else ""
 
 
-def _figure_row(box: Box, x_axis: Axis, y: float, figure: Figure, side: str) -> Markup:
+def figure_row(box: Box, x_axis: Axis, y: float, figure: Figure, side: str) -> Markup:
     ends = [(box.x(x_axis, figure.low), y), (box.x(x_axis, figure.high), y)]
     return polyline(ends, f"interval {side}") + dot(box.x(x_axis, figure.value), y, side, _with_interval(figure))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from faqtune.evaluate.wording import Language
-from faqtune.scorecard import Comparison
+from faqtune.scorecard import Comparison, Scorecard
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,25 @@ class RunFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Models:
+    """Three or more models on the same data, each of `comparisons` against the first; `general` as that of a run."""
+
+    comparisons: Sequence[Comparison]
+    general: Mapping[str, Any] | None = None
+
+    @property
+    def scorecards(self) -> list[Scorecard]:
+        return [self.comparisons[0].before, *(comparison.after for comparison in self.comparisons)]
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """One run and its comparison with the model it started from.
 
-    `history` are the events of `log.jsonl`; `certificate`, `details` and `compared` are what `certificate.json`,
-    `test-details.json` and `compare.json` hold, None where they are not there; `sources` names the file behind
-    each of these; `language` is shown where the browser asks for neither Chinese nor English.
+    `history` are the events of `log.jsonl`; `certificate`, `details`, `general`, `mteb` and `compared` are what
+    `certificate.json`, `test-details.json`, `test-general.json`, `test-mteb.json` and `compare.json` hold, None where
+    they are not there; `models` is a measurement of both and others; `sources` names the file behind each of these;
+    `language` is shown where the browser asks for neither Chinese nor English.
     """
 
     comparison: Comparison
@@ -91,5 +104,8 @@ class RunReport:
     certificate: Mapping[str, Any] | None = None
     details: Mapping[str, Any] | None = None
     compared: Mapping[str, Any] | None = None
+    general: Mapping[str, Any] | None = None
+    mteb: Mapping[str, Any] | None = None
+    models: Models | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     language: Language = "zh"

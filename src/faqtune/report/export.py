@@ -12,8 +12,8 @@ from faqtune.evaluate import format_comparison, markdown
 from faqtune.evaluate.table import Table
 from faqtune.evaluate.wording import Language, stratum_name
 from faqtune.report.article import article
-from faqtune.report.data import LabelSummary, RunReport
-from faqtune.report.sheet import Section, Sheet
+from faqtune.report.data import LabelSummary, Models, RunReport
+from faqtune.report.sheet import FigureTable, Section, Sheet
 from faqtune.report.svg import printable
 from faqtune.report.verdict import narrowed, overall, strata_of
 
@@ -27,6 +27,9 @@ def report_data(report: RunReport) -> dict[str, Any]:
         "schema": 1,
         "sources": dict(report.sources),
         "comparison": report.comparison.model_dump(mode="json"),
+        "models": _models(report.models) if report.models else None,
+        "general": report.general,
+        "mteb": report.mteb,
         "details": report.details,
         "certificate": report.certificate,
         "compare": report.compared,
@@ -44,6 +47,21 @@ def _labels(labels: LabelSummary) -> dict[str, Any]:
         "training": dict(labels.training),
         "checked": {by: asdict(found) for by, found in labels.checked.items()},
         "entries": [asdict(entry) for entry in labels.entries],
+    }
+
+
+def _models(found: Models) -> dict[str, Any]:
+    return {
+        "scorecards": [card.model_dump(mode="json") for card in found.scorecards],
+        "comparisons": [
+            {
+                "reference": each.before.model,
+                "model": each.after.model,
+                "differences": {name: moved.model_dump() for name, moved in each.differences.items()},
+            }
+            for each in found.comparisons
+        ],
+        "general": found.general,
     }
 
 
@@ -67,14 +85,12 @@ def report_markdown(report: RunReport, language: Language) -> str:
         f"## {say['figures']}",
         _comparison_table(report, language),
     ]
+    for section in (drawn.models, drawn.general):
+        parts += _section(section)
     for stratum in strata_of(report.comparison):
         table = format_comparison(narrowed(report.comparison, stratum), language)
         parts += [f"### {stratum_name(stratum, language)}", _table(table.header, table.rows)]
-    if drawn.promises:
-        kept = drawn.promises
-        rows = tuple((*cells, verdict) for cells, _, verdict in kept.rows)
-        parts += [f"## {kept.title}", kept.sentence, _table((*kept.header, ""), rows)]
-    for section in (drawn.missing, *drawn.more, drawn.layers):
+    for section in (drawn.promises, drawn.missing, *drawn.more, drawn.layers):
         parts += _section(section)
     tables = [*drawn.training_tables, *([drawn.labels.sources] if drawn.labels and drawn.labels.sources else [])]
     for found in tables:
@@ -99,7 +115,7 @@ def _operating(drawn: Any) -> str:
         return ""
     rows = tuple((tile.words, f"{tile.value} {tile.interval}".rstrip()) for tile in drawn.dial.tiles)
     say = drawn.dial.words
-    return "\n\n".join([f"## {say['title']}", _table((say["threshold"], drawn.dial.threshold), rows), drawn.dial.whose])
+    return "\n\n".join([f"## {say['title']}", _table((say["threshold"], drawn.dial.threshold), rows), drawn.dial.care])
 
 
 def _section(section: Section | None) -> list[str]:
@@ -108,10 +124,21 @@ def _section(section: Section | None) -> list[str]:
     parts = [f"## {section.title}", section.reading]
     for found in (*section.sheets, *section.folded):
         parts += [f"### {found.caption}" if found.caption != section.title else "", _sheet(found)]
+    for caption, facts in section.facts:
+        parts += [f"### {caption}", _table(("", ""), tuple((name, cell.whole) for name, cell in facts))]
     return parts
 
 
-def _sheet(found: Sheet) -> str:
+def _sheet(found: Sheet | FigureTable) -> str:
+    """Rows of a group begin with its name, where groups have any."""
+    if isinstance(found, FigureTable):
+        first = ("",) if any(name for name, _ in found.groups) else ()
+        rows = tuple(
+            (*(name for _ in first), row.name, *(cell.whole for cell in row.cells), row.verdict)
+            for name, group in found.groups
+            for row in group
+        )
+        return _table((*first, *found.header), rows)
     return _table(found.header, tuple(tuple(cell.whole for cell in row) for row in found.rows))
 
 

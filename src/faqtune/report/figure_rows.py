@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from faqtune.evaluate import format_comparison
 from faqtune.evaluate.wording import Language, figure_name
-from faqtune.report.sheet import Cell, pointer
-from faqtune.report.verdict import mark_of
+from faqtune.report.sheet import Cell, FigureRow, p_value, pointer
+from faqtune.report.verdict import judged, mark_of
 from faqtune.scorecard import Comparison, Difference
 
 SIDES = ("before", "after")
-
-
-@dataclass(frozen=True, slots=True)
-class FigureRow:
-    """`cells` are before, after and difference; `mark` and `verdict` judge the difference."""
-
-    name: str
-    cells: tuple[Cell, ...]
-    mark: str
-    verdict: str
 
 
 def figure_rows(comparison: Comparison, language: Language, scope: str = "") -> list[FigureRow]:
@@ -38,8 +28,9 @@ def figure_rows(comparison: Comparison, language: Language, scope: str = "") -> 
             Cell(value, f"[{rest}" if rest else "", source)
             for (value, _, rest), source in zip(parts, sources, strict=True)
         )
-        values = (*values[:2], _with_p(values[2], comparison.differences.get(names[said])))
-        rows.append(FigureRow(said, values, mark_of(word), word))
+        moved = comparison.differences.get(names[said])
+        verdict = judged(mark_of(word), moved.p_holm if moved else None, language)
+        rows.append(FigureRow(said, (*values[:2], _with_p(values[2], moved)), *verdict))
     return rows
 
 
@@ -47,7 +38,8 @@ def _with_p(cell: Cell, difference: Difference | None) -> Cell:
     """The difference with its p, where that has been corrected for all that was looked at together."""
     if difference is None or difference.p_holm is None:
         return cell
-    return replace(cell, interval=f"{cell.interval} p {difference.p_holm:.3f}")
+    said = p_value(difference.p_holm, "").text
+    return replace(cell, interval=f"{cell.interval} p {said}")
 
 
 def _sources(name: str, comparison: Comparison, scope: str) -> tuple[str, str, str]:

@@ -9,7 +9,19 @@ from faqtune.evaluate.wording import METRICS, Language, figure_name
 from faqtune.report.charts import Chart
 from faqtune.report.heat_map import Moved, heat_map
 from faqtune.report.limits import clipped
-from faqtune.report.sheet import Cell, Row, Section, Sheet, change, number, percent, pointer, sheet, words
+from faqtune.report.sheet import (
+    Cell,
+    Row,
+    Section,
+    Sheet,
+    change,
+    number,
+    percent,
+    pointer,
+    sentences,
+    sheet,
+    words,
+)
 
 WORDS: dict[Language, dict[str, str]] = {
     "en": {
@@ -96,7 +108,7 @@ def layers(compared: Mapping[str, Any], language: Language) -> Section | None:
         folded.append(_coefficients(applied, say))
     if tokens := compared["weights"].get("tokens"):
         folded.append(_tokens(tokens, say))
-    reading = f"{say['reading']} {_frozen(compared, say)}".rstrip()
+    reading = sentences(language, say["reading"], _frozen(compared, say))
     return Section("layers", say["title"], reading, wide=[_heat(compared, say, language)], sheets=sheets, folded=folded)
 
 
@@ -117,9 +129,8 @@ def _heat(compared: Mapping[str, Any], say: Mapping[str, str], language: Languag
     moved = [layer for layer in weights["layers"] if layer["change"]["changed"]]
     farthest = max(moved, key=lambda layer: layer["change"]["relative"] or 0, default=weights["layers"][0])
     told = say["told"].format(changed=len(moved), total=len(names), farthest=farthest["layer"])
-    return Chart(
-        say["heat"], f"{say['heat_reading']} {told}", heat_map(names, grid, f"{say['heat']}. {told}", language)
-    )
+    drawing = heat_map(names, grid, f"{say['heat']}. {told}", language)
+    return Chart(say["heat"], sentences(language, say["heat_reading"], told), drawing)
 
 
 def _moved(found: Mapping[str, Any]) -> Moved:
@@ -139,7 +150,7 @@ def _layers(compared: Mapping[str, Any], say: Mapping[str, str]) -> Sheet:
         rows.append(
             (
                 words(layer["layer"]),
-                Cell("" if relative is None else f"{100 * relative:.3g}", "", pointer(*at, "relative")),
+                Cell("" if relative is None else _three_digits(100 * relative), "", pointer(*at, "relative")),
                 percent(moved["changed_share"], pointer(*at, "changed_share")),
                 number(moved.get("effective_rank"), pointer(*at, "effective_rank"), 1),
                 *likeness,
@@ -148,6 +159,15 @@ def _layers(compared: Mapping[str, Any], say: Mapping[str, str]) -> Sheet:
     header = [say[name] for name in ("layer", "relative", "changed_share", "effective_rank")]
     header += [say["cka"].format(name=say.get(probe["name"], probe["name"])) for probe in probes]
     return sheet(say["layers"], header, rows)
+
+
+def _three_digits(found: float) -> str:
+    """Three that count, zeros at the end too, so that a column is of one precision.
+
+    >>> _three_digits(0.56), _three_digits(12.0), _three_digits(0.0)
+    ('0.560', '12.0', '0')
+    """
+    return f"{found:#.3g}".rstrip(".") if found else "0"
 
 
 def _reverted(found: Sequence[Mapping[str, Any]], say: Mapping[str, str]) -> Sheet:

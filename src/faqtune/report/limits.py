@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 MOST_ROWS = 100
 """Of any list that grows with the user's data."""
 
-MOST_CHARACTERS = 96
+MOST_CHARACTERS = 88
 """Of any text that comes from the user's data."""
 
 
@@ -31,6 +31,6 @@ def clipped(text: str) -> str:
     """As much of a text as is shown.
 
     >>> clipped("a" * 1000)[-3:], len(clipped("a" * 1000))
-    ('aa…', 96)
+    ('aa…', 88)
     """
     return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"

@@ -26,6 +26,7 @@ FILES: dict[Language, dict[str, str]] = {
         "catalogue": "标准问答库",
         "conversations": "聊天记录",
         "noise": "闲聊",
+        "queries": "客户问题",
         "split": "数据划分",
         "training inputs": "训练输入",
     },

@@ -12,7 +12,7 @@ from faqtune.report.chart_words import CHARTS
 from faqtune.report.charts import LEFT, PLOT_HEIGHT, RIGHT, WIDTH, Chart
 from faqtune.report.limits import clipped
 from faqtune.report.plot import LINE_PX, Line, dot, frame, legend, lines_in, tips
-from faqtune.report.sheet import pointer
+from faqtune.report.sheet import pointer, sentences
 from faqtune.report.svg import document, text
 from faqtune.scorecard import STRATA
 
@@ -24,10 +24,11 @@ WORDS: dict[Language, dict[str, str]] = {
         "title": "How much is answered automatically?",
         "reading": "Move the threshold: the higher it is, the fewer questions are answered, and the more of the answers"
         " are right. Measured on the test part, with 95 % intervals.",
-        "threshold": "Answer from a cosine of",
+        "threshold": "Answer threshold (cosine)",
         "reset": "Back to the model's own threshold",
         "own": "{threshold} is the threshold that was set on the calibration part.",
         "certified": "{threshold} is the threshold of the certificate.",
+        "lead": "Answered only where the best entry leads the second by {margin}; what does not is passed on.",
         "care": "Choose no threshold by these figures: it would look better here than it is. Find out what you want,"
         " then let faqtune calibrate set it on data of its own.",
         "right": "of 100 questions answered correctly",
@@ -39,10 +40,10 @@ WORDS: dict[Language, dict[str, str]] = {
         "below": "Just passed on",
         "shown": "The nearest to the threshold of {shown} texts, out of {total} that were measured.",
         "nothing": "none",
-        "found": "answered with",
-        "expected": "should be",
-        "kind_right": "right",
-        "kind_wrong": "wrong",
+        "found": "best entry: {entry}",
+        "expected": "should be: {entry}",
+        "kind_right": "right entry",
+        "kind_wrong": "wrong entry",
         "risk_title": "Wrong among the answered, against questions answered (risk and coverage)",
         "risk_reading": "Lower is better. Every point is a threshold; the dots are the models' own.",
         "answered_axis": "questions answered",
@@ -52,10 +53,11 @@ WORDS: dict[Language, dict[str, str]] = {
     "zh": {
         "title": "能自动回答多少？",
         "reading": "移动阈值：阈值越高，作答的问题越少，答案正确的比例越高。以下在测试集上测得，附 95% 置信区间。",
-        "threshold": "余弦达到多少才作答",
+        "threshold": "作答阈值（余弦）",
         "reset": "恢复模型自己的阈值",
         "own": "{threshold} 是在校准集上设定的阈值。",
         "certified": "{threshold} 是证书中的阈值。",
+        "lead": "仅当最佳条目比第二名高出 {margin} 时才作答，否则转人工。",
         "care": "不要根据这些数字挑选阈值，否则它在这里会显得比实际更好。先想清楚要达到什么，再用 faqtune calibrate "
         "在专门的数据上设定。",
         "right": "每 100 个问题中答对",
@@ -67,10 +69,10 @@ WORDS: dict[Language, dict[str, str]] = {
         "below": "刚好转人工",
         "shown": "从评测的 {total} 条文本中取 {shown} 条，显示最接近阈值的。",
         "nothing": "无",
-        "found": "作答条目",
-        "expected": "应为",
-        "kind_right": "答对",
-        "kind_wrong": "答错",
+        "found": "最佳条目：{entry}",
+        "expected": "应为：{entry}",
+        "kind_right": "条目正确",
+        "kind_wrong": "条目错误",
         "risk_title": "作答中的错误比例与作答比例（风险与覆盖）",
         "risk_reading": "越低越好。每个点是一个阈值；圆点为模型自己的阈值。",
         "answered_axis": "作答的问题",
@@ -108,14 +110,15 @@ class Dial:
     place: int
     last: int
     threshold: str
-    whose: str
     tiles: list[Tile]
     above: list[Nearby]
     below: list[Nearby]
-    shown: str
+    care: str
 
 
-def dial(details: Mapping[str, Any], own_cosine: float | None, certified: bool, language: Language) -> Dial | None:
+def dial(
+    details: Mapping[str, Any], own_cosine: float | None, margin_cosine: float, certified: bool, language: Language
+) -> Dial | None:
     """The slider for the tuned model; None where no threshold was set or the file holds no points."""
     operating = details.get("operating") or []
     if own_cosine is None or len(operating) != 2:
@@ -131,11 +134,16 @@ def dial(details: Mapping[str, Any], own_cosine: float | None, certified: bool, 
         place,
         len(thresholds) - 1,
         own,
-        say["certified" if certified else "own"].format(threshold=own),
         [_tile(points, name, place, language) for name in TILES if name in points["shares"]],
         [_nearby(found, language) for found in reversed(answered[-MOST_LISTED:])],
         [_nearby(found, language) for found in texts[len(answered) : len(answered) + MOST_LISTED]],
-        say["shown"].format(shown=len(texts), total=points["texts_in_all"]),
+        sentences(
+            language,
+            say["shown"].format(shown=len(texts), total=points["texts_in_all"]),
+            say["certified" if certified else "own"].format(threshold=own),
+            say["lead"].format(margin=f"{margin_cosine:.3f}") if margin_cosine else "",
+            say["care"],
+        ),
     )
 
 
@@ -157,8 +165,8 @@ def _tile(points: Mapping[str, Any], name: str, place: int, language: Language) 
 
 def _nearby(found: Mapping[str, Any], language: Language) -> Nearby:
     say, kind = WORDS[language], found["kind"]
-    more = [f"{say[name]}: {clipped(found[name])}" for name in ("found", "expected") if _told(found, name)]
-    return Nearby(clipped(found["text"]), kind, kinds(language)[kind], f"{found['score']:.3f}", "; ".join(more))
+    more = [say[name].format(entry=clipped(found[name])) for name in ("found", "expected") if _told(found, name)]
+    return Nearby(clipped(found["text"]), kind, kinds(language)[kind], f"{found['score']:.3f}", " · ".join(more))
 
 
 def _told(found: Mapping[str, Any], name: str) -> bool:

@@ -1,25 +1,52 @@
-"""The certificate of a threshold, in words."""
+"""The certificate of a threshold: where is answered, what is promised and seen, and what all of it was made from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from faqtune.evaluate.wording import Language
+from faqtune.evaluate import difference_mark
+from faqtune.evaluate.wording import Language, figure_name
+from faqtune.report.names import FILES
+from faqtune.report.sheet import (
+    Cell,
+    Facts,
+    FigureRow,
+    FigureTable,
+    Row,
+    Section,
+    Sheet,
+    change,
+    count,
+    figure,
+    number,
+    p_value,
+    percent,
+    pointer,
+    sentences,
+    sheet,
+    words,
+)
+from faqtune.report.verdict import judged
+from faqtune.report.words import PAGE
+from faqtune.scorecard import Difference, Scorecard
 
 WORDS: dict[Language, dict[str, str]] = {
     "en": {
-        "promises": "Promises of the threshold",
+        "promises": "Release certificate",
+        "table": "Promises",
         "what": "with {confidence:.0f} % confidence",
-        "at_most": "promised, at most",
-        "bound": "bound",
-        "observed": "seen",
+        "at_most": "promised, at most, %",
+        "bound": "bound, %",
+        "observed": "seen in calibration, %",
         "units": "conversations or sources",
         "kept": "kept",
         "missed": "not kept",
         "certified": "Answered from a cosine of {threshold:.3f} on. All promises are kept, for data of the same kind.",
         "not_certified": "Answered from a cosine of {threshold:.3f} on. Not all promises can be kept on this data.",
+        "lead": "Only where the best entry leads the second by {margin:.3f} at least.",
+        "other_model": "This certificate is of another state of the model: calibrate again.",
+        "other_data": "Its test figures are of other data than the rest of this page.",
         "noise": "noise of all kinds answered",
         "noise/chatter": "everyday chatter answered",
         "noise/other_domain": "questions of another domain answered",
@@ -27,18 +54,47 @@ WORDS: dict[Language, dict[str, str]] = {
         "noise/garbage": "garbage answered",
         "wrong": "answers that are wrong",
         "rejected": "questions with an entry not answered",
+        "test": "On the test part, which had no say in it",
+        "value": "seen in the test, %",
+        "paired": "Paired test against the original model",
+        "unpaired": "No paired test against the original model: run faqtune evaluate, then faqtune calibrate again.",
+        "p": "p",
+        "p_holm": "p (Holm)",
+        "where": "Where it answers",
+        "threshold": "threshold, cosine",
+        "margin": "margin between first and second, cosine",
+        "margins_tried": "margins tried",
+        "confidence": "confidence, %",
+        "set_on": "Set on the calibration part",
+        "queries": "questions",
+        "noise_count": "noise sentences",
+        "answered": "answered of these questions, %",
+        "right": "answered correctly, %",
+        "made": "Made",
+        "date": "date",
+        "model": "model",
+        "base": "original model",
+        "version": "faqtune",
+        "digests": "Digests of the certificate (sha256)",
+        "model_digest": "model",
+        "calibration_digest": "calibration data",
+        "test_digest": "test data",
     },
     "zh": {
-        "promises": "阈值的承诺",
-        "what": "置信度 {confidence:.0f} %",
-        "at_most": "承诺至多",
-        "bound": "上界",
-        "observed": "实测",
+        "promises": "上线证书",
+        "table": "承诺",
+        "what": "置信度 {confidence:.0f}%",
+        "at_most": "承诺至多，%",
+        "bound": "上界，%",
+        "observed": "校准集实测，%",
         "units": "会话或来源数",
         "kept": "成立",
         "missed": "不成立",
         "certified": "余弦达到 {threshold:.3f} 即作答。对同类数据，全部承诺成立。",
         "not_certified": "余弦达到 {threshold:.3f} 即作答。在现有数据上，并非所有承诺都成立。",
+        "lead": "仅当最佳条目比第二名至少高 {margin:.3f} 时才作答。",
+        "other_model": "这份证书属于该模型的另一个状态，请重新校准。",
+        "other_data": "证书中的测试数字与本页其余部分所用数据不同。",
         "noise": "被作答的噪声（全部）",
         "noise/chatter": "被作答的日常闲聊",
         "noise/other_domain": "被作答的其他领域问题",
@@ -46,40 +102,174 @@ WORDS: dict[Language, dict[str, str]] = {
         "noise/garbage": "被作答的无意义文本",
         "wrong": "答错的回答",
         "rejected": "有对应条目却未作答的问题",
+        "test": "测试集上的表现（未参与设定阈值）",
+        "value": "测试集实测，%",
+        "paired": "与原模型的配对检验",
+        "unpaired": "没有与原模型的配对检验：请先运行 faqtune evaluate，再运行 faqtune calibrate。",
+        "p": "p 值",
+        "p_holm": "p（Holm 校正）",
+        "where": "何时作答",
+        "threshold": "阈值（余弦）",
+        "margin": "第一与第二名的最小差距（余弦）",
+        "margins_tried": "试过的差距",
+        "confidence": "置信度，%",
+        "set_on": "在校准集上设定",
+        "queries": "问题数",
+        "noise_count": "噪声句数",
+        "answered": "其中作答，%",
+        "right": "其中答对，%",
+        "made": "出具",
+        "date": "日期",
+        "model": "模型",
+        "base": "原模型",
+        "version": "faqtune 版本",
+        "digests": "证书的摘要 (sha256)",
+        "model_digest": "模型",
+        "calibration_digest": "校准数据",
+        "test_digest": "测试数据",
     },
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Promises:
-    """`rows`: what, promised, bound, seen, units, mark ("better", "worse") and verdict."""
+def promises(certificate: Mapping[str, Any], measured: Scorecard, language: Language) -> Section:
+    """What `certificate.json` says, for people; what an older one does not hold is left out.
 
-    title: str
-    sentence: str
-    header: tuple[str, ...]
-    rows: list[tuple[tuple[str, ...], str, str]]
-
-
-def promises(certificate: Mapping[str, Any], language: Language) -> Promises:
-    """What `certificate.json` says, for people."""
-    words = WORDS[language]
-    state = words["certified" if certificate["certified"] else "not_certified"]
-    rows: list[tuple[tuple[str, ...], str, str]] = [
-        (
-            (
-                words[promise["what"]],
-                f"{100 * promise['at_most']:g} %",
-                f"{100 * promise['bound']:.1f} %",
-                f"{100 * promise['observed']:.1f} %",
-                str(promise["units"]),
-            ),
-            "better" if promise["kept"] else "worse",
-            words["kept" if promise["kept"] else "missed"],
-        )
-        for promise in certificate["promises"]
+    `measured`: the scorecard of the page, to tell whether the certificate is of the same model and data.
+    """
+    say = WORDS[language]
+    state = say["certified" if certificate["certified"] else "not_certified"]
+    margin = certificate.get("margin_cosine") or 0.0
+    reading = [
+        state.format(threshold=certificate["threshold_cosine"]),
+        say["lead"].format(margin=margin) if margin else "",
+        "" if certificate.get("better_than_base") else say["unpaired"],
+        *_strange(certificate, measured, say),
     ]
-    header = (
-        words["what"].format(confidence=100 * certificate["confidence"]),
-        *(words[name] for name in ("at_most", "bound", "observed", "units")),
+    sheets = [
+        _promised(certificate, say, language),
+        _tested(certificate, say, language),
+        _paired(certificate, language),
+    ]
+    facts = [
+        (say["where"], _where(certificate, say)),
+        (say["set_on"], _set_on(certificate, say)),
+        (say["made"], _made(certificate, say)),
+        (say["digests"], _digests(certificate, language)),
+    ]
+    return Section(
+        "promises",
+        say["promises"],
+        sentences(language, *reading),
+        sheets=[found for found in sheets if found],
+        facts=[(caption, rows) for caption, rows in facts if rows],
     )
-    return Promises(words["promises"], state.format(threshold=certificate["threshold_cosine"]), header, rows)
+
+
+def _strange(certificate: Mapping[str, Any], measured: Scorecard, say: Mapping[str, str]) -> list[str]:
+    """What does not belong together, where both sides say what they are of."""
+    of_model, of_test = certificate.get("model_digest", ""), certificate.get("test", {}).get("digest", "")
+    found = []
+    if of_model and measured.model_digest and of_model != measured.model_digest:
+        found.append(say["other_model"])
+    if of_test and measured.digest and of_test != measured.digest:
+        found.append(say["other_data"])
+    return found
+
+
+def _promised(certificate: Mapping[str, Any], say: Mapping[str, str], language: Language) -> Sheet:
+    rows: list[Row] = []
+    for place, promise in enumerate(certificate["promises"]):
+        at = ("certificate", "promises", place)
+        shares = (percent(promise[name], pointer(*at, name)) for name in ("at_most", "bound", "observed"))
+        verdict = ("kept", "better") if promise["kept"] else ("missed", "worse")
+        units = count(promise["units"], pointer(*at, "units"))
+        rows.append((words(say[promise["what"]]), *shares, units, Cell(say[verdict[0]], mark=verdict[1])))
+    header = (
+        say["what"].format(confidence=100 * certificate["confidence"]),
+        *(say[name] for name in ("at_most", "bound", "observed", "units")),
+        PAGE[language]["mark"],
+    )
+    return sheet(say["table"], header, rows)
+
+
+def _tested(certificate: Mapping[str, Any], say: Mapping[str, str], language: Language) -> Sheet | None:
+    figures = certificate.get("test", {}).get("figures", {})
+    rows = [
+        (words(figure_name(name, language)), figure(found, pointer("certificate", "test", "figures", name)))
+        for name, found in figures.items()
+    ]
+    return sheet(say["test"], [PAGE[language]["metric"], say["value"]], rows) if rows else None
+
+
+def _paired(certificate: Mapping[str, Any], language: Language) -> FigureTable | None:
+    say, page = WORDS[language], PAGE[language]
+    rows = []
+    for name, found in (certificate.get("better_than_base") or {}).items():
+        source = pointer("certificate", "better_than_base", name)
+        cells = (
+            change(found, source),
+            p_value(found.get("p"), f"{source}/p"),
+            p_value(found.get("p_holm"), f"{source}/p_holm"),
+        )
+        mark = difference_mark(name, Difference(**found))
+        rows.append(FigureRow(figure_name(name, language), cells, *judged(mark, found.get("p_holm"), language)))
+    header = (page["metric"], page["difference"], say["p"], say["p_holm"], page["mark"])
+    return FigureTable(say["paired"], header, [("", rows)]) if rows else None
+
+
+def _where(certificate: Mapping[str, Any], say: Mapping[str, str]) -> Facts:
+    tried = certificate.get("margins_tried") or []
+    return [
+        (say["threshold"], number(certificate["threshold_cosine"], pointer("certificate", "threshold_cosine"), 4)),
+        *_named(certificate, say, ("margin", "margin_cosine", 3)),
+        *(
+            [(say["margins_tried"], Cell(", ".join(f"{each:.2f}" for each in tried), "", "/certificate/margins_tried"))]
+            if len(tried) > 1
+            else []
+        ),
+        (say["confidence"], percent(certificate["confidence"], pointer("certificate", "confidence"))),
+    ]
+
+
+def _named(certificate: Mapping[str, Any], say: Mapping[str, str], row: tuple[str, str, int]) -> Facts:
+    name, key, digits = row
+    return [(say[name], number(certificate[key], pointer("certificate", key), digits))] if key in certificate else []
+
+
+def _set_on(certificate: Mapping[str, Any], say: Mapping[str, str]) -> Facts:
+    found, at = certificate.get("calibration", {}), ("certificate", "calibration")
+    counted = [
+        (say[name], count(found[key], pointer(*at, key)))
+        for name, key in (("queries", "queries"), ("noise_count", "noise"))
+        if key in found
+    ]
+    return counted + [
+        (say[key], percent(found[key], pointer(*at, key))) for key in ("answered", "right") if key in found
+    ]
+
+
+def _made(certificate: Mapping[str, Any], say: Mapping[str, str]) -> Facts:
+    keys = (("date", "made"), ("model", "run"), ("base", "base"), ("version", "faqtune"))
+    return [
+        (say[name], Cell(str(certificate[key]), "", pointer("certificate", key)))
+        for name, key in keys
+        if key in certificate
+    ]
+
+
+def _digests(certificate: Mapping[str, Any], language: Language) -> Facts:
+    say = WORDS[language]
+    places = [("model_digest", ("model_digest",)), ("calibration_digest", ("calibration", "digest"))]
+    places.append(("test_digest", ("test", "digest")))
+    rows = []
+    for name, keys in places:
+        found: Any = certificate
+        for key in keys:
+            found = found.get(key) or {}
+        if found:
+            rows.append((say[name], Cell(str(found), "", pointer("certificate", *keys))))
+    files = certificate.get("files", {})
+    named = (
+        (FILES[language].get(name, name), found, pointer("certificate", "files", name)) for name, found in files.items()
+    )
+    return [*rows, *((name, Cell(found, "", source)) for name, found, source in named)]

@@ -43,16 +43,50 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
+class FigureRow:
+    """`cells` are three figures, the last of them about a difference; `mark` and `verdict` judge that."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    mark: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class FigureTable:
+    """Figures of models: `header` of name, three figures and verdict; `groups` of rows with their name, or "".
+
+    A phone sets each row in two lines, so that it needs no scrolling sideways. `total`
+    rows are in the data; 0: all of them are shown.
+    """
+
+    caption: str
+    header: tuple[str, ...]
+    groups: Sequence[tuple[str, Sequence[FigureRow]]]
+    total: int = 0
+
+    @property
+    def rows(self) -> list[FigureRow]:
+        return [row for _, group in self.groups for row in group]
+
+
+Facts = Sequence[tuple[str, Cell]]
+"""Names and values, of which each says where it stands."""
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the page with its name in links: charts first, then tables (those of `folded` closed at first)."""
+    """A part of the page with its name in links: charts first, then tables (those of `folded` closed at first), then
+    `facts` by caption."""
 
     id: str
     title: str
     reading: str = ""
     charts: Sequence[Chart] = field(default_factory=tuple)
     wide: Sequence[Chart] = field(default_factory=tuple)
-    sheets: Sequence[Sheet] = field(default_factory=tuple)
-    folded: Sequence[Sheet] = field(default_factory=tuple)
+    sheets: Sequence[Sheet | FigureTable] = field(default_factory=tuple)
+    folded: Sequence[Sheet | FigureTable] = field(default_factory=tuple)
+    facts: Sequence[tuple[str, Facts]] = field(default_factory=tuple)
 
 
 def sheet(caption: str, header: Sequence[str], rows: Iterable[Row], *, wordy: bool = False) -> Sheet:
@@ -94,6 +128,18 @@ def change(found: Mapping[str, Any] | None, source: str) -> Cell:
         return Cell("")
     value, low, high = (f"{round(100 * found[name], 1) + 0.0:+.1f}" for name in ("value", "low", "high"))
     return Cell(value, f"[{low}, {high}]", source)
+
+
+def p_value(found: float | None, source: str) -> Cell:
+    """A p with three decimals, and never 0: resampling knows none that is."""
+    if found is None:
+        return Cell("")
+    return Cell("< 0.001" if found < 0.0005 else f"{found:.3f}", "", source)
+
+
+def sentences(language: str, *said: str) -> str:
+    """Sentences after one another; in Chinese nothing stands between them."""
+    return ("" if language == "zh" else " ").join(sentence for sentence in said if sentence)
 
 
 def count(found: float, source: str) -> Cell:

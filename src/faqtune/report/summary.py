@@ -11,6 +11,7 @@ from faqtune.evaluate.wording import Language, separator, stratum_name
 from faqtune.records import CALIBRATION, SELECTION, TRAIN
 from faqtune.report.charts import hundred
 from faqtune.report.data import LabelSummary, RunFacts, RunReport
+from faqtune.report.general import fact as general_fact
 from faqtune.report.names import STATES, part_name
 from faqtune.report.verdict import Change, change, headline
 from faqtune.report.words import HEADLINE, MEASURED
@@ -54,6 +55,9 @@ def summary(report: RunReport, language: Language) -> Summary:
         for name in KEY_FACTS
         if (found := change(comparison, name)) and found != lead
     ]
+    if report.general:
+        mark, said = general_fact(report.general, language)
+        facts.append((mark, Markup("{}").format(said)))
     return Summary(
         sentence=_lead_sentence(lead, language),
         verdict=_verdict(lead, language) if lead else "",

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar, get_args
 
-from faqtune.evaluate import format_comparison
-from faqtune.evaluate.wording import TABLE
+from faqtune.evaluate import difference_mark
+from faqtune.evaluate.wording import TABLE, Language
 from faqtune.scorecard import Comparison, Difference, Figure, Stratum
 
 HEADLINES = ("oscr@5", "oscr@10", "recall@1")
@@ -34,8 +34,8 @@ def change(comparison: Comparison, name: str) -> Change | None:
     """The change of a figure, or None if it was not measured for both models."""
     if name not in comparison.differences:
         return None
-    before, after = comparison.before.figures[name], comparison.after.figures[name]
-    return Change(name, before, after, comparison.differences[name], _mark(comparison, name))
+    before, after, moved = comparison.before.figures[name], comparison.after.figures[name], comparison.differences[name]
+    return Change(name, before, after, moved, difference_mark(name, moved))
 
 
 def headline(comparison: Comparison) -> Change | None:
@@ -83,16 +83,19 @@ def _renamed(values: dict[str, Value], rename: Callable[[str], str | None]) -> d
     return {new: value for name, value in values.items() if (new := rename(name)) is not None}
 
 
-def _mark(comparison: Comparison, name: str) -> str:
-    """As the table marks it, so that page and table never disagree."""
-    alone = _kept(comparison, lambda other: other if other == name else None)
-    return mark_of(format_comparison(alone, "en").rows[0][-1])
-
-
 def mark_of(word: str) -> str:
     """The mark behind its word in a table of any language; "" for a row without one."""
     marks: Iterable[tuple[str, str]] = ((words[mark], mark) for words in TABLE.values() for mark in MARKS)
     return dict(marks).get(word, "")
 
 
+def judged(mark: str, p_holm: float | None, language: Language) -> tuple[str, str]:
+    """Look and word of a verdict; with a star where it would not stand among all figures that were looked at."""
+    word = TABLE[language].get(mark, "")
+    if mark in CLEAR and p_holm is not None and p_holm > MOST_P:
+        return f"{mark} alone", f"{word}*"
+    return mark, word
+
+
+CLEAR, MOST_P = ("better", "worse"), 0.05
 MARKS = ("better", "worse", "same", "unclear")

@@ -10,13 +10,13 @@ HEADLINE: dict[Language, dict[str, str]] = {
         " off-topic messages are let through. Before tuning: {before}.",
         "recall": "Of 100 questions the FAQ covers, the right entry comes first for {after}. Before tuning: {before}.",
         "nothing": "Nothing could be measured for both models.",
-        "better": "Clearly better: {change} of 100, and between {low} and {high} with 95 % confidence.",
-        "worse": "Clearly worse: {change} of 100, and between {low} and {high} with 95 % confidence."
+        "better": "Clearly better: {change} right answers per 100 questions (95 % interval {low}\u00a0to\u00a0{high}).",
+        "worse": "Clearly worse: {change} right answers per 100 questions (95 % interval {low}\u00a0to\u00a0{high})."
         " Keep the model from before.",
-        "unclear": "Not a clear difference: {change} of 100, but with 95 % confidence anything between {low} and"
-        " {high}. It may be chance; more labelled test questions would tell.",
+        "unclear": "Not a clear difference: {change} right answers per 100 questions (95 % interval"
+        " {low}\u00a0to\u00a0{high}). It may be chance; more labelled test questions would tell.",
         "same": "No difference at all: the two models answer alike.",
-        "interval": "95 % interval {low} to {high}",
+        "interval": "95 % interval {low}\u00a0to\u00a0{high}",
         "recall@1": "With every question answered, the right entry comes first for {after} of 100 (before: {before}).",
         "fpr95": "If 95 of 100 questions are to be accepted, {after} of 100 off-topic messages come through too"
         " (before: {before}).",
@@ -27,12 +27,13 @@ HEADLINE: dict[Language, dict[str, str]] = {
         "微调前为 {before} 个。",
         "recall": "FAQ 能回答的 100 个问题中，有 {after} 个的正确条目排在首位；微调前为 {before} 个。",
         "nothing": "没有可供比较的指标。",
-        "better": "明显变好：每 100 个问题变化 {change} 个，95% 置信区间为 {low} 到 {high}。",
-        "worse": "明显变差：每 100 个问题变化 {change} 个，95% 置信区间为 {low} 到 {high}。请继续使用微调前的模型。",
-        "unclear": "差异不确定：每 100 个问题变化 {change} 个，但 95% 置信区间为 {low} 到 {high}，可能只是偶然；"
+        "better": "明显变好：每 100 个问题答对数 {change}（95% 置信区间 {low}\u00a0到\u00a0{high}）。",
+        "worse": "明显变差：每 100 个问题答对数 {change}（95% 置信区间 {low}\u00a0到\u00a0{high}）。"
+        "请继续使用微调前的模型。",
+        "unclear": "差异不确定：每 100 个问题答对数 {change}（95% 置信区间 {low}\u00a0到\u00a0{high}），可能只是偶然；"
         "增加人工标注的测试问题才能判断。",
         "same": "没有任何差异：两个模型的回答完全相同。",
-        "interval": "95% 置信区间 {low} 到 {high}",
+        "interval": "95% 置信区间 {low}\u00a0到\u00a0{high}",
         "recall@1": "若每个问题都作答，100 个问题中有 {after} 个的正确条目排在首位（微调前 {before} 个）。",
         "fpr95": "若要接受 100 个问题中的 95 个，100 条无关消息中会误放 {after} 条（微调前 {before} 条）。",
         "precision": "在校准后的阈值处，每 100 次作答有 {after} 次正确（微调前 {before} 次）。",
@@ -79,7 +80,8 @@ PAGE: dict[Language, dict[str, str]] = {
         "care": "Read with care",
         "figures": "All figures",
         "figures_reading": "In percent, with 95 % intervals. A change is called better or worse only where the interval"
-        " of the difference leaves zero out. Where p is given, it is corrected for all figures looked at (Holm).",
+        " of the difference leaves zero out. p is corrected for all figures looked at (Holm); where it is above 0.05,"
+        " the verdict has a star: by itself it is clear, but among so many figures one such may be chance.",
         "means_reading": "Mean cosines have no interval and prove nothing on their own.",
         "metric": "figure",
         "difference": "difference",
@@ -132,7 +134,7 @@ PAGE: dict[Language, dict[str, str]] = {
         "care": "注意",
         "figures": "全部指标",
         "figures_reading": "单位为百分比，括号内为 95% 置信区间。只有当变化的区间不含零时，才称为变好或变差。"
-        "标出的 p 已按全部指标校正 (Holm)。",
+        "p 已按全部指标校正 (Holm)；超过 0.05 时判断带星号：单看是明确的，但在这么多指标中可能出于偶然。",
         "means_reading": "平均余弦没有置信区间，单独不能说明问题。",
         "metric": "指标",
         "difference": "变化",

@@ -31,9 +31,9 @@
   function list(target, texts, said) {
     const items = texts.map(function (found) {
       const more = [];
-      if (found[3]) more.push(said.found + ": " + found[3]);
-      if (found[4]) more.push(said.expected + ": " + found[4]);
-      return item(found[0], found[1], said.kinds[found[1]], found[2].toFixed(3), more.join("; "));
+      if (found[3]) more.push(said.found.split("{entry}").join(found[3]));
+      if (found[4]) more.push(said.expected.split("{entry}").join(found[4]));
+      return item(found[0], found[1], said.kinds[found[1]], found[2].toFixed(3), more.join(" · "));
     });
     target.replaceChildren.apply(target, items.length ? items : [item(said.nothing, "", "", "", "")]);
   }

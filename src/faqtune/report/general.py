@@ -1,0 +1,126 @@
+"""What a model still makes of everyday sentences: pairs that faqtune ships, and tasks of MTEB where they were run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from faqtune.evaluate import difference_mark
+from faqtune.evaluate.wording import Language
+from faqtune.report.chart_words import CHARTS
+from faqtune.report.data import RunReport
+from faqtune.report.sheet import (
+    Cell,
+    FigureRow,
+    FigureTable,
+    Section,
+    change,
+    figure,
+    p_value,
+    percent,
+    pointer,
+    sentences,
+)
+from faqtune.report.verdict import judged
+from faqtune.report.words import PAGE
+from faqtune.scorecard import Difference
+
+ALL = "all"
+
+WORDS: dict[Language, dict[str, str]] = {
+    "en": {
+        "title": "General ability",
+        "what": "Measured on {pairs} pairs of everyday sentences that faqtune ships, in percent (AUROC); 50 is"
+        " guessing.",
+        "better": "On everyday sentences outside this FAQ the model has become better: of two pairs of sentences it"
+        " picks the one that means the same {after} times in 100 (before: {before}).",
+        "worse": "On everyday sentences outside this FAQ the model has become worse: of two pairs of sentences it"
+        " picks the one that means the same {after} times in 100 (before: {before}). Its answers to this FAQ are"
+        " measured by themselves; for anything else keep the original.",
+        "unclear": "On everyday sentences outside this FAQ no clear change: of two pairs of sentences the model picks"
+        " the one that means the same {after} times in 100 (before: {before}).",
+        "same": "On everyday sentences outside this FAQ nothing has changed: of two pairs of sentences the model picks"
+        " the one that means the same {after} times in 100 (before: {before}).",
+        "all": "all pairs",
+        "zh": "Chinese pairs",
+        "en": "English pairs",
+        "mteb": "MTEB tasks, main score",
+        "mteb_reading": "MTEB scores come without an interval.",
+    },
+    "zh": {
+        "title": "通用能力",
+        "what": "在 faqtune 自带的 {pairs} 对日常句子上测得，单位为百分比 (AUROC)，50 相当于瞎猜。",
+        "better": "在与本 FAQ 无关的日常句子上，模型变好了：从两对句子中挑出意思相同的一对，"
+        "100 次挑对 {after} 次（微调前 {before} 次）。",
+        "worse": "在与本 FAQ 无关的日常句子上，模型变差了：从两对句子中挑出意思相同的一对，"
+        "100 次挑对 {after} 次（微调前 {before} 次）。它对本 FAQ 的回答另有评测；用于其他用途时，请继续使用原模型。",
+        "unclear": "在与本 FAQ 无关的日常句子上，没有明确变化：从两对句子中挑出意思相同的一对，"
+        "100 次挑对 {after} 次（微调前 {before} 次）。",
+        "same": "在与本 FAQ 无关的日常句子上，没有任何变化：从两对句子中挑出意思相同的一对，"
+        "100 次挑对 {after} 次（微调前 {before} 次）。",
+        "all": "全部句对",
+        "zh": "中文句对",
+        "en": "英文句对",
+        "mteb": "MTEB 任务（主要得分）",
+        "mteb_reading": "MTEB 得分没有置信区间。",
+    },
+}
+
+
+def general(report: RunReport, language: Language) -> Section | None:
+    """Before and after on everyday sentences; None where `evaluate` has measured neither them nor MTEB."""
+    say, page, sides = WORDS[language], PAGE[language], CHARTS[language]
+    groups = []
+    reading = []
+    if report.general:
+        reading = [fact(report.general, language)[1], say["what"].format(pairs=report.general["pairs"])]
+        groups.append(("", _pairs(report.general, language)))
+    if report.mteb:
+        reading.append(say["mteb_reading"])
+        groups.append((say["mteb"], _tasks(report.mteb)))
+    if not groups:
+        return None
+    header = (page["metric"], sides["before"], sides["after"], page["difference"], page["mark"])
+    table = FigureTable(say["title"], header, groups)
+    return Section("general", say["title"], sentences(language, *reading), sheets=[table])
+
+
+def fact(measured: Mapping[str, Any], language: Language) -> tuple[str, str]:
+    """(mark, sentence): what became of general ability, for the first screen."""
+    before, after = (each["figures"][ALL] for each in measured["models"][:2])
+    mark = general_mark(measured["differences"][0]["figures"][ALL])
+    counts = {"before": f"{100 * before['value']:.0f}", "after": f"{100 * after['value']:.0f}"}
+    return mark, WORDS[language][mark].format(**counts)
+
+
+def general_mark(found: Mapping[str, float]) -> str:
+    """As for any figure that is the better for being higher."""
+    return difference_mark("auroc", Difference(**found))
+
+
+def _pairs(measured: Mapping[str, Any], language: Language) -> list[FigureRow]:
+    rows = []
+    models, differences = measured["models"], measured["differences"][0]["figures"]
+    for scope, found in differences.items():
+        sides = (
+            figure(models[side]["figures"][scope], pointer("general", "models", side, "figures", scope))
+            for side in (0, 1)
+        )
+        source = pointer("general", "differences", 0, "figures", scope)
+        moved = change(found, source)
+        mark = general_mark(found)
+        with_p = Cell(moved.text, f"{moved.interval} p {p_value(found['p_holm'], '').text}", source)
+        rows.append(FigureRow(WORDS[language][scope], (*sides, with_p), *judged(mark, found["p_holm"], language)))
+    return rows
+
+
+def _tasks(measured: Mapping[str, Any]) -> list[FigureRow]:
+    """The difference stands nowhere: it is that of the two scores beside it."""
+    before, after = (each["scores"] for each in measured["models"][:2])
+    rows = []
+    for task in before:
+        sources = [pointer("mteb", "models", side, "scores", task) for side in (0, 1)]
+        moved = Cell(f"{100 * (after[task] - before[task]):+.1f}", "", f"{sources[1]} - {sources[0]}")
+        cells = (percent(before[task], sources[0]), percent(after[task], sources[1]), moved)
+        rows.append(FigureRow(task, cells, "", ""))
+    return rows

@@ -55,16 +55,16 @@ def test_a_rising_curve_is_called_rising_and_a_level_one_flat():
 @pytest.mark.parametrize(
     ("points", "why"),
     [
-        ([], "0 points"),
-        ([Point(0, 0.3), Point(100, 0.4), Point(200, 0.45)], "3 points at 3 amounts"),
-        ([Point(n, 0.3 + n / 1000) for n in (100, 110, 120, 130, 140)], "too close"),
-        (points_of(lambda n: 0.4, 0.3, seed=1), "anything from"),
+        ([], "few"),
+        ([Point(0, 0.3), Point(100, 0.4), Point(200, 0.45)], "few"),
+        ([Point(n, 0.3 + n / 1000) for n in (100, 110, 120, 130, 140)], "close"),
+        (points_of(lambda n: 0.4, 0.3, seed=1), "wide"),
     ],
 )
 def test_it_says_when_it_cannot_say(points, why):
     found = project(points)
     assert found.verdict == CANNOT_SAY
-    assert why in found.why
+    assert found.why == why
     assert np.isnan(found.gain)
 
 

@@ -23,6 +23,7 @@ WIDEST = 0.05
 WORTH = 0.01
 """A gain below one point of OSCR is not worth hundreds of labels."""
 
+FEW, CLOSE, WIDE = "few", "close", "wide"
 RISING, FLAT, OPEN, CANNOT_SAY = VERDICTS = ("rising", "flat", "open", "cannot say yet")
 
 
@@ -39,7 +40,7 @@ class Projection:
     """What `ahead` more labels would bring: `gain` with its 95 % interval, as differences of the figure.
 
     `verdict`: "rising" (surely a gain), "flat" (surely less than `WORTH`), "open" (neither is sure), or "cannot say
-    yet", with `why`; then the gain is NaN.
+    yet"; then the gain is NaN and `why` one of "few" (points), "close" (amounts), "wide" (the interval).
     """
 
     ahead: int
@@ -97,9 +98,7 @@ def project(points: Sequence[Point], *, ahead: int = 100, seed: int = 0) -> Proj
     laws = [fit(labels, law.at(labels) + error) for error in errors]
     low, high = np.percentile([float(one.at(now + ahead) - one.at(now)) for one in laws], (2.5, 97.5))
     if high - low > WIDEST:
-        return Projection(
-            ahead, np.nan, np.nan, np.nan, CANNOT_SAY, f"the gain could be anything from {low:.0%} to {high:.0%}"
-        )
+        return Projection(ahead, np.nan, float(low), float(high), CANNOT_SAY, WIDE)
     verdict = FLAT if high < WORTH else RISING if low >= WORTH else OPEN
     return Projection(ahead, gain, float(low), float(high), verdict)
 
@@ -107,8 +106,6 @@ def project(points: Sequence[Point], *, ahead: int = 100, seed: int = 0) -> Proj
 def _too_little(labels: NDArray[np.float64]) -> str:
     amounts = np.unique(labels)
     if len(amounts) < LEAST_AMOUNTS or len(labels) < LEAST_AMOUNTS + 1:
-        return f"{len(labels)} points at {len(amounts)} amounts; {LEAST_AMOUNTS + 1} at {LEAST_AMOUNTS} are needed"
+        return FEW
     positive = amounts[amounts > 0]
-    if positive.max() < LEAST_SPAN * positive.min():
-        return f"the amounts lie too close: {positive.min():.0f} to {positive.max():.0f} labels"
-    return ""
+    return CLOSE if positive.max() < LEAST_SPAN * positive.min() else ""

@@ -11,18 +11,21 @@
 from __future__ import annotations
 
 import hmac
+import html
 import ipaddress
 import json
 from collections.abc import Collection
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
+from faqtune.annotate.chinese import in_chinese
 from faqtune.annotate.people import People
 
 LARGEST_BODY_BYTES = 64 * 1024
 READS, WRITES = ("GET", "HEAD"), ("POST",)
 CSRF_HEADER = b"x-csrf-token"
 ENTER, STATIC = "/enter/", "/static/"
+NO_ADDRESS = "open the address that `faqtune annotate` printed"
 
 POLICY = "; ".join(
     (
@@ -68,7 +71,8 @@ class Guard:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         refusal = self._refusal(scope, headers)
         if refusal is not None:
-            await _answer(_with_headers(send), *refusal)
+            as_page = scope["path"] == "/" and b"text/html" in headers.get(b"accept", b"")
+            await _answer(_with_headers(send), *refusal, as_page=as_page)
             return
         await self.app(scope, receive, _with_headers(send))
 
@@ -94,7 +98,7 @@ class Guard:
             return None
         by = self.people.by_cookie(_cookie(headers, self.cookie_name))
         if by is None:
-            return 401, "open the address that `faqtune annotate` printed"
+            return 401, NO_ADDRESS
         if method in WRITES:
             token = headers.get(CSRF_HEADER, b"")
             if origin is None or not hmac.compare_digest(token, self.people.csrf(by).encode()):
@@ -126,11 +130,24 @@ def _with_headers(send: Any) -> Any:
     return sending
 
 
-async def _answer(send: Any, status: int, problem: str) -> None:
-    body = json.dumps({"error": problem}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+async def _answer(send: Any, status: int, problem: str, *, as_page: bool) -> None:
+    """Whoever opens the page with an old address reads why nothing is there; scripts get JSON."""
+    told = {"error": problem}
+    body = refusal_page(problem).encode() if as_page else json.dumps({**told, "zh": in_chinese(told)}).encode()
+    kind = b"text/html; charset=utf-8" if as_page else b"application/json"
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def refusal_page(problem: str) -> str:
+    """A text of ours, in both languages: who is refused has chosen none."""
+    return (
+        '<!doctype html><html lang="zh-CN"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        '<title>faqtune</title><link rel="stylesheet" href="/static/page.css">'
+        f"<main><h1>faqtune annotate</h1><p>{html.escape(in_chinese({'': problem})[''])}</p>"
+        f'<p lang="en">{html.escape(problem)}</p></main></html>'
+    )
 
 
 def _cookie(headers: dict[bytes, bytes], name: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
 
+from faqtune.annotate.chinese import in_chinese
 from faqtune.annotate.session import Session
 from faqtune.annotate.tuning import Tuner
 from faqtune.errors import UserError
@@ -69,14 +70,18 @@ class Preparation:
         failure = self.failure
         took = time.monotonic() - self._since
         left = took / self._done * (self._total - self._done) if self._stage == ENCODING and self._done else None
+        told = {
+            "error": failure.problem if isinstance(failure, UserError) else "" if failure is None else str(failure),
+            "next": failure.next_step if isinstance(failure, UserError) else "",
+        }
         return {
             "ready": self.made is not None,
             "stage": self._stage,
             "done": self._done,
             "total": self._total,
             "seconds_left": left,
-            "error": failure.problem if isinstance(failure, UserError) else "" if failure is None else str(failure),
-            "next": failure.next_step if isinstance(failure, UserError) else "",
+            **told,
+            "zh": in_chinese(told),
         }
 
     def say(self, text: str) -> None:

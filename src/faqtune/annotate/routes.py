@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from faqtune.annotate.carry import MEDIA_TYPES, exported
+from faqtune.annotate.chinese import chinese, in_chinese
 from faqtune.annotate.decisions import MOST_ENTRIES, MOST_NOTE_CHARACTERS, Decision
 from faqtune.annotate.insight import Insight
 from faqtune.annotate.refused import Refused
@@ -104,11 +105,25 @@ def _by(request: Request) -> str:
 def _user_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, UserError)
     status = 400 if isinstance(error, Refused) else 503
-    return Plain({"error": error.problem, "next": error.next_step}, status)
+    return said(error.problem, error.next_step, status)
 
 
 def _bad_request(_: Request, error: Exception) -> Response:
-    return Plain({"error": "this is no request of the page", "next": "load the page anew"}, 400)
+    return said("this is no request of the page", "load the page anew", 400)
+
+
+def said(problem: str, next_step: str, status: int) -> Plain:
+    """An error in both languages of the page, which chooses."""
+    told = {"error": problem, "next": next_step}
+    return Plain({**told, "zh": in_chinese(told)}, status)
+
+
+def told(state: dict[str, Any]) -> dict[str, Any]:
+    """The state of a tuning with its sentences in Chinese too; `last`: what it said last, where that has Chinese."""
+    sentences = {key: state.get(key, "") for key in ("problem", "next", "what")}
+    sentences["not_measured"] = (state.get("result") or {}).get("not_measured", "")
+    last = state.get("lines") or [""]
+    return {**state, "zh": {**in_chinese(sentences), "last": chinese(last[-1]) or ""}}
 
 
 def _add_items(app: FastAPI, session: Session) -> None:
@@ -191,12 +206,12 @@ def _add_overview(app: FastAPI, session: Session, insight: Insight, tuner: Tuner
 
     @app.get("/api/tuning")
     def tuning() -> Response:
-        return Plain({**tuner.state(), "model": session.material.model})
+        return Plain({**told(tuner.state()), "model": session.material.model})
 
     @app.post("/api/tuning")
     def tune(body: TuneBody) -> Response:
-        return Plain(tuner.start(body.recipe, body.share))
+        return Plain(told(tuner.start(body.recipe, body.share)))
 
     @app.post("/api/tuning/cancel")
     def cancel(body: Body) -> Response:
-        return Plain(tuner.cancel())
+        return Plain(told(tuner.cancel()))

@@ -12,10 +12,10 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from faqtune.annotate.guard import ENTER, STATIC, Guard
+from faqtune.annotate.guard import ENTER, NO_ADDRESS, STATIC, Guard, refusal_page
 from faqtune.annotate.people import People
 from faqtune.annotate.preparation import Preparation
-from faqtune.annotate.routes import Plain, make_routes
+from faqtune.annotate.routes import Plain, make_routes, said
 
 A_MONTH_SECONDS = 30 * 24 * 3600
 
@@ -47,7 +47,7 @@ class Later:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         routes = self._made()
-        answer = routes or Plain({"error": "this is still being made ready", "next": "wait a little"}, 503)
+        answer = routes or said("this is still being made ready", "wait a little", 503)
         await answer(scope, receive, send)
 
     def _made(self) -> FastAPI | None:
@@ -66,7 +66,7 @@ def _add_doors(app: FastAPI, people: People, cookie_name: str, page: Any) -> Non
     def enter(token: str) -> Response:
         name = people.by_token(token)
         if name is None:
-            return Plain({"error": "open the address that `faqtune annotate` printed"}, 401)
+            return HTMLResponse(refusal_page(NO_ADDRESS), 401)
         # A page that goes on by itself, not a redirect: browsers keep a strict cookie back on a redirect that began
         # at another program's link.
         answer = HTMLResponse(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from faqtune.annotate.curve import CANNOT_SAY, FLAT, OPEN, RESAMPLES, RISING, WIDEST, WORTH, Projection, fit
+from faqtune.annotate.curve import CANNOT_SAY, FEW, FLAT, OPEN, RESAMPLES, RISING, WIDE, WIDEST, WORTH, Projection, fit
 
 LEAST_AMOUNTS = 3
 """Different amounts of hand labels in trainings of one kind."""
@@ -65,8 +65,7 @@ def learned(points: Sequence[Tuned], *, ahead: int = 100, seed: int = 0) -> Lear
         kinds[point.kind].append(point)
     best = max(kinds.values(), key=lambda of: (_amounts(of), of[-1].labels), default=[])
     if _amounts(best) < LEAST_AMOUNTS:
-        why = f"tunings at {_amounts(best)} amounts of labels; {LEAST_AMOUNTS} of one recipe are needed"
-        return Learned(ordered, Projection(ahead, np.nan, np.nan, np.nan, CANNOT_SAY, why), ())
+        return Learned(ordered, Projection(ahead, np.nan, np.nan, np.nan, CANNOT_SAY, FEW), ())
     return Learned(ordered, project_tuned(best, ahead=ahead, seed=seed), tuple(point.run for point in best))
 
 
@@ -90,8 +89,7 @@ def project_tuned(points: Sequence[Tuned], *, ahead: int = 100, seed: int = 0) -
     gains = [_gain(labels, row, now, ahead) for row in drawn]
     low, high = np.percentile(gains, (2.5, 97.5))
     if high - low > WIDEST:
-        why = f"the gain could be anything from {low:.0%} to {high:.0%}"
-        return Projection(ahead, np.nan, np.nan, np.nan, CANNOT_SAY, why)
+        return Projection(ahead, np.nan, float(low), float(high), CANNOT_SAY, WIDE)
     verdict = FLAT if high < WORTH else RISING if low >= WORTH else OPEN
     return Projection(ahead, float(law.at(now + ahead) - law.at(now)), float(low), float(high), verdict)
 

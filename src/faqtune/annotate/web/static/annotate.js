@@ -115,7 +115,7 @@ async function advance() {
 }
 
 function away(error) {
-  alarm(error.status === 0 ? t("server_away") : error.message, 6);
+  alarm(error.message, 6);
 }
 
 /** One decision: saved in the background, the next item at once. */

@@ -1,15 +1,31 @@
 // Talking to the server. Reads fail at once; writes go through the outbox, which does not give up.
 
+import { language, t } from "./words.js";
+
 const meta = (name) => document.querySelector(`meta[name="${name}"]`).content;
 
 export const by = meta("by");
 export const people = Number(meta("people"));
 
+/** What went wrong, in the language of whenever it is read. */
 export class Failed extends Error {
-  constructor(status, problem, next) {
-    super(next ? `${problem}. ${next}.` : problem);
+  constructor(status, said) {
+    // Without a text: that would stand before the getter below.
+    super();
     this.status = status;
+    this.said = said;
   }
+
+  get message() {
+    return inBoth(this.said);
+  }
+}
+
+/** A problem and the next step as one text: `said` has them in English, and in Chinese under `zh`. */
+export function inBoth(said) {
+  const { error, next } = language === "zh" && said.zh ? said.zh : said;
+  if (!next) return error;
+  return language === "zh" ? `${error}。${next}` : `${error}. Next: ${next}`;
 }
 
 async function answered(request) {
@@ -18,11 +34,11 @@ async function answered(request) {
     response = await request;
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failed(0, "the server does not answer", "");
+    throw new Failed(0, { error: t("server_away") });
   }
   if (response.ok) return response.json();
   const said = await response.json().catch(() => ({}));
-  throw new Failed(response.status, said.error || response.statusText, said.next || "");
+  throw new Failed(response.status, said.error ? said : { error: t("server_failed", { status: response.status }) });
 }
 
 export function get(path, query = {}, signal = undefined) {

@@ -58,9 +58,9 @@ let countSoon = 0;
 
 function saved(number, failure) {
   waiting = number;
-  const problem = failure?.status === 0 ? t("server_away") : failure?.message;
-  if (failure?.status === 400) alarm(t("refused", { problem: failure.message }));
-  $("#saved").textContent = failure && number ? t("not_saved", { n: number, problem }) : number ? t("saving", { n: number }) : t("saved_all");
+  const problem = failure?.message;
+  if (failure?.status === 400) alarm(t("refused", { problem }));
+  $("#saved").textContent = failure && number ? t("not_saved", { n: number }) : number ? t("saving", { n: number }) : t("saved_all");
   if (failure && number && failure.status !== 400) alarm(problem, 0);
   else if (!failure) alarm("");
   if (!number) {

@@ -1,6 +1,6 @@
 // What is shown until the server has made everything ready: what it is doing, and how far it is.
 
-import { get } from "./api.js";
+import { get, inBoth } from "./api.js";
 import { h, $ } from "./dom.js";
 import { addWords, t } from "./words.js";
 
@@ -44,7 +44,7 @@ export function drawPreparing() {
   const encoding = last.stage === "encoding";
   const bar = h("progress", { max: "1", "aria-label": t("preparing"), value: encoding ? String(last.done / last.total) : null });
   const nodes = last.error
-    ? [h("h1", {}, t("not_ready")), h("p", { class: "bad" }, last.error, last.next && ` → ${last.next}`), h("p", { class: "quiet" }, t("see_terminal"))]
+    ? [h("h1", {}, t("not_ready")), h("p", { class: "bad" }, inBoth(last)), h("p", { class: "quiet" }, t("see_terminal"))]
     : [h("h1", {}, t("preparing")), h("p", { role: "status" }, t(`stage_${last.stage}`, { ...last, left: left(last.seconds_left) })), bar, h("p", { class: "quiet" }, t("preparing_hint"))];
   $("#main").replaceChildren(h("section", { class: "page preparing" }, nodes));
 }

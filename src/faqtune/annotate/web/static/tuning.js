@@ -1,6 +1,6 @@
 // Tuning in the background: started, watched and stopped here, while people go on annotating.
 
-import { get, newAct, post } from "./api.js";
+import { get, inBoth, newAct, post } from "./api.js";
 import { $, alarm, button, h, say } from "./dom.js";
 import { addWords, language, t } from "./words.js";
 
@@ -10,7 +10,7 @@ addWords({
     current: "Current model", how: "How", tune_now: "Tune now", stop: "Stop", tune_again: "Tune again",
     share: "Share of hand-labelled conversations that trains", share_hint: "The others measure. Which ones is drawn by chance, before anybody labels them.",
     share_none: "So far no hand label trains: set a share first, e.g. 0.7.",
-    running: "Tuning …", starting: "Starting …", reordering: "The queue is being ordered anew with the tuned model …",
+    running: "Tuning …", starting: "Starting …", working: "At work …", reordering: "The queue is being ordered anew with the tuned model …",
     cancelled: "Stopped. What had been done is kept: tuning again with the same labels goes on from there.",
     failed: "It failed: {problem}", taken_over: "The tuned model {run} is in use, and the queue was ordered anew with it.",
     not_better: "No step was better than {base} on the selection part: that model stays.",
@@ -25,7 +25,7 @@ addWords({
     current: "当前模型", how: "方案", tune_now: "开始微调", stop: "停止", tune_again: "再次微调",
     share: "用于训练的人工标注会话比例", share_hint: "其余用于评测。哪些用于哪一边，在标注之前就随机定好了。",
     share_none: "目前没有人工标注用于训练：请先设定比例，例如 0.7。",
-    running: "正在微调……", starting: "正在启动……", reordering: "正在用微调后的模型重新排队……",
+    running: "正在微调……", starting: "正在启动……", working: "进行中……", reordering: "正在用微调后的模型重新排队……",
     cancelled: "已停止。已完成的部分会保留：标注不变时再次微调会接着进行。",
     failed: "失败：{problem}", taken_over: "微调后的模型 {run} 已启用，队列已据此重排。",
     not_better: "在挑选模型的数据上没有比 {base} 更好的：继续使用原模型。",
@@ -33,7 +33,7 @@ addWords({
     trained_on: "{train} 条人工标注用于训练，{test} 条用于评测。", not_measured: "未在测试数据上评测：{problem}。",
     table: "微调前后对比（测试数据）", selection_table: "微调前后对比（挑选模型所用的数据）", before: "微调前", after: "微调后", figure: "指标",
     history: "历次微调", history_labels: "用于训练的人工标注", history_oscr: "当时测试数据上的 OSCR@5%", history_use: "已启用", yes: "是", no: "否",
-    log: "运行记录", saved_at: "已保存到 {path}",
+    log: "运行记录（程序输出，英文）", saved_at: "已保存到 {path}",
   },
 });
 
@@ -75,11 +75,13 @@ function draw(body, state, view) {
 function running(state) {
   const bar = h("progress", { max: "1", "aria-label": t("running") });
   const what = h("p", { class: "quiet" });
-  const log = h("pre", { tabindex: "0", "aria-label": t("log") });
+  const log = h("pre", { tabindex: "0", lang: "en", "aria-label": t("log") });
   const update = (now) => {
     if (now.total) bar.value = now.done / now.total;
     else bar.removeAttribute("value");
-    what.textContent = now.what ? `${now.what}: ${now.done} / ${now.total}` : (now.lines.at(-1) ?? t("starting"));
+    const doing = language === "zh" ? now.zh.what : now.what;
+    const last = language === "zh" ? now.zh.last : now.lines.at(-1);
+    what.textContent = doing ? `${doing} ${now.done} / ${now.total}` : last || t(now.lines.length ? "working" : "starting");
     log.textContent = now.lines.join("\n");
   };
   update(state);
@@ -118,7 +120,7 @@ function history(found) {
 
 function outcome(state) {
   if (state.status === "cancelled") return h("p", {}, t("cancelled"));
-  if (state.status === "failed") return h("p", { class: "bad" }, t("failed", { problem: state.problem }), state.next && ` → ${state.next}`);
+  if (state.status === "failed") return h("p", { class: "bad" }, failure(state));
   if (state.status !== "done") return h("p", {}, `${t("current")}: `, h("b", {}, state.model));
   const result = state.result;
   const labels = { train: result.hand_labels.train, test: result.hand_labels.test };
@@ -126,12 +128,14 @@ function outcome(state) {
     "section",
     { class: "result" },
     h("p", { class: "verdict" }, state.reordering ? t("reordering") : verdict(result)),
-    h("p", { class: "quiet" }, t("trained_on", labels), " ", result.not_measured && t("not_measured", { problem: result.not_measured })),
+    h("p", { class: "quiet" }, t("trained_on", labels), " ", result.not_measured && t("not_measured", { problem: language === "zh" ? state.zh.not_measured : result.not_measured })),
     result.tables ? table(result.tables[language], t("table")) : table(ofSelection(result), t("selection_table")),
     h("p", { class: "quiet" }, t("saved_at", { path: result.model })),
-    h("details", {}, h("summary", {}, t("log")), h("pre", { tabindex: "0", "aria-label": t("log") }, state.lines.join("\n"))),
+    h("details", {}, h("summary", {}, t("log")), h("pre", { tabindex: "0", lang: "en", "aria-label": t("log") }, state.lines.join("\n"))),
   );
 }
+
+const failure = (state) => t("failed", { problem: inBoth({ error: state.problem, next: state.next, zh: { error: state.zh.problem, next: state.zh.next } }) });
 
 function verdict(result) {
   if (result.taken_over) return t("taken_over", result);
@@ -162,7 +166,7 @@ export function watchTuning() {
     if (!state) return;
     const now = state.reordering ? "reordering" : state.status;
     if (before && now !== before && (now === "done" || now === "failed")) {
-      const text = now === "done" ? verdict(state.result) : t("failed", state);
+      const text = now === "done" ? verdict(state.result) : failure(state);
       say(text);
       if (location.hash !== "#tune") alarm(text, 10);
     }

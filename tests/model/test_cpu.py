@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
+from torch.profiler import profile
 
 from faqtune.model import Precision, TextModel, autocast, device
-from faqtune.model.cpu import Float32Attention, OneDnnLinear, can_use_onednn
+from faqtune.model.cpu import Float32Attention, KeptBfloat16Linear, OneDnnLinear, can_use_onednn
 
 TEXTS = ["什么时候发货", "包邮吗", "When will my order ship? " * 3]
 
 onednn = pytest.mark.skipif(not can_use_onednn(), reason="this torch has no oneDNN")
+bfloat16 = pytest.mark.skipif(
+    not can_use_onednn() or not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="oneDNN has no bfloat16 here"
+)
 
 
 @onednn
@@ -63,6 +69,48 @@ def test_attention_in_bfloat16_is_that_of_float32_rounded_once():
     with torch.autocast("cpu", dtype=torch.bfloat16), Float32Attention():
         found = attention(query, key, value, attn_mask=mask)
     assert torch.equal(found, expected.bfloat16())
+
+
+@bfloat16
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_kept_bfloat16_weights_give_values_and_gradients_of_autocast(frozen: bool, bias: bool):
+    torch.manual_seed(0)
+    layer, x = torch.nn.Linear(40, 24, bias=bias).requires_grad_(not frozen), torch.randn(3, 5, 40, requires_grad=True)
+
+    def values_and_gradients(mode: AbstractContextManager[object]) -> list[Tensor | None]:
+        layer.zero_grad(set_to_none=True)
+        x.grad = None
+        with torch.autocast("cpu", dtype=torch.bfloat16), mode:
+            with torch.no_grad():
+                still = [layer(x), layer(x)]
+            moving = layer(x)
+        moving.float().square().sum().backward()
+        return [*still, moving.detach(), x.grad, *(p.grad for p in layer.parameters())]
+
+    expected, found = values_and_gradients(nullcontext()), values_and_gradients(KeptBfloat16Linear())
+    for theirs, ours in zip(expected, found, strict=True):
+        assert (theirs is None) == (ours is None) == (frozen and theirs is None)
+        if theirs is not None and ours is not None:
+            assert ours.dtype == theirs.dtype
+            torch.testing.assert_close(ours, theirs, rtol=0.01, atol=0.01)
+
+
+@bfloat16
+@pytest.mark.parametrize("context", [torch.inference_mode, torch.no_grad, torch.enable_grad])
+def test_weights_without_gradient_are_cast_once_for_all_batches(context: Callable[[], AbstractContextManager[None]]):
+    layer = torch.nn.Linear(48, 40).requires_grad_(False)
+    batches = [torch.randn(rows, 48) for rows in (3, 5, 7)]
+    with (
+        context(),
+        torch.autocast("cpu", dtype=torch.bfloat16),
+        KeptBfloat16Linear(),
+        profile(record_shapes=True) as seen,
+    ):
+        for batch in batches:
+            layer(batch)
+    casts = [e for e in seen.events() if e.name == "aten::_to_copy" and list(e.input_shapes[0]) == [40, 48]]
+    assert len(casts) == 1
 
 
 def test_only_amd_with_avx512_is_helped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -111,8 +111,9 @@ def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
             stack.enter_context(torch.autocast(device.type, dtype=getattr(torch, precision.name)))
         if device.type == "cuda":
             stack.enter_context(sdpa_kernel(list(GPU_ATTENTION)))
-        if device.type == "cpu" and (mode := faster(precision.name, is_amd_avx512())) is not None:
-            stack.enter_context(mode)
+        if device.type == "cpu":
+            for mode in faster(precision.name, is_amd_avx512()):
+                stack.enter_context(mode)
         yield
 
 

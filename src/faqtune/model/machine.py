@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +13,21 @@ import torch
 
 CGROUP_MEMORY = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 """Limit and use of a container, in the second and the first form of cgroups."""
+
+
+M_MMAP_THRESHOLD, RETURNED_BYTES = -3, 1_000_000
+"""glibc's number of the setting, and from what size on a block of memory is returned once it is freed."""
+
+
+def return_freed_memory() -> bool:
+    """Have large blocks given back to the system as soon as they are freed; False where that cannot be asked for.
+
+    glibc otherwise keeps them for later, in pieces that often do not fit: 0.6 GB while BGE-M3 is trained. Taking
+    them anew costs time: see docs/experiments.md.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    return bool(ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, RETURNED_BYTES))
 
 
 def free_memory_bytes(device: torch.device) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from faqtune.model import TextModel
-from faqtune.model.machine import free_memory_bytes
+from faqtune.model.machine import free_memory_bytes, return_freed_memory
 from faqtune.model.memory import FLOAT_BYTES, TRAINING_COPIES, activation_bytes
 from faqtune.recipe import Recipe
 
@@ -15,6 +15,9 @@ CPU_GRAPH_TOKENS = 8192
 
 GPU_AT_ONCE_TOKENS = 32_768
 """Enough to keep any GPU busy; more only pads."""
+
+SCARCE = 2
+"""Times what gradients and averages will take: with less main memory free, freed memory is returned at once."""
 
 USED_SHARE = 0.8
 """Of the free memory of a GPU: the estimate is rough, and what does not fit costs a second try."""
@@ -33,8 +36,22 @@ def token_budget(model: TextModel, recipe: Recipe) -> TokenBudget:
     and the gradients are still to come, and are allowed for."""
     at_once, graph = CPU_AT_ONCE_TOKENS, CPU_GRAPH_TOKENS
     if model.device.type == "cuda" and (free := free_memory_bytes(model.device)) is not None:
-        trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-        left = USED_SHARE * free - (TRAINING_COPIES - 1) * FLOAT_BYTES * trained
+        left = USED_SHARE * free - _still_to_come_bytes(model)
         graph = max(CPU_AT_ONCE_TOKENS, int(left / activation_bytes(model.backbone.config)))
         at_once = min(GPU_AT_ONCE_TOKENS, graph)
     return TokenBudget(recipe.micro_batch_tokens or at_once, recipe.graph_tokens or graph)
+
+
+def spare_scarce_memory(model: TextModel) -> bool:
+    """Whether main memory is scarce for training `model` on the CPU, and freed memory therefore returned at once from
+    now on. Ask before the first step, as for the budget."""
+    free = free_memory_bytes(model.device)
+    if model.device.type != "cpu" or free is None or free >= SCARCE * _still_to_come_bytes(model):
+        return False
+    return return_freed_memory()
+
+
+def _still_to_come_bytes(model: TextModel) -> int:
+    """Of the gradients and the optimiser's averages."""
+    trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    return (TRAINING_COPIES - 1) * FLOAT_BYTES * trained

@@ -12,6 +12,7 @@ from faqtune.model import layers_above
 from faqtune.recipe import Mining, Stage
 from faqtune.train import ranks
 from faqtune.train.batches import batch_at, can_learn
+from faqtune.train.budget import spare_scarce_memory
 from faqtune.train.checkpoints import Checkpoint, Progress
 from faqtune.train.data import TrainingData
 from faqtune.train.draws import evaluate_every, steps_of, usable
@@ -37,6 +38,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     data = usable(stage, training.data, training.recipe.seed)
     steps, measure_every = steps_of(stage, data), evaluate_every(stage, data)
     prepare(training.model, stage, training.recipe.seed)
+    spare_scarce_memory(training.model)
     optimiser = make_optimiser(training.model, stage, layers_above(training.model))
     mined: Mined | None = None
     if resumed is not None:

@@ -1,0 +1,58 @@
+"""What a training does about the memory that is there."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from faqtune.model import TextModel, freeze
+from faqtune.train import budget
+
+RSS_OF_HOLES = """
+import sys
+import numpy as np
+from faqtune.model.machine import return_freed_memory
+
+def rss_bytes():
+    status = open("/proc/self/status").read()
+    return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("RssAnon")))
+
+assert return_freed_memory()
+blocks = [np.ones(500_000) for _ in range(3)]
+del blocks  # glibc takes blocks of this size from its own store from now on
+blocks = [np.ones(500_000) for _ in range(50)]
+before = rss_bytes()
+del blocks[::2]
+print(before - rss_bytes())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked to return memory")
+def test_freed_memory_is_returned_at_once():
+    found = subprocess.run([sys.executable, "-c", RSS_OF_HOLES], capture_output=True, text=True, check=True)
+    assert int(found.stdout) > 0.9 * 25 * 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "share", "scarce"), [(False, 1.9, True), (False, 2.1, False), (True, 1.9, False)]
+)
+def test_memory_is_spared_where_less_than_twice_what_is_still_to_come_is_free(
+    tiny_model: TextModel, monkeypatch: pytest.MonkeyPatch, embeddings: bool, share: float, scarce: bool
+):
+    """Still to come are a gradient and two averages for each trained number, four bytes each."""
+    freeze(tiny_model, embeddings=False)
+    everything = 12 * sum(p.numel() for p in tiny_model.parameters() if p.requires_grad)
+    freeze(tiny_model, embeddings=embeddings)
+    asked: list[int] = []
+    monkeypatch.setattr(budget, "free_memory_bytes", lambda device: int(share * everything))
+    monkeypatch.setattr(budget, "return_freed_memory", lambda: asked.append(1) or True)
+    assert budget.spare_scarce_memory(tiny_model) is scarce and len(asked) == scarce
+
+
+def test_where_nobody_says_what_is_free_nothing_is_spared(tiny_model: TextModel, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(budget, "free_memory_bytes", lambda device: None)
+    assert tiny_model.device == torch.device("cpu") and not budget.spare_scarce_memory(tiny_model)

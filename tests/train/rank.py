@@ -125,7 +125,7 @@ class Listener:
 
 def whole(model: TextModel, data: TrainingData, recipe: Recipe, folder: Path, listener: Listener) -> dict[str, Any]:
     """A training in `folder`."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     outcome = train(model, data, recipe, folder, victim().measure_by(data), listener)
     events = [{name: value for name, value in e.items() if name != "seconds"} for e in outcome.history]
     return {
@@ -202,6 +202,8 @@ def do(scenario: str, model: TextModel, data: TrainingData, recipe: Recipe, fold
         return steps(model, data, recipe, *ENGINE[scenario])
     if scenario == "adapters":
         recipe = with_adapters(recipe)
+    if scenario.endswith("apart") and not ranks.is_writer():
+        folder = folder / "another disk"
     if scenario.startswith(("whole", "resumed", "adapters")):
         return whole(model, data, recipe, folder / scenario.removeprefix("resumed "), Listener())
     acts = {"too little memory": too_little_memory, "failing": failing, "killed": killed}

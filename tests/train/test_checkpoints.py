@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 
 from faqtune.errors import UserError
-from faqtune.train import checkpoints
+from faqtune.train import checkpoints, ranks
 from faqtune.train.checkpoints import Checkpoint, Progress, latest_checkpoint, save_best, save_checkpoint
 from faqtune.train.mining import Mined
 from faqtune.train.shards import ShardedAdamW
@@ -63,7 +63,7 @@ def test_a_checkpoint_comes_back_as_it_went(tmp_path: Path, entries: int):
 
 
 def test_the_optimiser_is_read_tensor_by_tensor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Of several ranks each asks for its own share only: twice the model's size, spread."""
+    """Of several ranks the first reads and deals out, and holds its own share only: twice the model's size, spread."""
     went = checkpoint_at(40)
     averages = {f"{number}.{name}": torch.randn(3) for number in range(4) for name in ("exp_avg", "exp_avg_sq")}
     save_checkpoint(tmp_path, Checkpoint(went.progress, went.weights, averages, mined()))
@@ -73,10 +73,12 @@ def test_the_optimiser_is_read_tensor_by_tensor(tmp_path: Path, monkeypatch: pyt
 
     came = latest_checkpoint(tmp_path, "this")
     assert came is not None and set(came.optimiser) == set(averages) and not read
-    rank = SimpleNamespace(mine=[1, 3])
+    sent: list[tuple[str, int]] = []
+    monkeypatch.setattr(ranks, "bring", lambda tensor, source, target: sent.append((read[-1], target)))
+    rank = SimpleNamespace(mine=[1, 3], owners=[2, 0, 1, 0])
     own = ShardedAdamW.own_part(rank, came.optimiser)  # type: ignore[arg-type]
 
-    assert sorted(read) == ["1.exp_avg", "1.exp_avg_sq", "3.exp_avg", "3.exp_avg_sq"]
+    assert sorted(sent) == [("0.exp_avg", 2), ("0.exp_avg_sq", 2), ("2.exp_avg", 1), ("2.exp_avg_sq", 1)]
     assert sorted(own) == ["0.exp_avg", "0.exp_avg_sq", "1.exp_avg", "1.exp_avg_sq"]
     assert torch.equal(own["1.exp_avg"], averages["3.exp_avg"])
     with pytest.raises(KeyError):

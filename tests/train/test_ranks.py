@@ -33,7 +33,8 @@ spec.loader.exec_module(rank)
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
-TRAININGS = ("whole", "adapters", "interrupted", "resumed interrupted", "too little memory")
+APART = ("interrupted apart", "resumed interrupted apart")
+TRAININGS = ("whole", "adapters", "interrupted", "resumed interrupted", "too little memory", *APART)
 
 
 class Pairs:
@@ -139,6 +140,15 @@ def test_two_go_on_where_two_were_interrupted(together: Callable[[str], dict[str
     resumed, undisturbed = together("resumed interrupted"), together("whole")
     assert resumed["status"] == "done" and resumed["log"] == undisturbed["log"]
     assert all(torch.equal(w, undisturbed["weights"][name]) for name, w in resumed["weights"].items())
+
+
+def test_on_two_machines_only_the_disk_of_the_first_is_needed(pairs: Pairs, together: Callable[[str], dict[str, Any]]):
+    """The second one's holds nothing of the run, before and after."""
+    resumed, undisturbed = together("resumed interrupted apart"), together("whole")
+    assert together("interrupted apart")["status"] == "interrupted" and resumed["log"] == undisturbed["log"]
+    assert all(torch.equal(w, undisturbed["weights"][name]) for name, w in resumed["weights"].items())
+    other = pairs.root / "another disk"
+    assert [path for path in other.rglob("*") if not path.is_dir()] == [] and other.is_dir()
 
 
 def test_one_goes_on_where_two_were_interrupted_and_two_where_one_was(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar, cast
 
 from faqtune.processes import place
 
@@ -12,11 +13,20 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def together(follow: Callable[..., Callable[[], R]]) -> Callable[[Callable[P, R]], Callable[P, R]]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the first process is about to train: a run's name and base, or one that is done and leaves nothing to do."""
+
+    run: str
+    base: str
+    is_done: bool
+
+
+def together(follow: Callable[..., None]) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """A step whose first process does it as one alone would, while all others do `follow` with the same arguments.
 
-    `follow` first asks `told`, which waits until the first process tells it by `tell`; what it returns is
-    called when the first process has finished, for the others' result.
+    `follow` first asks `told`, which waits until the first process tells it by `tell`. It may run on another machine,
+    where nothing is but a copy of the project's inputs. The result is that of the first process, everywhere.
     """
 
     def decorate(lead: Callable[P, R]) -> Callable[P, R]:
@@ -25,29 +35,32 @@ def together(follow: Callable[..., Callable[[], R]]) -> Callable[[Callable[P, R]
             here = place()
             if here.count == 1:
                 return lead(*args, **kwargs)
-            from faqtune.train.ranks import joined
+            from faqtune.train.ranks import final, joined
 
             with joined(here):
                 if here.is_writer:
-                    return lead(*args, **kwargs)
-                result = follow(*args, **kwargs)
-            return result()
+                    return final(lead(*args, **kwargs))
+                follow(*args, **kwargs)
+                return final(cast(R, None))
 
         return step
 
     return decorate
 
 
-def tell(run: str, is_done: bool) -> None:
-    """Tell the other processes which run it is, and whether nothing is left to do for them. Alone it does nothing."""
+def tell(read: str, plan: Told) -> None:
+    """Tell the other processes what is trained. `read`: digest of all that was read for it, which must be the same for
+    all. Alone it does nothing."""
     if place().count > 1:
-        from faqtune.train.ranks import same
+        from faqtune.train.ranks import refuse_different, same
 
-        same((run, is_done))
+        refuse_different(read)
+        same(plan)
 
 
-def told() -> tuple[str, bool]:
-    """What the first process tells."""
-    from faqtune.train.ranks import same
+def told(read: str) -> Told:
+    """What the first process tells one that has `read` the same."""
+    from faqtune.train.ranks import refuse_different, same
 
-    return same(("", False))
+    refuse_different(read)
+    return same(Told("", "", False))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from faqtune.commands.models import load_model, model_digest, resolved_name
 from faqtune.commands.run_labels import keep_labels
 from faqtune.commands.seen import remember_split
 from faqtune.commands.synthetic import to_train_on
-from faqtune.commands.together import tell, together, told
+from faqtune.commands.together import Told, tell, together, told
 from faqtune.commands.trackers import Tracked, refuse_tracker
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, evaluate, point_figures
@@ -61,20 +60,20 @@ def follow(
     overrides: tuple[str, ...] = (),
     without: frozenset[str] | None = None,
     **_: object,
-) -> Callable[[], Trained]:
+) -> None:
     """Help another process, which has locked the project, with its `train_model`, and write nothing."""
-    name, is_done = told()
-    if not is_done:
-        from faqtune.train import train
+    plan, _project, data, selection = _read(workspace, recipe, overrides, without)
+    found = told(digest(plan.model_dump_json(), data.digest(), selection.digest()))
+    if found.is_done:
+        return
+    from faqtune.train import train
 
-        plan, _project, data, selection = _read(workspace, recipe, overrides, without)
-        model = load_model(workspace, find_run(workspace, name).base, Silent())
-        listener = TrainingListener(plan, Silent())
-        outcome = train(model, data, plan, find_run(workspace, name).folder, _measured_on(selection), listener)
-        if outcome.status == INTERRUPTED:
-            # As a success: a launcher would otherwise kill the first process, which has still something to say.
-            raise SystemExit(0)
-    return lambda: _trained(is_done, find_run(workspace, name))
+    model = load_model(workspace, found.base, Silent())
+    listener = TrainingListener(plan, Silent())
+    outcome = train(model, data, plan, workspace.runs_path / found.run, _measured_on(selection), listener)
+    if outcome.status == INTERRUPTED:
+        # As a success: a launcher would otherwise kill the first process, which has still something to say.
+        raise SystemExit(0)
 
 
 @together(follow)
@@ -106,6 +105,7 @@ def train_model(
         refuse_tracker(track)
     config = workspace.config()
     plan, project, data, selection = _read(workspace, recipe, overrides, without)
+    read = digest(plan.model_dump_json(), data.digest(), selection.digest())
     base = resolved_name(workspace, base or config.model.base)
     inputs = digest(
         plan.model_dump_json(), config.model.model_dump_json(), model_digest(workspace, base), data.digest(),
@@ -118,7 +118,7 @@ def train_model(
             run.status = DONE
             run.save()
         drop_checkpoints(run, keep=config.train.keep_checkpoints)
-        tell(run.name, True)
+        tell(read, Told(run.name, base, is_done=True))
         return _trained(True, run) if without is not None else _mixed(workspace, plan, _trained(True, run), reporter)
     if resume and (run is None or run.status in FINISHED):
         raise UserError(
@@ -133,7 +133,7 @@ def train_model(
     remember_split(run, project.split)
     if without is not None:
         run.facts[ON_PURPOSE] = True
-    tell(run.name, False)
+    tell(read, Told(run.name, base, is_done=False))
     trained = _train(workspace, run, plan, project, data, selection, track, reporter)
     if without is None:
         trained = _mixed(workspace, plan, trained, reporter)

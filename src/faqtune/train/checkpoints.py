@@ -67,7 +67,7 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """Everything that a training goes on from; `optimiser` as `optimiser_tensors` gives it. Read back, it is read
-    tensor by tensor when asked for: of several ranks each takes its share, of twice the model's size."""
+    tensor by tensor when asked for: of several ranks each is given its share, of twice the model's size."""
 
     progress: Progress
     weights: dict[str, Tensor]
@@ -111,11 +111,6 @@ def latest_checkpoint(folder: Path, training: str) -> Checkpoint | None:
         raise UserError(f"{found[-1]}: the checkpoint is damaged", f"remove {folder} to start anew")
     shutil.rmtree(folder, ignore_errors=True)
     return None
-
-
-def load_checkpoint(folder: Path, stage: int, step: int) -> Checkpoint:
-    """The checkpoint of a step, which is there and can be read."""
-    return _load(folder / _name(stage, step))
 
 
 def save_best(folder: Path, stage: int, step: int, weights: dict[str, Tensor]) -> None:

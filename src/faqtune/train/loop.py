@@ -21,6 +21,7 @@ from faqtune.train import ranks
 from faqtune.train.checkpoints import Progress, digest_of_training, load_best
 from faqtune.train.data import TrainingData
 from faqtune.train.draws import queries_per_step, usable
+from faqtune.train.handover import tensors_of_writer
 from faqtune.train.interrupt import stop_requests
 from faqtune.train.log import RunLog
 from faqtune.train.shares import encoder_of
@@ -94,8 +95,8 @@ def _run(training: Training) -> Outcome:
             return _outcome(training, "interrupted")
     ranks.barrier()
     drop_lora(training.model)
-    put_weights(training.model, load_best(training.checkpoints, training.progress))
-    ranks.barrier()  # once all have the best weights, the first may remove them
+    best = load_best(training.checkpoints, training.progress) if ranks.is_writer() else {}
+    put_weights(training.model, tensors_of_writer(best))
     return _outcome(training, "done")
 
 

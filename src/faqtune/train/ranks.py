@@ -33,6 +33,8 @@ T = TypeVar("T")
 
 
 _joined: Place | None = None
+_store: Any = None
+"""What all processes of this training can read and write: small values by name."""
 
 
 class RankLostError(UserError):
@@ -66,17 +68,17 @@ def joined(place: Place) -> Iterator[None]:
     rank that fails raises its error; those that fail after it, which is mostly for its sake, end in silence.
     Raises UserError if there are fewer GPUs than ranks on this machine, and RankLostError if a rank does not come.
     """
-    global _joined
+    global _joined, _store
     _take_device(place)
     with _others():
         store = next(iter(rendezvous("env://", place.number, place.count)))[0]
         store = dist.PrefixStore("faqtune", store)  # type: ignore[attr-defined]
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         dist.init_process_group(backend, store=store, rank=place.number, world_size=place.count, timeout=PATIENCE)
-    _joined = place
+    _joined, _store = place, store
     try:
         yield
-        _await_the_end(place, store)
+        final(None)
         dist.destroy_process_group()
     except SystemExit:
         raise
@@ -86,7 +88,23 @@ def joined(place: Place) -> Iterator[None]:
             raise SystemExit(error.exit_code if isinstance(error, UserError) else 1) from None
         raise
     finally:
-        _joined = None
+        _joined = _store = None
+
+
+def final(value: T) -> T:
+    """What rank 0 has when it has finished, however long that takes."""
+    if is_writer():
+        _store.set(FINISHED, "")
+        # The store may live in this process: the others must have read it. Whoever is gone by now is not missed.
+        with suppress(RankLostError):
+            same(value)
+            barrier()
+        return value
+    with _others():
+        _store.wait([FINISHED], LAST_PATIENCE)
+    found = same(value)
+    barrier()
+    return found
 
 
 def agreed(*wishes: bool) -> list[bool]:
@@ -197,13 +215,13 @@ def take_from(rank: int, values: Tensor) -> None:
         dist.broadcast(values, rank)
 
 
-def bring_to_writer(rank: int, values: Tensor) -> None:
-    """Overwrite `values` on rank 0 with those of another rank. Only the two need to call it."""
+def bring(values: Tensor, source: int, target: int) -> None:
+    """Overwrite `values` on one rank with those of another. Only the two need to call it."""
     with _others():
-        if is_writer():
-            dist.recv(values, rank)
-        elif number() == rank:
-            dist.send(values, 0)
+        if number() == target:
+            dist.recv(values, source)
+        elif number() == source:
+            dist.send(values, target)
 
 
 def _take_device(place: Place) -> None:
@@ -227,18 +245,6 @@ def _others() -> Iterator[None]:
         if is_out_of_memory(error):
             raise
         raise RankLostError from error
-
-
-def _await_the_end(place: Place, store: Any) -> None:
-    if not place.is_writer:
-        with _others():
-            store.wait([FINISHED], LAST_PATIENCE)
-        barrier()
-        return
-    store.set(FINISHED, "")
-    # The store may live in this process: the others must have read it. Whoever is gone by now is not missed.
-    with suppress(RankLostError):
-        barrier()
 
 
 def _is_spoken_for(store: Any) -> bool:

@@ -66,17 +66,30 @@ class ShardedAdamW(torch.optim.AdamW):
                 else:
                     continue
                 if rank:
-                    ranks.bring_to_writer(rank, tensor)
+                    ranks.bring(tensor, rank, 0)
                 if ranks.is_writer():
                     gathered[f"{place}.{name}"] = tensor
         return gathered
 
     def own_part(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Of what `tensors` gave, from any number of ranks, what belongs to this rank, by its own numbers. No other
-        tensor is asked for."""
-        number_of = {str(place): own for own, place in enumerate(self.mine)}
-        parts = ((key, *key.partition(".")) for key in tensors)
-        return {f"{number_of[place]}.{name}": tensors[key] for key, place, _, name in parts if place in number_of}
+        """Of what `tensors` gave, from any number of ranks, what belongs to this rank, by its own numbers.
+
+        Rank 0 has the `tensors`, and asks for one after the other; those of the other ranks are not looked at.
+        """
+        number_of = {place: own for own, place in enumerate(self.mine)}
+        own: dict[str, Tensor] = {}
+        for key in ranks.same(list(tensors)):
+            number, _, name = key.partition(".")
+            owner = self.owners[int(number)]
+            tensor = tensors[key].contiguous() if ranks.is_writer() else torch.empty(0)
+            shape, dtype = ranks.same((tensor.shape, tensor.dtype))
+            if owner == ranks.number() and not ranks.is_writer():
+                tensor = torch.empty(shape, dtype=dtype)
+            if owner:
+                ranks.bring(tensor, 0, owner)
+            if owner == ranks.number():
+                own[f"{number_of[int(number)]}.{name}"] = tensor
+        return own
 
     @torch.no_grad()
     def _send_weights(self) -> None:

@@ -22,12 +22,12 @@ from faqtune.train.checkpoints import (
     Checkpoint,
     Progress,
     latest_checkpoint,
-    load_checkpoint,
     save_best,
     save_checkpoint,
 )
 from faqtune.train.data import TrainingData
 from faqtune.train.engine import StepLoss
+from faqtune.train.handover import checkpoint_of_writer
 from faqtune.train.log import RunLog
 from faqtune.train.mining import Mined
 from faqtune.train.optimiser import optimiser_tensors
@@ -88,8 +88,7 @@ class Training:
     def _newest_checkpoint(self) -> Checkpoint | None:
         """The one that rank 0 chooses, and tidies up after, on all ranks."""
         found = latest_checkpoint(self.checkpoints, self.progress.training) if ranks.is_writer() else None
-        chosen = ranks.same(found and (found.progress.stage, found.progress.step))
-        return found if found or not chosen else load_checkpoint(self.checkpoints, *chosen)
+        return checkpoint_of_writer(found)
 
     def is_to_stop(self) -> bool:
         """Whether this process, or another that trains with it, was asked to stop."""

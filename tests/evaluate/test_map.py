@@ -71,7 +71,7 @@ def test_an_encoder_that_remembers_encodes_no_text_twice(tuned) -> None:
     keeping = KeepingEncoder(tuned, ["甲", "乙"])
     whole = keeping.encode(["甲", "丙", "乙"])
     seen = list(tuned.encoded)
-    assert keeping.vectors(["乙", "甲"]) == pytest.approx(whole[[2, 0]])
+    assert keeping.encode(["乙", "甲"]) == pytest.approx(whole[[2, 0]])
     assert tuned.encoded == seen
-    assert keeping.vectors(["丙"]) == pytest.approx(whole[[1]])
+    assert keeping.encode(["丙"]) == pytest.approx(whole[[1]])
     assert keeping.name == tuned.name

@@ -3,12 +3,14 @@ when it is called."""
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 from faqtune.cli import data, figures, labels, models, whole
 from faqtune.console.surface import Surface, never_fail_on_characters, stop_as_by_ctrl_c
+from faqtune.console.threads import wait_without_spinning
 
 app = typer.Typer(
     name="faqtune",
@@ -51,4 +53,5 @@ def main() -> None:
     """Entry point."""
     never_fail_on_characters()
     stop_as_by_ctrl_c()
+    wait_without_spinning(os.environ)
     app()

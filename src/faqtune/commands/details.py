@@ -27,18 +27,22 @@ class Details:
     """Gathers what the models of one measurement show, one model after the other."""
 
     def __init__(self, workspace: Workspace, project: Project, data: EvaluationSet) -> None:
-        self._workspace, self._project, self._data = workspace, project, data
+        self._project, self._data = project, data
         self._marks = landmarks(data)
+        self._asked = _asked(workspace, project)
+        chatter = [noise.text for noise in project.noise if noise.stratum == "chatter"]
+        self._small_talk = thinned(chatter, MOST_SMALL_TALK)
         self._maps: list[dict[str, Any]] = []
         self._missing: list[dict[str, Any]] = []
 
     def keeping(self, encoder: Encoder) -> KeepingEncoder:
-        """The encoder to measure with, so that its vectors can be drawn afterwards."""
-        return KeepingEncoder(encoder, [*(mark.text for mark in self._marks), *self._data.catalogue.questions])
+        """The encoder to measure with: what is measured and drawn, or measured twice, is encoded once."""
+        drawn, asked = ([item.text for item in items] for items in (self._marks, self._asked))
+        return KeepingEncoder(encoder, [*drawn, *asked, *self._small_talk, *self._project.catalogue.questions])
 
     def add(self, encoder: KeepingEncoder, outcomes: Outcomes, *, is_last: bool) -> None:
         """Draw what the model of `outcomes` makes of the texts; of the last one also what it cannot answer."""
-        vectors = encoder.vectors([mark.text for mark in self._marks])
+        vectors = encoder.encode([mark.text for mark in self._marks])
         self._maps.append({"model": outcomes.model, **asdict(places(vectors, self._marks))})
         if is_last and outcomes.threshold_cosine is not None:
             self._missing = self._unanswered(encoder, outcomes.threshold_cosine)
@@ -59,17 +63,15 @@ class Details:
         )
 
     def _unanswered(self, encoder: KeepingEncoder, threshold_cosine: float) -> list[dict[str, Any]]:
-        catalogue = self._project.catalogue
-        asked = _asked(self._workspace, self._project)
-        small_talk = thinned(
-            [noise.text for noise in self._project.noise if noise.stratum == "chatter"], MOST_SMALL_TALK
-        )
+        catalogue, texts = self._project.catalogue, [asked.text for asked in self._asked]
+        # In one go: batches of more texts have less padding.
+        encoder.encode([*texts, *self._small_talk])
         found = missing_questions(
-            asked,
-            encoder.vectors([text.text for text in asked]),
+            self._asked,
+            encoder.encode(texts),
             catalogue,
-            encoder.vectors(catalogue.questions),
-            encoder.vectors(small_talk) if small_talk else encoder.vectors(catalogue.questions)[:0],
+            encoder.encode(catalogue.questions),
+            encoder.encode(self._small_talk),
             threshold_cosine,
         )
         return [asdict(question) for question in found]

@@ -17,6 +17,7 @@ from faqtune.commands.models import ReportingEncoder, load_model, model_digest, 
 from faqtune.commands.mteb import mteb_scores, refuse_without_mteb
 from faqtune.commands.scorecards import Evaluated, read_scorecards, save_scorecards, scorecard_paths
 from faqtune.commands.seen import trained_on, without_seen
+from faqtune.encoder import Encoder
 from faqtune.errors import UserError
 from faqtune.evaluate import (
     EvaluationSet,
@@ -99,13 +100,16 @@ def evaluate_models(
         made, kept = replace(read_scorecards(paths), skipped=True), read_about(general, names, digests)
     else:
         details = Details(workspace, project, data)
-        found = [
-            _measured(workspace, name, data, calibration, reporter, details, is_last=name == names[-1])
-            for name in names
-        ]
-        results = [outcomes for outcomes, _ in found]
+        results, abilities = [], []
+        for name in names:
+            model = ReportingEncoder(load_model(workspace, name, reporter, exact=True), reporter, name)
+            encoder = details.keeping(model)
+            results.append(_measured(workspace, encoder, data, calibration))
+            abilities.append(general_ability(encoder))
+            if len(names) == 2:
+                details.add(encoder, results[-1], is_last=name == names[-1])
         made = _saved(paths, results, digests, resamples)
-        kept = save_general(general, [ability for _, ability in found], digests, resamples)
+        kept = save_general(general, abilities, digests, resamples)
         if len(names) == 2:
             reporter.say("drawing maps and thresholds for the report")
             details.save(drawn[-1], results, resamples)
@@ -166,32 +170,21 @@ def refuse_too_few(queries: int, of: str, advice: str = OF_THE_SPLIT) -> None:
         )
 
 
-def _measured(
-    workspace: Workspace,
-    name: str,
-    data: EvaluationSet,
-    calibration: EvaluationSet,
-    reporter: Reporter,
-    details: Details,
-    *,
-    is_last: bool,
-) -> tuple[Outcomes, GeneralAbility]:
-    encoder = details.keeping(ReportingEncoder(load_model(workspace, name, reporter, exact=True), reporter, name))
+def _measured(workspace: Workspace, encoder: Encoder, data: EvaluationSet, calibration: EvaluationSet) -> Outcomes:
+    """A model at its own threshold."""
     threshold_cosine: float | None = None
     margin_cosine, probability = 0.0, None
     if calibration.positives and calibration.negatives and calibration.written_digest() != data.written_digest():
         set_on = evaluate(encoder, calibration)
         probability = probability_map(set_on)
-        if (certified := _certified(workspace, name, calibration)) is not None:
+        if (certified := _certified(workspace, encoder.name, calibration)) is not None:
             threshold_cosine, margin_cosine = certified.threshold_cosine, certified.margin_cosine
         else:
             threshold_cosine = threshold_for(calibrate(set_on), encoder.name, data)
-    outcomes = evaluate(
+    return evaluate(
         encoder, data, threshold_cosine=threshold_cosine, margin_cosine=margin_cosine, probability=probability,
         details=True,
     )  # fmt: skip
-    details.add(encoder, outcomes, is_last=is_last)
-    return outcomes, general_ability(encoder)
 
 
 def _certified(workspace: Workspace, name: str, calibration: EvaluationSet) -> Answering | None:

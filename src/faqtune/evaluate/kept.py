@@ -22,14 +22,11 @@ class KeepingEncoder:
         return self._encoder.name
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        vectors = self._encoder.encode(texts)
-        for text, vector in zip(texts, vectors, strict=True):
-            if text in self._wanted and text not in self._kept:
-                self._kept[text] = vector.copy()
-        return vectors
-
-    def vectors(self, texts: Sequence[str]) -> Vectors:
-        """float32 (n, d) of `texts`, encoding only those that have not been seen."""
-        if missing := [text for text in dict.fromkeys(texts) if text not in self._kept]:
-            self._kept.update(zip(missing, self._encoder.encode(missing), strict=True))
-        return np.array([self._kept[text] for text in texts], dtype=np.float32)
+        """float32 (n, d) of `texts`, encoding only those that have not been kept."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._kept]
+        found = self._encoder.encode(missing)
+        new = dict(zip(missing, found, strict=True))
+        self._kept.update((text, vector.copy()) for text, vector in new.items() if text in self._wanted)
+        if len(missing) == len(texts):
+            return found
+        return np.array([new[text] if text in new else self._kept[text] for text in texts], dtype=np.float32)

@@ -21,7 +21,6 @@ from faqtune.encoder import Encoder
 from faqtune.errors import UserError
 from faqtune.evaluate import (
     EvaluationSet,
-    GeneralAbility,
     Outcomes,
     calibrate,
     compare_all,

@@ -9,7 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from faqtune import UserError, Workspace, claims, make_split, show_labels, train_model
+from faqtune.annotate.curve import CANNOT_SAY, FEW, WIDE, Projection
+from faqtune.annotate.tuned import Learned
 from faqtune.commands import evaluate as evaluate_module
+from faqtune.commands import labels as labels_module
 from faqtune.commands import learning as learning_module
 from faqtune.commands import oscr_of as oscr_module
 from faqtune.commands.annotate import set_share
@@ -62,7 +65,7 @@ def test_every_training_leaves_a_point_with_its_hand_labels(annotated_shop: Work
     assert not point.on_purpose
     told = show_labels(annotated_shop)
     assert run.name in [one["run"] for one in told.tunings]
-    assert "amounts of labels" in told.projection.why
+    assert told.projection.why == FEW
 
 
 def test_the_curve_trains_on_nested_shares_and_the_current_model_stays(annotated_shop: Workspace) -> None:
@@ -181,6 +184,19 @@ def test_the_command_prints_the_tunings_and_what_they_say(
     assert code == 0, err
     assert "What hand labels brought" in out
     assert "100 more" in out
+    assert "takes 3 of one recipe" not in out
     code, _, err = cli("labels", "--recipe", "quick", *where)
     assert code != 0
     assert "--learning-curve" in err
+
+
+def test_a_curve_that_cannot_tell_says_how_wide_it_is(
+    annotated_shop: Workspace, monkeypatch: pytest.MonkeyPatch, cli: Callable[..., tuple[int, str, str]]
+) -> None:
+    where = ("-p", str(annotated_shop.root))
+    _, out, _ = cli("labels", *where)
+    assert "takes 3 of one recipe with different numbers of labels; `faqtune labels --learning-curve`" in out
+    wide = Projection(100, float("nan"), -0.01, 0.2, CANNOT_SAY, WIDE)
+    monkeypatch.setattr(labels_module, "learned", lambda points: Learned((), wide, ("a", "b", "c")))
+    _, out, _ = cli("labels", *where)
+    assert "it could be anything from -1.0 to +20.0 points" in out

@@ -25,6 +25,8 @@ from faqtune.annotate.workbook import Row
 AHEAD = 100
 """Labels that the projection looks ahead."""
 MOST_GAPS = 200
+NO_REQUEST = ("chitchat", "unclear")
+"""What people call so is as far from a gap as the chatter of files."""
 PROPOSALS_HEADER = (
     "kind 类型", "entry 条目", "second entry 条目二", "question 标准问题", "answer 答案", "note 备注",
     "customer wrote 客户原话", "by 标注人", "when 时间",
@@ -71,7 +73,8 @@ class Insight:
         answers, material = self.session.answers(of_item=True), self.session.material
         queue = material.queue
         weak = weak_precision(queue.sample(answers, labelled=True), by_query(material.claims))
-        points = [point for point in learning_points(material, answers) if math.isfinite(point.value)]
+        points, missing = learning_points(material, answers)
+        points = [point for point in points if math.isfinite(point.value)]
         real = learned(tunings, ahead=AHEAD)
         return _object(
             {
@@ -82,6 +85,7 @@ class Insight:
                 "agreement": agreement(answers),
                 "lead": lead(answers),
                 "curve": points,
+                "curve_needs": missing,
                 "tunings": as_shown(real.points),
                 "projection": real.projection if real.can_tell else project(points, ahead=AHEAD),
                 "projected_from": real.runs,
@@ -107,21 +111,28 @@ class Insight:
 
     def _gaps(self) -> dict[str, Any]:
         material = self.session.material
-        unsupported = {
-            query: said[-1].reason == "unsupported"
-            for query, said in labels_by_query(self.session.answers(of_item=True)).items()
-        }
+        reasons = self._reasons()
+        chatter = [material.queue.rows[query] for query, reason in reasons.items()
+                   if reason in NO_REQUEST and query in material.queue.rows]  # fmt: skip
+        noise = material.meanings.queries[np.array(chatter, dtype=np.int64)]
         found = gaps(
             material.pool.queries,
             material.meanings.queries,
             material.catalogue,
             material.meanings.questions,
             material.threshold_cosine,
-            unsupported=unsupported,
-            noise=material.noise,
+            unsupported={query: reason == "unsupported" for query, reason in reasons.items()},
+            noise=noise if material.noise is None else np.concatenate([material.noise, noise]),
         )
         rows = [{**asdict(gap), "nearest": self._questions([gap.nearest])[0]} for gap in found[:MOST_GAPS]]
         return _object({"gaps": rows, "count": len(found)})
+
+    def _reasons(self) -> dict[str, str]:
+        """What people said of each query, on the page or in a file of hand labels: why it has no entry, or ""."""
+        here = {act.act for act in self.session.store.acts()}
+        claims = [claim for claim in self.session.material.claims if claim.is_human and claim.act not in here]
+        answered = labels_by_query(self.session.answers(of_item=True))
+        return {claim.query: claim.reason for claim in claims} | {q: said[-1].reason for q, said in answered.items()}
 
     def proposals(self) -> dict[str, Any]:
         """What people want changed in the catalogue, the latest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,10 +16,20 @@ LEAST_MEASURED = 20
 """Labels with an entry among those that measure; with fewer the curve moves by more than it tells."""
 
 
-def learning_points(material: Material, answers: Sequence[Answer]) -> list[Point]:
-    """The stand-in's curve over the labels that train, measured on those that do not; none without both."""
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What a curve needs: `what` is "share" (no hand label may train), "train" or "measure", of which there are
+    `have`, and `need` are needed."""
+
+    what: str
+    have: int = 0
+    need: int = 0
+
+
+def learning_points(material: Material, answers: Sequence[Answer]) -> tuple[list[Point], Missing | None]:
+    """The stand-in's curve over the labels that train, measured on those that do not; or what it needs."""
     if material.trains is None:
-        return []
+        return [], Missing("share")
     rows: dict[bool, list[int]] = {True: [], False: []}
     entries: dict[bool, list[int]] = {True: [], False: []}
     answered = labels_by_query(answers)
@@ -30,8 +41,10 @@ def learning_points(material: Material, answers: Sequence[Answer]) -> list[Point
         trains = material.trains(material.pool.queries[row].conversation)
         rows[trains].append(row)
         entries[trains].append(material.catalogue.rows[last.entries[0]] if last.entries else -1)
-    if not rows[True] or sum(entry >= 0 for entry in entries[False]) < LEAST_MEASURED:
-        return []
+    if not rows[True]:
+        return [], Missing("train", 0, 1)
+    if (measured := sum(entry >= 0 for entry in entries[False])) < LEAST_MEASURED:
+        return [], Missing("measure", measured, LEAST_MEASURED)
     known, test = (_labelled(material, rows[side], entries[side]) for side in (True, False))
     if material.measured_noise is not None:
         # What people call small talk or unsupported is too little to tell 5 % of it.
@@ -43,7 +56,7 @@ def learning_points(material: Material, answers: Sequence[Answer]) -> list[Point
     return stand_in_curve(
         questions, material.catalogue.owners, noise, known, test, weak=_weak(material, set(answered)),
         machines=machines, seed=material.seed,
-    )  # fmt: skip
+    ), None  # fmt: skip
 
 
 def _weak(material: Material, answered: set[str]) -> Labelled:

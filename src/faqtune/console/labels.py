@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faqtune.annotate.curve import CANNOT_SAY
+from faqtune.annotate.curve import CANNOT_SAY, WIDE
+from faqtune.annotate.tuned import LEAST_AMOUNTS
 from faqtune.commands.labels import Labels, Threshold, show_labels
 from faqtune.console.output import emit, emit_json, table
 from faqtune.console.reporter import ConsoleReporter
@@ -91,8 +92,11 @@ def _learning(result: Labels) -> list[str]:
     if found.verdict != CANNOT_SAY:
         gain = f"{100 * found.gain:+.1f} points ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
         return [*lines, f"By a curve through {len(result.projected_from)} tunings, {found.ahead} more: {gain}."]
-    advice = "" if result.projected_from else "; `faqtune labels --learning-curve` makes them"
-    return [
-        *lines,
-        f"What {found.ahead} more hand labels would bring cannot be told from tunings: {found.why}{advice}.",
-    ]
+    cannot = f"What {found.ahead} more hand labels would bring cannot be told from tunings"
+    if found.why == WIDE:
+        return [
+            *lines,
+            f"{cannot}: it could be anything from {100 * found.low:+.1f} to {100 * found.high:+.1f} points.",
+        ]
+    few = f"it takes {LEAST_AMOUNTS} of one recipe with different numbers of labels"
+    return [*lines, f"{cannot}: {few}; `faqtune labels --learning-curve` makes them."]

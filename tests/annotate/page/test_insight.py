@@ -24,6 +24,7 @@ from faqtune.annotate.session import Session
 from faqtune.annotate.standin import UNLABELLED, stand_in_curve
 from faqtune.annotate.standin_points import LEAST_MEASURED
 from faqtune.annotate.tuned import Tuned
+from faqtune.records import Claim
 
 FORMULA = '=HYPERLINK("http://evil.example","发货")'
 
@@ -89,6 +90,7 @@ def test_the_learning_curve_needs_enough_labels_that_measure(world: ModuleType, 
     made = replace(made, measured_noise=made.encoder.encode([f"闲聊{n}" for n in range(30)]))
     session = world.open_world(tmp_path, made)
     assert Insight(session).progress()["curve"] == []
+    assert Insight(session).progress()["curve_needs"] == {"what": "train", "have": 0, "need": 1}
     annotate(session, "王敏", 160, "a")
     measured = [answer for answer in session.answers(of_item=True) if answer.entries]
     rows = session.material.queue.rows
@@ -128,7 +130,7 @@ def test_the_stand_in_has_the_machines_labels_beside_it(world: ModuleType, tmp_p
     session = world.open_world(tmp_path, made)
     annotate(session, "王敏", 160, "a")
     answers = session.answers(of_item=True)
-    alone = standin_points.learning_points(made, answers)
+    alone, _ = standin_points.learning_points(made, answers)
     seen: list[Any] = []
 
     def watching(*args: Any, weak: Any, machines: Any, **more: Any) -> Any:
@@ -138,7 +140,7 @@ def test_the_stand_in_has_the_machines_labels_beside_it(world: ModuleType, tmp_p
     weak = {query.id: number % 3 - 1 for number, query in enumerate(made.pool.queries)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(standin_points, "stand_in_curve", watching)
-        beside = standin_points.learning_points(replace(made, weak=weak), answers)
+        beside, _ = standin_points.learning_points(replace(made, weak=weak), answers)
     others, machines = seen[0]
     answered = {answer.query for answer in answers}
     free = [query for query in made.pool.queries if query.id not in answered and made.trains(query.conversation)]
@@ -182,6 +184,28 @@ def test_gaps_are_groups_of_what_nobody_could_match(annotated: Session) -> None:
     assert found["count"] >= len(found["gaps"]) > 0
     assert all(gap["title"] and gap["nearest"] for gap in found["gaps"])
     assert sum(gap["by_people"] for gap in found["gaps"]) > 0
+
+
+def test_hand_labels_of_files_count_in_the_gap_list_and_what_people_call_small_talk_is_none(
+    world: ModuleType, tmp_path: Path
+) -> None:
+    """Before anybody has answered on the page: the labels that the project came with say what is a gap."""
+    made = world.material()
+    session = world.open_world(tmp_path / "a", made)
+    before = Insight(session).gaps()
+    largest = before["gaps"][0]
+    texts = {query.id: query for query in made.pool.queries}
+    talk, lacking = largest["queries"][0], before["gaps"][-1]["queries"][0]
+    said = (
+        Claim(talk, None, "human:gold", 1.0, reason="chitchat"),
+        Claim(lacking, None, "human:gold", 1.0, reason="unsupported"),
+    )
+    after = Insight(world.open_world(tmp_path / "b", replace(made, claims=(*made.claims, *said)))).gaps()
+    left = {query for gap in after["gaps"] for query in gap["queries"]}
+    same = [query for query in largest["queries"] if texts[query].text == texts[talk].text]
+    assert not left & set(same)
+    assert [gap["by_people"] for gap in after["gaps"] if lacking in gap["queries"]] == [1]
+    assert not any(gap["by_people"] for gap in before["gaps"])
 
 
 @pytest.mark.parametrize("name", EXPORTS)

@@ -9,7 +9,7 @@ addWords({
     progress_hint: "Estimates are from the items drawn by chance only, so they hold for all queries.",
     not_yet: "not yet", with_range: "{share} ({low} to {high})", with_interval: "{share} ({low} to {high}; {n} items)",
     worth: "Is it worth going on?", gain: "{n} more labels", verdict_rising: "would bring about {gain} points ({low} to {high}), as far as {from} can tell.", verdict_flat: "would hardly bring anything, as far as {from} can tell ({low} to {high} points).",
-    verdict_open: "would bring about {gain} points, as far as {from} can tell, but it may be anything from {low} to {high}.", verdict_unknown: "cannot be foreseen from {from} yet: {why}", why_few: "too little has been labelled so far.", why_close: "the numbers of labels lie too close together.", why_wide: "it could be anything from {low} to {high} points.", by_tunings: "the tunings below", by_stand_in: "the stand-in below",
+    verdict_open: "would bring about {gain} points, as far as {from} can tell, but it may be anything from {low} to {high}.", verdict_unknown: "cannot be foreseen from {from} yet: {why}", why_few: "too little has been labelled so far.", why_close: "the numbers of labels lie too close together.", why_wide: "it could be anything from {low} to {high} points.", needs_share: "To tell, some of the hand labels have to train: set a share under Tune.", needs_train: "To tell, it takes labels that train; none so far.", needs_measure: "To tell, it takes {need} labels with an entry among those that measure ({have} so far), or three tunings with different numbers of labels.", by_tunings: "the tunings below", by_stand_in: "the stand-in below",
     curve: "A stand-in for tunings: OSCR@5% by number of labels", curve_note: "The current model turned by one matrix towards your labels and the machines’, measured on the labels that test. It tells when labels stop helping, not what a tuned model reaches. Three tunings with different numbers of labels take its place.",
     tunings: "Tunings: OSCR@5% by number of hand labels", tunings_note: "Measured on today’s selection part, which no tuning was trained on; bars are 95 % intervals.", tunings_labels: "hand labels", tunings_recipe: "recipe", tunings_run: "tuning",
     labels: "labels", pace: "Pace", who: "who", everybody: "everybody", items: "items", minutes: "minutes", median: "median seconds", per_hour: "labels per hour",
@@ -23,7 +23,7 @@ addWords({
     progress_hint: "估计值只用随机抽取的题目计算，因此适用于全部问题。",
     not_yet: "暂无", with_range: "{share}（{low} 至 {high}）", with_interval: "{share}（{low} 至 {high}；{n} 条）",
     worth: "还值得继续吗？", gain: "再标 {n} 条", verdict_rising: "，从{from}看，约可提高 {gain} 个百分点（{low} 至 {high}）。", verdict_flat: "，从{from}看，几乎不会再提高（{low} 至 {high} 个百分点）。",
-    verdict_open: "，从{from}看，约可提高 {gain} 个百分点，但也可能在 {low} 至 {high} 之间。", verdict_unknown: "，能带来多少，从{from}还看不出来：{why}", why_few: "目前标注太少。", why_close: "几次的标注数量太接近。", why_wide: "可能在 {low} 至 {high} 个百分点之间。", by_tunings: "下面的历次微调", by_stand_in: "下面的替代估计",
+    verdict_open: "，从{from}看，约可提高 {gain} 个百分点，但也可能在 {low} 至 {high} 之间。", verdict_unknown: "，能带来多少，从{from}还看不出来：{why}", why_few: "目前标注太少。", why_close: "几次的标注数量太接近。", why_wide: "可能在 {low} 至 {high} 个百分点之间。", needs_share: "要判断这一点，须有一部分人工标注用于训练：请在“微调”里设置比例。", needs_train: "要判断这一点，须有用于训练的标注，目前还没有。", needs_measure: "要判断这一点，用于测试的标注里须有 {need} 条有对应条目（目前 {have} 条），或者有三次标注数量不同的微调。", by_tunings: "下面的历次微调", by_stand_in: "下面的替代估计",
     curve: "微调的替代估计：标注数量与 OSCR@5%", curve_note: "用一个矩阵把当前模型转向您的标注和自动标注，并在测试用的标注上衡量。它能说明标注何时不再有用，不代表微调后的水平。有三次标注数量不同的微调之后，就改用微调的结果。",
     tunings: "历次微调：人工标注数量与 OSCR@5%", tunings_note: "都在今天的挑选数据上衡量，没有一次微调用它训练过；竖线为 95% 区间。", tunings_labels: "人工标注数", tunings_recipe: "方案", tunings_run: "微调",
     labels: "标注数", pace: "速度", who: "标注人", everybody: "全部", items: "题数", minutes: "分钟", median: "每题秒数（中位）", per_hour: "每小时标注数",
@@ -51,7 +51,8 @@ const section = (title, ...nodes) => h("section", {}, h("h2", {}, title), nodes)
 const points = (share) => (share === null ? "–" : `${share >= 0 ? "+" : "−"}${Math.abs(100 * share).toFixed(1)}`);
 const kindName = (kind) => (kind === "entry" || kind === "none" ? t(`kind_${kind}`) : reason(kind));
 
-function projection({ projection: found, projected_from: runs }) {
+function projection({ projection: found, projected_from: runs, curve_needs: needs }) {
+  if (needs && !runs.length) return t(`needs_${needs.what}`, needs);
   const values = { gain: points(found.gain), low: points(found.low), high: points(found.high), from: t(runs.length ? "by_tunings" : "by_stand_in") };
   if (found.why) values.why = t(`why_${found.why}`, values);
   return `${t("gain", { n: found.ahead })}${language === "zh" ? "" : " "}${t(found.gain === null ? "verdict_unknown" : `verdict_${found.verdict}`, values)}`;

@@ -133,7 +133,7 @@ def test_arrow_keys_read_a_chart_and_a_map(browser: Browser, address: str) -> No
     assert "noise let through" in tip.text_content()
     page.keyboard.press("Escape")
     assert not tip.is_visible()
-    page.locator("#en-map ~ .charts svg").nth(1).focus()
+    page.locator("#en-map ~ .charts svg:not(.legend)").nth(1).focus()
     page.keyboard.press("ArrowRight")
     assert tip.text_content() == "questions: 问题 0"
     assert page.locator("#en-map ~ .charts .lit-dot").evaluate_all("(all) => all.every(d => d.getAttribute('cx') > 0)")

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from faqtune.report import PROMISE_WORDS, RunReport, report_html, report_markdown
-from faqtune.report.promises import promises
+from faqtune.report.promises import fact, promises
 from faqtune.report.sheet import FigureTable, Section, Sheet
+from faqtune.report.summary import summary
 from faqtune.scorecard import Comparison
 
 OLD = {
@@ -114,3 +115,24 @@ def test_the_section_is_there_where_there_is_a_certificate(report: RunReport, is
 
 def test_the_old_certificate_still_makes_a_page(report: RunReport) -> None:
     assert "All promises are kept" in report_html(replace(report, certificate=json.loads(json.dumps(OLD))))
+
+
+def test_the_first_screen_says_what_is_promised_or_what_is_not_kept(certificate: dict[str, Any]) -> None:
+    assert fact(certificate, "en") == (
+        "worse",
+        "Not certified: answers that are wrong, up to 25.0 % instead of 10 %.",
+    )
+    kept = certificate | {"certified": True, "promises": [one | {"kept": True} for one in certificate["promises"]]}
+    assert fact(kept, "zh") == (
+        "better",
+        "对同类数据，以 95% 的置信度承诺：被作答的日常闲聊至多 5%；答错的回答至多 10%。",
+    )
+
+
+def test_the_first_screen_is_silent_about_a_certificate_of_another_model_or_other_data(report: RunReport) -> None:
+    assert report.certificate is not None
+    told = [sentence for _, sentence in summary(report, "en").facts]
+    assert not any("ertified" in sentence for sentence in told)  # its test data are not those of the page
+    own = dict(report.certificate) | {"test": {"digest": report.comparison.after.digest, "figures": {}}}
+    told = [sentence for _, sentence in summary(replace(report, certificate=own), "en").facts]
+    assert any(sentence.startswith("Not certified: ") for sentence in told)

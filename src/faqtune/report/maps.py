@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from faqtune.evaluate.map import ENTRY, QUERY, SIDE
-from faqtune.evaluate.wording import Language, stratum_name
+from faqtune.evaluate.wording import Language, separator, stratum_name
 from faqtune.report.chart_words import CHARTS
 from faqtune.report.charts import Chart
 from faqtune.report.plot import LINE_PX, legend
@@ -39,6 +39,7 @@ KINDS = (QUERY, *STRATA, ENTRY)
 """In the order of drawing: entries last, on top."""
 
 WIDTH, MARGIN = 540.0, 10.0
+LEGEND_WIDTH = 352.0
 
 
 def maps(details: Mapping[str, Any], language: Language) -> Section | None:
@@ -67,21 +68,25 @@ def kind_name(kind: str, language: Language) -> str:
 
 
 def _map(places: Mapping[str, Sequence[int]], kinds: Sequence[str], side: str, language: Language) -> Markup:
-    """One path per kind, a dot of no length per text: a tenth of the size of circles."""
+    """One path per kind, a dot of no length per text: a tenth of the size of circles. The legend is a drawing of its
+    own, so that a phone, where the map shrinks, does not shrink its words."""
     shown = [kind for kind in KINDS if kind in kinds]
-    head, rows = legend([(f"on-map {kind}", kind_name(kind, language)) for kind in shown], MARGIN, 14, WIDTH - MARGIN)
-    top = 14 + rows * LINE_PX
+    names = [kind_name(kind, language) for kind in shown]
+    head, rows = legend(
+        [(f"on-map {kind}", name) for kind, name in zip(shown, names, strict=True)], MARGIN, 14, LEGEND_WIDTH - MARGIN
+    )
     scale = (WIDTH - 2 * MARGIN) / SIDE
     highest = max(places["y"], default=0)
     parts: list[Markup] = []
     for kind in shown:
         dots = "".join(
-            f"M{number(MARGIN + x * scale)} {number(top + (highest - y) * scale)}h0"
+            f"M{number(MARGIN + x * scale)} {number(MARGIN + (highest - y) * scale)}h0"
             for found, x, y in zip(kinds, places["x"], places["y"], strict=True)
             if found == kind
         )
         parts.append(element("path", d=dots, class_=f"on-map {kind}", data_kind=kind))
-    height = top + highest * scale + MARGIN
     alternative = f"{WORDS[language]['title']}, {CHARTS[language][side]}"
     lit = element("circle", cx=-99.0, cy=-99.0, r=7, class_="lit-dot")
-    return document(WIDTH, height, alternative, head, *parts, lit)
+    key = document(LEGEND_WIDTH, 10 + rows * LINE_PX, separator(language).join(names), head, look="legend")
+    drawing = document(WIDTH, highest * scale + 2 * MARGIN, alternative, *parts, lit)
+    return element("div", key, drawing, class_="stack")

@@ -53,7 +53,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "others": "这些模型的其余指标（含各类噪声）",
         "model": "模型",
         "value": "数值",
-        "p": "p（Holm 校正）",
+        "p": "校正 p (Holm)",
         "base": "{model}（原模型）",
         "run": "{model}（本次运行）",
         "this": "本次运行",

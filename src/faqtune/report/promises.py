@@ -36,9 +36,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "promises": "Release certificate",
         "table": "Promises",
         "what": "with {confidence:.0f} % confidence",
-        "at_most": "promised, at most, %",
-        "bound": "bound, %",
-        "observed": "seen in calibration, %",
+        "at_most": "promised, at most %",
+        "bound": "bound %",
+        "observed": "seen in calibration %",
         "units": "conversations or sources",
         "kept": "kept",
         "missed": "not kept",
@@ -47,6 +47,10 @@ WORDS: dict[Language, dict[str, str]] = {
         "lead": "Only where the best entry leads the second by {margin:.3f} at least.",
         "other_model": "This certificate is of another state of the model: calibrate again.",
         "other_data": "Its test figures are of other data than the rest of this page.",
+        "promised": "Certified with {confidence:.0f} % confidence for data of the same kind: {promises}.",
+        "promise": "{what}, at most {at_most:g} %",
+        "broken": "Not certified: {promises}.",
+        "break": "{what}, up to {bound:.1f} % instead of {at_most:g} %",
         "noise": "noise of all kinds answered",
         "noise/chatter": "everyday chatter answered",
         "noise/other_domain": "questions of another domain answered",
@@ -55,7 +59,7 @@ WORDS: dict[Language, dict[str, str]] = {
         "wrong": "answers that are wrong",
         "rejected": "questions with an entry not answered",
         "test": "On the test part, which had no say in it",
-        "value": "seen in the test, %",
+        "value": "seen in the test %",
         "paired": "Paired test against the original model",
         "unpaired": "No paired test against the original model: run faqtune evaluate, then faqtune calibrate again.",
         "p": "p",
@@ -84,9 +88,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "promises": "上线证书",
         "table": "承诺",
         "what": "置信度 {confidence:.0f}%",
-        "at_most": "承诺至多，%",
-        "bound": "上界，%",
-        "observed": "校准集实测，%",
+        "at_most": "承诺至多 %",
+        "bound": "上界 %",
+        "observed": "校准集实测 %",
         "units": "会话或来源数",
         "kept": "成立",
         "missed": "不成立",
@@ -95,6 +99,10 @@ WORDS: dict[Language, dict[str, str]] = {
         "lead": "仅当最佳条目比第二名至少高 {margin:.3f} 时才作答。",
         "other_model": "这份证书属于该模型的另一个状态，请重新校准。",
         "other_data": "证书中的测试数字与本页其余部分所用数据不同。",
+        "promised": "对同类数据，以 {confidence:.0f}% 的置信度承诺：{promises}。",
+        "promise": "{what}至多 {at_most:g}%",
+        "broken": "承诺不成立：{promises}。",
+        "break": "{what}可能达到 {bound:.1f}%，而不是 {at_most:g}%",
         "noise": "被作答的噪声（全部）",
         "noise/chatter": "被作答的日常闲聊",
         "noise/other_domain": "被作答的其他领域问题",
@@ -103,11 +111,11 @@ WORDS: dict[Language, dict[str, str]] = {
         "wrong": "答错的回答",
         "rejected": "有对应条目却未作答的问题",
         "test": "测试集上的表现（未参与设定阈值）",
-        "value": "测试集实测，%",
+        "value": "测试集实测 %",
         "paired": "与原模型的配对检验",
         "unpaired": "没有与原模型的配对检验：请先运行 faqtune evaluate，再运行 faqtune calibrate。",
         "p": "p 值",
-        "p_holm": "p（Holm 校正）",
+        "p_holm": "校正 p (Holm)",
         "where": "何时作答",
         "threshold": "阈值（余弦）",
         "margin": "第一与第二名的最小差距（余弦）",
@@ -143,7 +151,7 @@ def promises(certificate: Mapping[str, Any], measured: Scorecard, language: Lang
         state.format(threshold=certificate["threshold_cosine"]),
         say["lead"].format(margin=margin) if margin else "",
         "" if certificate.get("better_than_base") else say["unpaired"],
-        *_strange(certificate, measured, say),
+        *strange(certificate, measured, language),
     ]
     sheets = [
         _promised(certificate, say, language),
@@ -165,8 +173,24 @@ def promises(certificate: Mapping[str, Any], measured: Scorecard, language: Lang
     )
 
 
-def _strange(certificate: Mapping[str, Any], measured: Scorecard, say: Mapping[str, str]) -> list[str]:
+def fact(certificate: Mapping[str, Any], language: Language) -> tuple[str, str]:
+    """(mark, sentence): what may be relied on, for the first screen; where promises are missed, those."""
+    say, kept = WORDS[language], certificate["certified"]
+    told = [
+        say["promise" if kept else "break"].format(
+            what=say[promise["what"]], at_most=100 * promise["at_most"], bound=100 * promise["bound"]
+        )
+        for promise in certificate["promises"]
+        if kept or not promise["kept"]
+    ]
+    joined = ("；" if language == "zh" else "; ").join(told)
+    whole = say["promised" if kept else "broken"]
+    return "better" if kept else "worse", whole.format(confidence=100 * certificate["confidence"], promises=joined)
+
+
+def strange(certificate: Mapping[str, Any], measured: Scorecard, language: Language) -> list[str]:
     """What does not belong together, where both sides say what they are of."""
+    say = WORDS[language]
     of_model, of_test = certificate.get("model_digest", ""), certificate.get("test", {}).get("digest", "")
     found = []
     if of_model and measured.model_digest and of_model != measured.model_digest:

@@ -13,6 +13,8 @@ from faqtune.report.charts import hundred
 from faqtune.report.data import LabelSummary, RunFacts, RunReport
 from faqtune.report.general import fact as general_fact
 from faqtune.report.names import STATES, part_name
+from faqtune.report.promises import fact as promised_fact
+from faqtune.report.promises import strange
 from faqtune.report.verdict import Change, change, headline
 from faqtune.report.words import HEADLINE, MEASURED
 from faqtune.scorecard import STRATA, Scorecard
@@ -55,6 +57,9 @@ def summary(report: RunReport, language: Language) -> Summary:
         for name in KEY_FACTS
         if (found := change(comparison, name)) and found != lead
     ]
+    if report.certificate and not strange(report.certificate, comparison.after, language):
+        mark, said = promised_fact(report.certificate, language)
+        facts.append((mark, Markup("{}").format(said)))
     if report.general:
         mark, said = general_fact(report.general, language)
         facts.append((mark, Markup("{}").format(said)))

@@ -37,8 +37,9 @@ def printable(text: str) -> str:
     return _NOT_IN_XML.sub("\ufffd", text)
 
 
-def document(width: float, height: float, alternative: str, *content: Markup, css: str = "") -> Markup:
-    """A whole image with its text alternative. `css` is for files; a page brings its own."""
+def document(width: float, height: float, alternative: str, *content: Markup, css: str = "", look: str = "") -> Markup:
+    """A whole image with its text alternative. `css` is for files; a page brings its own, and may know the drawing by
+    its `look`."""
     style = element("style", Markup(css)) if css else Markup("")
     return element(
         "svg",
@@ -48,7 +49,7 @@ def document(width: float, height: float, alternative: str, *content: Markup, cs
         viewBox=f"0 0 {number(width)} {number(height)}",
         width=width,
         height=height,
-        class_="chart",
+        class_=f"chart {look}".rstrip(),
         role="img",
         aria_label=alternative,
     )

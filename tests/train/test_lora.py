@@ -24,6 +24,7 @@ Toys = Callable[..., Any]
 
 TEXTS = ["什么时候发货", "包邮吗", "When will my order ship?"]
 LORA = {"freeze": {"lora_rank": 4, "lora_alpha": 8}}
+OTHER_LORA = {"freeze": {"lora_rank": 2, "lora_alpha": 2, "lower_layers": 1}}
 
 
 def moved(model: TextModel) -> None:
@@ -80,6 +81,17 @@ def test_stored_weights_take_up_where_they_were(fresh: Callable[[], TextModel]):
     np.testing.assert_array_equal(other.encode(TEXTS), model.encode(TEXTS))
 
 
+def test_each_stage_has_adapters_of_its_own(toy: Toys):
+    """Of the rank and on the layers that it asks for, whatever the stage before had."""
+    training = toy(LORA, OTHER_LORA, max_steps=1)
+    found: list[set[tuple[str, int]]] = []
+    training.record.on_step = lambda stage, step: found.append(
+        {(name.split(".layer.")[1][0], len(p)) for name, p in training.model.named_parameters() if ".lora_A." in name}
+    )
+    training.train()
+    assert found == [{("0", 4), ("1", 4)}, {("1", 2)}]
+
+
 def test_training_adapters_moves_only_the_linear_layers(toy: Toys):
     training = toy(LORA, max_steps=4, learning_rate=1e-2)
     training.measure = lambda model: {
@@ -94,7 +106,11 @@ def test_training_adapters_moves_only_the_linear_layers(toy: Toys):
     assert changed and all(".layer." in name and name.endswith("weight") and "Norm" not in name for name in changed)
 
 
-@pytest.mark.parametrize("stages", [[LORA], [{}, LORA], [LORA, {}]], ids=["alone", "after weights", "before weights"])
+@pytest.mark.parametrize(
+    "stages",
+    [[LORA], [{}, LORA], [LORA, {}], [LORA, OTHER_LORA]],
+    ids=["alone", "after weights", "before weights", "before other adapters"],
+)
 def test_resumed_with_adapters_it_ends_bit_identical(toy: Toys, stages: list[dict[str, Any]], tmp_path: Any):
     stages = [{"max_steps": 4, **stage} for stage in stages]
     whole = toy(*stages, folder=tmp_path / "whole")

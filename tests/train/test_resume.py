@@ -99,6 +99,40 @@ def test_a_finished_training_run_again_does_nothing_but_load_the_best(toy: Toys)
     assert all(event[0] == "stage" for event in again.record.told)
 
 
+def test_a_training_that_ended_early_run_again_does_nothing_but_load_the_best(toy: Toys):
+    first, again = (toy(max_steps=20, patience=1, learning_rate=1e-9) for _ in range(2))
+    for training in (first, again):
+        training.measure = lambda model: {"oscr@5": 0.5, "recall@1": 1.0}
+    assert first.train() == again.train() and first.log()[-1]["text"].endswith(
+        "no better model in 1 measurements in a row"
+    )
+    assert all(event[0] == "stage" for event in again.record.told)
+
+
+def test_cut_off_after_a_stage_that_ended_early_it_goes_on_with_the_next(toy: Toys, tmp_path: Path):
+    stages = ({"name": "first", "max_steps": 20, "patience": 1}, {"name": "second", "max_steps": 4})
+    whole, cut, resumed = (toy(*stages, folder=tmp_path / name) for name in ("whole", "cut", "cut"))
+    for training in (whole, cut, resumed):
+        # The best of each stage comes after some time: going on with the first would find it.
+        seen: list[int] = []
+        training.measure = lambda model, seen=seen: {"oscr@5": float(seen.append(1) or len(seen) > 2), "recall@1": 1.0}
+    whole.train()
+    started = cut.record.stage_started
+
+    def stop(stage: Any, number: int, steps: int, done: int) -> None:
+        started(stage, number, steps, done)
+        if number == 2:
+            raise KeyboardInterrupt
+
+    cut.record.stage_started = stop
+    with pytest.raises(KeyboardInterrupt):
+        cut.train()
+    resumed.measure(None), resumed.measure(None)
+    resumed.train()
+    assert [event[1:3] for event in resumed.record.told if event[0] == "step"] == [(2, step) for step in range(1, 5)]
+    assert resumed.has(whole.weights()) and resumed.log() == whole.log()
+
+
 @pytest.mark.parametrize("changed", ["recipe", "data", "model"])
 def test_another_training_in_the_folder_is_refused(toy: Toys, changed: str):
     toy(max_steps=2).train()

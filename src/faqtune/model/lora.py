@@ -41,6 +41,7 @@ def attach_lora(model: TextModel, rank: int, alpha: float, seed: int, lower_laye
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         inject_adapter_in_model(config, model.backbone)
+    model.adapters = rank, alpha, lower_layers
 
 
 def adapted(model: TextModel) -> dict[str, Any]:
@@ -94,6 +95,7 @@ def drop_lora(model: TextModel) -> None:
     for name, layer in adapted(model).items():
         parent, _, leaf = name.rpartition(".")
         setattr(model.get_submodule(parent), leaf, layer.base_layer)
+    model.adapters = None
     if hasattr(model.backbone, "peft_config"):
         del model.backbone.peft_config  # where peft keeps track of them
 

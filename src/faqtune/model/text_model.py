@@ -62,6 +62,8 @@ class TextModel(nn.Module):
         self.precision = precision
         self.heads: TokenHeads | None = None
         """Only where a training asked for them (`faqtune.model.attach_heads`)."""
+        self.adapters: tuple[int, float, int] | None = None
+        """Rank, alpha and lower layers without, of adapters that are attached (`faqtune.model.attach_lora`)."""
         self._remembered: dict[str, list[int]] = {}
 
     @property

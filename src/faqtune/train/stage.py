@@ -45,7 +45,8 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
         restore_optimiser(optimiser, resumed.optimiser)
         mined = resumed.mined
     training.listener.stage_started(stage, progress.stage, steps, progress.step)
-    ended = ""
+    # Cut off behind its last checkpoint, a stage that ended early must not go on.
+    ended = _had_ended(stage, progress) if resumed is not None else ""
     while progress.step < steps and not ended:
         if training.is_to_stop():
             if mined is not None:
@@ -64,6 +65,11 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
         if is_last or ended or training.save_is_due():
             training.save(optimiser, mined)
     return True
+
+
+def _had_ended(stage: Stage, progress: Progress) -> str:
+    """Why the stage had ended early at the checkpoint that `progress` was read from; "" if it had not."""
+    return _no_longer_better(stage, progress) or _idle(progress)
 
 
 def _is_due(step: int, every_steps: int) -> bool:
@@ -85,6 +91,12 @@ def _why_it_ends(training: Training, stage: Stage) -> str:
             f"{progress.step} steps, so the weights do not change",
             "give its losses another margin, ceiling or floor, or add a ranking loss",
         )
+    return _idle(progress)
+
+
+def _idle(progress: Progress) -> str:
+    if progress.idle_steps < IDLE_STEPS:
+        return ""
     return f"nothing was left to learn in {progress.idle_steps} steps in a row"
 
 

@@ -7,9 +7,10 @@ from faqtune.recipe import Recipe, Stage
 
 
 def prepare(model: TextModel, stage: Stage, seed: int) -> None:
-    """Leave free what a stage trains. Adapters of an earlier stage are added into the weights."""
+    """Leave free what a stage trains. Adapters of an earlier stage are added into the weights, unless this one asks
+    for the same: it goes on with them."""
     held = stage.freeze
-    if not held.lora_rank:
+    if model.adapters != (held.lora_rank, held.lora_alpha, held.lower_layers):
         merge_lora(model)
     freeze(model, embeddings=held.embeddings, lower_layers=held.lower_layers, heads=stage.heads.trained)
     if held.lora_rank:

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from faqtune import __version__, steps
 from faqtune.errors import UserError
 from faqtune.steps import is_current, mark_current
 from faqtune.workspace import Workspace, digest, write_text
@@ -143,3 +144,33 @@ def test_looking_at_a_project_creates_nothing(workspace):
         workspace.catalogue()
     is_current(workspace, "ingest", "inputs", [workspace.noise_path])
     assert not workspace.root.exists()
+
+
+def test_what_another_version_made_is_made_again_and_said(workspace, done, monkeypatch):
+    monkeypatch.setattr(steps, "__version__", "9.0")
+    said = []
+    inputs, outputs = digest(workspace.root / "faq.csv"), [workspace.root / "catalogue.jsonl", workspace.root / "model"]
+    assert not is_current(workspace, "ingest", inputs, outputs, say=said.append)
+    assert said == [f"ingest: made by faqtune {__version__}, this is 9.0: made again"]
+    mark_current(workspace, "ingest", inputs, outputs)
+    assert is_current(workspace, "ingest", inputs, outputs, say=said.append)
+    assert len(said) == 1
+
+
+def test_what_is_dear_is_kept_and_said(workspace, done, monkeypatch):
+    monkeypatch.setattr(steps, "__version__", "9.0")
+    said = []
+    inputs, outputs = digest(workspace.root / "faq.csv"), [workspace.root / "catalogue.jsonl", workspace.root / "model"]
+    assert is_current(workspace, "ingest", inputs, outputs, say=said.append, is_dear=True)
+    assert said == [f"ingest: made by faqtune {__version__}, this is 9.0: {steps.KEPT}"]
+    # Its inputs still count.
+    assert not is_current(workspace, "ingest", "others", outputs, say=said.append, is_dear=True)
+    assert len(said) == 1
+
+
+def test_a_state_from_before_versions_were_remembered_is_of_an_earlier_one(workspace, done):
+    state = json.loads(workspace.state_path.read_text(encoding="utf-8"))
+    del state["ingest"]["faqtune"]
+    write_text(workspace.state_path, json.dumps(state))
+    assert not done()
+    assert steps.of_another_version(None) == f"made by an earlier faqtune, this is {__version__}"

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 import faqtune
-from faqtune import UserError, Workspace, label_queries, tune, tune_sample
+from faqtune import UserError, Workspace, __version__, claims, label_queries, steps, tune, tune_sample
 from faqtune.commands import evaluate as evaluate_command
 from faqtune.commands import tune as command
 from faqtune.progress import Silent
+from faqtune.records import Claim
 from faqtune.runs import find_run
 
 
@@ -36,6 +37,34 @@ def test_the_second_time_everything_is_skipped_and_said_to_be(tuned_shop: Worksp
     assert [step.skipped for step in steps] == [True] * 5
     assert sum("(nothing has changed)" in line for line in heard.lines) == 5
     assert not any("loading" in line for line in heard.lines)
+
+
+def test_after_an_update_cheap_steps_are_made_again_and_the_training_and_peoples_work_stay(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = tuned_shop.queries()[0]
+    by_hand = Claim(query.id, None, "human:li", 1.0, reason="chitchat")
+    claims.append(tuned_shop.claims_path, [by_hand])
+    before = tune(tuned_shop)
+    settings = tuned_shop.config_path.read_bytes()
+    monkeypatch.setattr(steps, "__version__", "9.0")
+    heard = Heard()
+
+    made = tune(tuned_shop, reporter=heard)
+
+    cheap = (made.ingested, made.labelled, made.splitted, made.evaluated)
+    assert [step.skipped for step in cheap] == [False] * 4
+    assert made.trained.skipped and made.trained.run.name == before.trained.run.name
+    again = [line for line in heard.lines if line.endswith(f"made by faqtune {__version__}, this is 9.0: made again")]
+    assert len(again) == 4
+    assert any(line == f"{made.trained.run.name}: made by faqtune {__version__}, this is 9.0: {steps.KEPT}"
+               for line in heard.lines)  # fmt: skip
+    assert by_hand.by in {claim.by for claim in claims.read(tuned_shop.claims_path)}
+    assert tuned_shop.config_path.read_bytes() == settings
+    for one, other in zip(before.evaluated.scorecards, made.evaluated.scorecards, strict=True):
+        assert one.figures == other.figures
+
+    assert tune(tuned_shop).evaluated.skipped
 
 
 def test_with_the_files_again_the_users_edits_stay(tuned_shop: Workspace) -> None:

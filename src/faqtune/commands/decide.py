@@ -70,7 +70,7 @@ def decide_labels(
     finished.
     """
     reporter = reporter or Silent()
-    splitted = make_split(workspace, force=force)
+    splitted = make_split(workspace, force=force, reporter=reporter)
     project = load_project(workspace)
     said = claim_store.read(workspace.claims_path)
     name = resolved_name(workspace, model or workspace.config().model.base)
@@ -165,7 +165,7 @@ def _doubts(
         name,
         model_digest(workspace, name),
     )
-    if not force and is_current(workspace, STEP, inputs, [path]):
+    if not force and is_current(workspace, STEP, inputs, [path], say=reporter.say):
         return read_doubts(workspace)
     found = _found(project, queries, labels, name, workspace, reporter) if queries else []
     write_jsonl(path, found)

@@ -95,7 +95,7 @@ def evaluate_models(
     step = f"evaluate {paths[0].relative_to(workspace.root).as_posix()}"
     general = general_path(paths)
     drawn = [general, *([details_path(paths[2])] if len(names) == 2 else [])]
-    if not force and is_current(workspace, step, inputs, [*paths, *drawn]):
+    if not force and is_current(workspace, step, inputs, [*paths, *drawn], say=reporter.say):
         made, kept = replace(read_scorecards(paths), skipped=True), read_about(general, names, digests)
     else:
         details = Details(workspace, project, data)

@@ -57,7 +57,7 @@ def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporte
     inputs = _inputs(config, files)
     written = [workspace.catalogue_path, workspace.conversations_path, workspace.noise_path]
     outputs = [*written, _summary_path(workspace)]
-    if not force and is_current(workspace, STEP, inputs, outputs):
+    if not force and is_current(workspace, STEP, inputs, outputs, say=reporter.say):
         return replace(_read(workspace), skipped=True)
     catalogue, catalogue_report = read_catalogue(files["catalogue"], config.catalogue)
     noise, noise_report = _noise(files, config)

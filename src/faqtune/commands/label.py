@@ -62,7 +62,8 @@ def label_queries(
     gold_files = [workspace.resolve(file) for file in config.gold.files]
     outputs = [workspace.queries_path, _summary_path(workspace)]
     by_rules, by_people = _inputs(workspace, name, gold_files)
-    rules_stand = not force and is_current(workspace, BY_RULES, by_rules, outputs) and _claims_stand(workspace)
+    rules_stand = not force and is_current(workspace, BY_RULES, by_rules, outputs, say=reporter.say)
+    rules_stand = rules_stand and _claims_stand(workspace)
     if rules_stand and is_current(workspace, BY_PEOPLE, by_people, outputs):
         return replace(_read(workspace), skipped=True)
     catalogue = workspace.catalogue()

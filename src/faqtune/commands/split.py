@@ -15,6 +15,7 @@ from faqtune.commands.label import refuse_unfinished
 from faqtune.commands.settled import settled
 from faqtune.config import SplitConfig
 from faqtune.label import Decision, acts_of, last_of_people, latest, pairs_of, settle
+from faqtune.progress import Reporter, Silent
 from faqtune.records import PARTS, TEST, Catalogue, Claim, Query, Split
 from faqtune.split import assign, check_split
 from faqtune.steps import is_current, mark_current
@@ -45,7 +46,7 @@ class Splitted:
 
 
 @alone
-def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
+def make_split(workspace: Workspace, *, force: bool = False, reporter: Reporter | None = None) -> Splitted:
     """Write `split.json` and `pairs.jsonl`. Conversations with hand labels go to the test part, unless
     `split.human_labels_for_training` gives a share of them to training.
 
@@ -56,6 +57,7 @@ def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
     have not named enough unsupported queries. Raises UserError if labelling has not been finished,
     or if something would be on both sides.
     """
+    reporter = reporter or Silent()
     config = workspace.config()
     refuse_unfinished(workspace)
     keep_annotated(workspace)
@@ -70,7 +72,7 @@ def make_split(workspace: Workspace, *, force: bool = False) -> Splitted:
         workspace.root / ASKED_NAME,
     )
     outputs = [workspace.split_path, workspace.pairs_path]
-    if not force and is_current(workspace, STEP, inputs, outputs):
+    if not force and is_current(workspace, STEP, inputs, outputs, say=reporter.say):
         return _counted(workspace, skipped=True)
     queries = {query.id: query for query in workspace.queries()}
     catalogue = workspace.catalogue()

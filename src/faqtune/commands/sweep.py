@@ -76,7 +76,7 @@ def merge_run(
         evaluation_set(project, CALIBRATION).digest(),
     )  # fmt: skip
     step, outcome_path = f"merge {source.name}", source.folder / MERGE_NAME
-    if not force and is_current(workspace, step, inputs, [outcome_path]):
+    if not force and is_current(workspace, step, inputs, [outcome_path], say=reporter.say, is_dear=True):
         known = _known(workspace, outcome_path)
         if known is not None:
             return known

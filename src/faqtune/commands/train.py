@@ -26,6 +26,7 @@ from faqtune.progress import Reporter, Silent
 from faqtune.recipe import Recipe, load_recipe
 from faqtune.report import loss_curve_svg
 from faqtune.runs import DONE, FINISHED, INTERRUPTED, RUNNING, Run, all_runs, find_run, new_run
+from faqtune.steps import KEPT, of_another_version
 from faqtune.workspace import Workspace, digest, write_json, write_text
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ def train_model(
         if without is None:
             run.status = DONE
             run.save()
+        if other := of_another_version(run.facts.get("faqtune")):
+            reporter.say(f"{run.name}: {other}: {KEPT}")
         drop_checkpoints(run, keep=config.train.keep_checkpoints)
         tell(read, Told(run.name, base, is_done=True))
         return _trained(True, run) if without is not None else _mixed(workspace, plan, _trained(True, run), reporter)

@@ -120,7 +120,7 @@ def _prepared(workspace: Workspace, *, force: bool, reporter: Reporter) -> tuple
         f"{_unless_new(labelled.skipped)}"
     )
     reporter.say("3/6 splitting")
-    splitted = make_split(workspace, force=force)
+    splitted = make_split(workspace, force=force, reporter=reporter)
     shares = ", ".join(f"{part} {count}" for part, count in splitted.queries.items())
     measured = ", ".join(f"{part} {count}" for part, count in splitted.measured.items())
     reporter.say(f"    queries: {shares}{_unless_new(splitted.skipped)}; measured with an entry: {measured}")

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from faqtune.commands.split import Splitted, make_split
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step, table
+from faqtune.console.reporter import ConsoleReporter
 from faqtune.workspace import Workspace
 
 COLUMNS = ("part", "conversations", "labelled queries", "measured with an entry", "noise sentences")
 
 
 def run_split(project: Path, *, force: bool, as_json: bool) -> None:
-    result = make_split(Workspace(project), force=force)
+    with ConsoleReporter() as reporter:
+        result = make_split(Workspace(project), force=force, reporter=reporter)
     if as_json:
         emit_json(result)
     else:

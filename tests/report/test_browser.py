@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -165,3 +166,46 @@ def test_without_a_script_everything_is_there_to_read(browser: Browser, address:
     assert page.locator(".in-zh .tile b").count() == 5
     assert not page.locator("#zh-threshold").is_visible()
     assert page.locator(".in-zh .nearby.above li").count() == 5
+
+
+def test_a_long_list_scrolls_with_its_header_in_sight_and_is_whole_on_paper(
+    browser: Browser, report: RunReport, tmp_path: Path
+) -> None:
+    after = report.comparison.after.model_copy(update={"confusions": report.comparison.after.confusions * 40})
+    long = replace(report, comparison=report.comparison.model_copy(update={"after": after}))
+    path = tmp_path / "long.html"
+    path.write_text(report_html(long), encoding="utf-8")
+    page = Watched(browser, path.as_uri()).page
+    box = page.locator("#en-mistakes ~ .scroll").first
+
+    assert box.evaluate("e => e.scrollHeight > e.clientHeight + 200")
+    box.evaluate("e => { e.scrollTop = e.scrollHeight }")
+    place = "e => e.querySelector('thead th').getBoundingClientRect().top - e.getBoundingClientRect().top"
+    assert abs(box.evaluate(place)) < 2
+    figures = page.locator("#en-figures ~ .scroll").first
+    assert figures.evaluate("e => e.scrollHeight <= e.clientHeight + 1")
+    page.emulate_media(media="print")
+    assert box.evaluate("e => e.scrollHeight <= e.clientHeight + 1")
+
+
+def test_the_table_of_all_models_sorts_within_a_figure(browser: Browser, address: str) -> None:
+    watched = Watched(browser, address)
+    table = watched.page.locator("#en-models ~ .scroll table").first
+    first = table.locator("tbody").first
+
+    def values() -> list[float]:
+        return [float(text.split()[0]) for text in first.locator("tr td:nth-child(2)").all_text_contents()]
+
+    before = values()
+    table.locator("thead th").nth(1).get_by_role("button").click()
+    assert values() == sorted(before) and len(before) == 4
+    watched.page.locator("#en-models ~ .filter input").first.fill("half")
+    shown = table.locator("tbody tr:visible th bdi").all_text_contents()
+    assert shown and set(shown) == {"half"}
+    watched.refused_nothing(address)
+
+
+def test_the_words_of_the_map_are_as_large_on_a_phone(browser: Browser, address: str) -> None:
+    page = Watched(browser, address, width=360).page
+    height = "e => e.getBoundingClientRect().height"
+    assert page.locator("#en-map ~ .charts .legend text").first.evaluate(height) > 10

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from faqtune.report import RunReport, report_html, report_json, report_markdown
+from faqtune.report.article import article
 
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 
@@ -143,3 +144,18 @@ def _with_script(report: RunReport) -> RunReport:
     details["missing"][0]["wordings"] = [payload, payload]
     comparison = report.comparison.model_copy(update={"before": cards[0], "after": cards[1]})
     return replace(report, comparison=comparison, details=details)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_markdown_says_of_each_figure_what_the_page_says(report: RunReport, language: Any) -> None:
+    drawn = article(report, language)
+    lines = [line.replace("\\", "") for line in report_markdown(report, language).splitlines()]
+    assert drawn.strata is not None and len(drawn.strata.groups) == 4
+    for table in (drawn.figures, drawn.strata):
+        for name, rows in table.groups:
+            for row in rows:
+                first = [name] if name else []
+                cells = [*first, row.name, *(cell.whole for cell in row.cells), row.verdict]
+                assert f"| {' | '.join(cells)} |".replace("<", "&lt;").replace("*", "") in [
+                    line.replace("*", "") for line in lines
+                ]

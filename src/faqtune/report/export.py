@@ -8,14 +8,13 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from faqtune.evaluate import format_comparison, markdown
+from faqtune.evaluate import markdown
 from faqtune.evaluate.table import Table
-from faqtune.evaluate.wording import Language, stratum_name
+from faqtune.evaluate.wording import Language
 from faqtune.report.article import article
 from faqtune.report.data import LabelSummary, Models, RunReport
-from faqtune.report.sheet import FigureTable, Section, Sheet
+from faqtune.report.sheet import FigureTable, Section, Sheet, sentences
 from faqtune.report.svg import printable
-from faqtune.report.verdict import narrowed, overall, strata_of
 
 
 def report_data(report: RunReport) -> dict[str, Any]:
@@ -83,13 +82,13 @@ def report_markdown(report: RunReport, language: Language) -> str:
         _list(summed_up.warnings),
         _operating(drawn),
         f"## {say['figures']}",
-        _comparison_table(report, language),
+        sentences(language, say["figures_reading"], say["means_reading"]),
+        _sheet(drawn.figures),
     ]
     for section in (drawn.models, drawn.general):
         parts += _section(section)
-    for stratum in strata_of(report.comparison):
-        table = format_comparison(narrowed(report.comparison, stratum), language)
-        parts += [f"### {stratum_name(stratum, language)}", _table(table.header, table.rows)]
+    if drawn.strata:
+        parts += [f"## {drawn.strata.caption}", _sheet(drawn.strata)]
     for section in (drawn.promises, drawn.missing, *drawn.more, drawn.layers):
         parts += _section(section)
     tables = [*drawn.training_tables, *([drawn.labels.sources] if drawn.labels and drawn.labels.sources else [])]
@@ -102,11 +101,6 @@ def report_markdown(report: RunReport, language: Language) -> str:
         fence = "`" * 3 if "```" not in drawn.recipe else "`" * 8
         parts += [f"### {say['recipe']}", f"{fence}toml\n{drawn.recipe}\n{fence}"]
     return printable("\n\n".join(part for part in parts if part) + "\n")
-
-
-def _comparison_table(report: RunReport, language: Language) -> str:
-    table = format_comparison(overall(report.comparison), language)
-    return _table(table.header, table.rows)
 
 
 def _operating(drawn: Any) -> str:

@@ -15,6 +15,8 @@ from faqtune.ranking import rank
 from faqtune.records import Catalogue, Query
 
 MOST_EXAMPLES = 5
+LEAST_CHARACTERS = 3
+"""Of what the model alone takes for a gap: shorter texts (在吗, 得嘞, hi) ask nothing that an entry could answer."""
 LONGEST_TITLE = 30
 """Characters; a longer text is a story, and the title is taken from a shorter one where there is one."""
 
@@ -50,8 +52,9 @@ def gaps(
 
     `unsupported`: query id to whether people say that no entry answers it though it is the company's business; what
     they say otherwise (an entry, small talk, unclear) is False and keeps it out. Of the rest those count that no
-    entry reaches the threshold for and that are nearer to some entry than to any `noise` (m, d). Two queries ask the
-    same where their cosine reaches the threshold, the model's own measure of that.
+    entry reaches the threshold for, that are nearer to some entry than to any `noise` (m, d), and that say enough
+    (`LEAST_CHARACTERS`). Two queries ask the same where their cosine reaches the threshold, the model's own measure
+    of that.
     """
     if not len(queries) or not len(catalogue):
         return []
@@ -62,6 +65,7 @@ def gaps(
     if noise is not None and len(noise):
         far &= ranking.best > _greatest(vectors, noise)
     keys = [same_key(query.text) for query in queries]
+    far &= np.array([len(key) >= LEAST_CHARACTERS for key in keys], dtype=bool)
     often = Counter(keys)
     rows = sorted(
         np.flatnonzero(by_people | (far & ~said)).tolist(),

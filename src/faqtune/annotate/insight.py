@@ -21,6 +21,7 @@ from faqtune.annotate.standin_points import learning_points
 from faqtune.annotate.store import PROPOSAL, SAME
 from faqtune.annotate.tuned import Tuned, as_shown, learned
 from faqtune.annotate.workbook import Row
+from faqtune.encoder import Vectors
 
 AHEAD = 100
 """Labels that the projection looks ahead."""
@@ -124,7 +125,9 @@ class Insight:
             unsupported={query: reason == "unsupported" for query, reason in reasons.items()},
             noise=noise if material.noise is None else np.concatenate([material.noise, noise]),
         )
-        rows = [{**asdict(gap), "nearest": self._questions([gap.nearest])[0]} for gap in found[:MOST_GAPS]]
+        # Of what people confirmed none is left out for a larger guess.
+        ordered = sorted(found, key=lambda gap: not gap.by_people)
+        rows = [{**asdict(gap), "nearest": self._questions([gap.nearest])[0]} for gap in ordered[:MOST_GAPS]]
         return _object({"gaps": rows, "count": len(found)})
 
     def _reasons(self) -> dict[str, str]:

@@ -300,6 +300,31 @@ def test_answers_are_shown_in_full_on_request(page: Any) -> None:
     page.wait_for_selector(".item.full")
 
 
+def test_gaps_of_the_model_are_told_from_those_of_people(page: Any) -> None:
+    gap = {"queries": ["q"], "conversations": 3, "examples": [], "nearest": "怎么退货", "nearest_cosine": 0.3}
+    guessed, confirmed = (
+        {**gap, "title": "有实体店吗", "by_people": 0},
+        {**gap, "title": "能货到付款吗", "by_people": 2},
+    )
+
+    def look(*gaps: dict[str, Any]) -> tuple[str, str]:
+        page.unroute("**/api/gaps")
+        page.route("**/api/gaps", lambda route: route.fulfill(json={"gaps": gaps, "count": len(gaps)}))
+        page.evaluate("location.hash = 'tune'")
+        page.wait_for_selector(".panel")
+        page.evaluate("location.hash = 'gaps'")
+        page.wait_for_selector(".guessed")
+        return page.locator(".confirmed").inner_text(), page.locator(".guessed").inner_text()
+
+    by_people, by_model = look(guessed, confirmed)
+    assert "能货到付款吗" in by_people
+    assert "有实体店吗" in by_model
+    assert "尚未经人确认" in by_model
+    # Without labels of people, the next step is said.
+    assert "按 0 再按 3" in look(guessed)[0]
+    assert "足够接近的条目" in look()[1]
+
+
 def test_a_question_and_a_missing_entry_are_proposed_and_withdrawn(page: Any, person: Any) -> None:
     page.keyboard.press("p")
     page.locator("dialog select").select_option(index=1)

@@ -6,8 +6,22 @@ import { fetchedView } from "./views.js";
 import { addWords, t } from "./words.js";
 
 addWords({
-  en: { gap_count: "{conversations} conversations, {queries} questions; {people} said so by people. Nearest: {nearest} ({cosine})", gap_export: "Gap list as a spreadsheet", gap_total: "{n} groups, the largest are shown" },
-  zh: { gap_count: "{conversations} 个会话、{queries} 个问题；其中 {people} 个经人工确认。最近的条目：{nearest}（{cosine}）", gap_export: "缺口清单（电子表格）", gap_total: "共 {n} 组，显示最大的一些" },
+  en: {
+    gap_count: "{conversations} conversations, {queries} questions. Nearest: {nearest} ({cosine})", gap_people: "{people} said so by people",
+    gap_export: "Gap list as a spreadsheet", gap_total: "{n} groups",
+    gaps_confirmed: "Confirmed by people", gaps_guessed: "By the model, not yet by people",
+    gaps_none_confirmed: "None yet. While annotating, press 0 and then 3 (“we do not offer this”) on a question that no entry answers: it stands here at once.",
+    gaps_guessed_hint: "No entry comes near enough to these. Some will be small talk, or asked in other words than the catalogue’s: annotating tells.",
+    gaps_none_guessed: "None: some entry comes near enough to everything that customers ask.", gaps_more: "The largest {shown} of {n}; the spreadsheet has more.",
+  },
+  zh: {
+    gap_count: "{conversations} 个会话、{queries} 个问题。最近的条目：{nearest}（{cosine}）", gap_people: "{people} 个经人工确认",
+    gap_export: "缺口清单（电子表格）", gap_total: "共 {n} 组",
+    gaps_confirmed: "经人工确认", gaps_guessed: "模型推测，尚未经人确认",
+    gaps_none_confirmed: "暂无。标注时遇到没有条目能回答的问题，按 0 再按 3（不提供这项服务），就会列在这里。",
+    gaps_guessed_hint: "没有条目与这些问题足够接近。其中会有闲聊，也会有与问答库说法不同的问题：标注之后就清楚了。",
+    gaps_none_guessed: "暂无：客户的问题都有足够接近的条目。", gaps_more: "显示最大的 {shown} 组，共 {n} 组；电子表格里更多。",
+  },
 });
 
 const MOST_SHOWN = 50;
@@ -15,8 +29,21 @@ const MOST_SHOWN = 50;
 export function gapsView(place) {
   return fetchedView(place, t("view_gaps"), t("gaps_hint"), "/api/gaps", (found) => [
     h("p", { class: "row" }, h("a", { class: "button", href: "/export/gaps.xlsx", download: "gaps.xlsx" }, t("gap_export")), h("span", { class: "quiet" }, t("gap_total", { n: found.count }))),
-    h("ol", { class: "rows" }, found.gaps.length ? found.gaps.slice(0, MOST_SHOWN).map(row) : h("li", { class: "quiet" }, t("empty"))),
+    section(t("gaps_confirmed"), "confirmed", found.gaps.filter((gap) => gap.by_people), null, t("gaps_none_confirmed")),
+    section(t("gaps_guessed"), "guessed", found.gaps.filter((gap) => !gap.by_people), t("gaps_guessed_hint"), t("gaps_none_guessed")),
   ]);
+}
+
+function section(title, name, found, hint, none) {
+  const shown = found.slice(0, MOST_SHOWN);
+  return h(
+    "section",
+    { class: name },
+    h("h2", {}, title),
+    found.length > 0 && hint && h("p", { class: "quiet" }, hint),
+    h("ol", { class: "rows" }, shown.length ? shown.map(row) : h("li", { class: "quiet" }, none)),
+    found.length > shown.length && h("p", { class: "quiet" }, t("gaps_more", { shown: shown.length, n: found.length })),
+  );
 }
 
 function row(gap) {
@@ -27,7 +54,7 @@ function row(gap) {
     {},
     h("p", {}, h("strong", {}, gap.title)),
     examples.length > 0 && h("ul", { class: "examples" }, examples.map((text) => h("li", {}, text))),
-    h("p", { class: "quiet" }, t("gap_count", values)),
-    button(t("propose"), null, () => proposeDialog({ text: gap.title, offers: [] }), { class: "plain", "aria-label": `${t("propose")}: ${gap.title}` }),
+    h("p", { class: "quiet" }, t("gap_count", values), gap.by_people > 0 && ` · ${t("gap_people", values)}`),
+    button(t("propose"), null, () => proposeDialog({ text: gap.title, offers: [] }), { "aria-label": `${t("propose")}: ${gap.title}` }),
   );
 }

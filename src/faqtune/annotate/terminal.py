@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import os
 import secrets
-import select
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import IO, Any
 
-from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
-from rich.rule import Rule
+from rich.console import Console
 from rich.text import Text
 
 from faqtune.annotate.decisions import Decision
 from faqtune.annotate.session import Session
 from faqtune.annotate.shown import Offer, Shown
+from faqtune.annotate.terminal_drawn import drawn
+from faqtune.annotate.terminal_keys import CTRL_C, CTRL_D, ENTER, ESCAPE, is_terminal, keys_one_by_one, read_key
 from faqtune.annotate.terminal_words import REASON_KEYS, WORDS, language_of
 from faqtune.errors import UserError
-
-try:
-    import termios
-    import tty
-except ImportError:  # Windows has its own way of reading keys.
-    termios = None  # type: ignore[assignment]
-
-ESCAPE, ENTER, CTRL_C, CTRL_D = "\x1b", ("\r", "\n"), "\x03", "\x04"
-OTHER = "\0"
-"""A key that sends several characters, such as an arrow."""
-MOST_LINES = 8
-"""Of the conversation, so that an item fits on a screen."""
 
 
 @dataclass
@@ -61,20 +46,16 @@ class Work:
 
 def annotate_in_terminal(session: Session, by: str) -> None:
     """Items one after the other until `q`, Ctrl-C or nothing is left. Raises UserError where there is no terminal."""
-    if termios is None or not sys.stdin.isatty() or not sys.stdout.isatty():
+    if not is_terminal():
         raise UserError("there is no terminal to annotate in", "leave --terminal out to get a page")
     console = Console(highlight=False, markup=False, emoji=False)
     words = WORDS[language_of(os.environ)]
-    descriptor = sys.stdin.fileno()
-    as_found = termios.tcgetattr(descriptor)
+    with keys_one_by_one() as by_lines:
 
-    def line(prompt: str) -> str:
-        with _mode(descriptor, as_found):
-            return console.input(Text(prompt))
+        def line(prompt: str) -> str:
+            with by_lines():
+                return console.input(Text(prompt))
 
-    with _mode(descriptor, as_found):
-        # TCSADRAIN: what was typed ahead is not thrown away.
-        tty.setcbreak(descriptor, termios.TCSADRAIN)
         answered = run(session, by, Screen(console, lambda: read_key(sys.stdin), line, words))
     console.print(words["ended"].format(n=answered))
 
@@ -112,7 +93,7 @@ UNDO = "undo"
 
 def one(session: Session, screen: Screen, work: Work) -> Decision | str | None:
     """What somebody decides about one item: a decision, `UNDO`, or None to stop."""
-    screen.console.print(drawn(work, screen.words))
+    screen.console.print(drawn(work.item, screen.words))
     while True:
         key = screen.keys()
         if key in ("q", CTRL_C, CTRL_D, ""):
@@ -201,7 +182,7 @@ def _turns(session: Session, screen: Screen, work: Work, step: int) -> None:
     if item.most_turns > 1:
         count = (item.turns - 1 + step) % item.most_turns + 1
         work.item = session.show(item.item, item.why, count)
-        screen.console.print(drawn(work, screen.words))
+        screen.console.print(drawn(work.item, screen.words))
 
 
 def decision(work: Work, what: str, *, entries: tuple[str, ...] = (), reason: str = "", note: str = "") -> Decision:
@@ -225,95 +206,3 @@ def decision(work: Work, what: str, *, entries: tuple[str, ...] = (), reason: st
 
 def new_act() -> str:
     return secrets.token_hex(16)
-
-
-def drawn(work: Work, words: dict[str, str]) -> RenderableType:
-    """The item as lines. Customers' text is put out as text: neither markup nor control characters count."""
-    item = work.item
-    parts: list[RenderableType] = [Rule(style="dim"), Text(words["why"].format(why=words[f"why_{item.why}"]), "dim")]
-    for line in item.lines[-MOST_LINES:]:
-        if line.customer:
-            parts.append(_said(words["customer"], line.customer, "bold" if line.asked else "dim", mark=line.asked))
-        if line.agent:
-            parts.append(_said(words["agent"], line.agent, "" if line.replied else "dim", mark=False))
-    parts.append(Text(""))
-    parts.append(Text.assemble((harmless(item.text), "bold cyan"), _turn_count(item, words)))
-    if item.audit:
-        parts.append(Text(words["audit"], "dim"))
-    for number, offer in enumerate(item.offers, start=1):
-        parts.append(_offer(number, offer, words))
-    parts.append(Text(words["hint"], "dim"))
-    return Group(*parts)
-
-
-def _turn_count(item: Shown, words: dict[str, str]) -> tuple[str, str]:
-    return (words["turns"].format(n=item.turns, all=item.most_turns) if item.most_turns > 1 else "", "dim")
-
-
-def _said(who: str, text: str, style: str, *, mark: bool) -> RenderableType:
-    return Padding(Text.assemble(("▌" if mark else " ", "cyan"), (f"{who}: ", "dim"), (harmless(text), style)), (0, 0))
-
-
-def _offer(number: int, offer: Offer, words: dict[str, str]) -> RenderableType:
-    similarity = "" if offer.similarity is None else f"  {offer.similarity:.2f}"
-    sources = "".join(f" · {words.get(f'source_{name}', name)}" for name in offer.sources)
-    head = Text.assemble(
-        (f" {number} ", "reverse"), " ", (harmless(offer.question), "bold"), (similarity + sources, "dim")
-    )
-    answer = Padding(Text(harmless(offer.answer), style="dim", no_wrap=True, overflow="ellipsis"), (0, 0, 0, 4))
-    return Group(head, answer)
-
-
-def harmless(text: str) -> str:
-    """Text that a terminal only shows: escape sequences in what a customer typed move no cursor.
-
-    >>> harmless("发货\\x1b[2J\\r吗")
-    '发货�[2J�吗'
-    """
-    shown = (c if c in "\n\t" or (c.isprintable() and c.isascii()) or ord(c) >= 0xA0 else "\ufffd" for c in text)
-    return "".join(shown).encode("utf-8", "replace").decode()
-
-
-def read_key(stream: IO[str]) -> str:
-    """One key without Enter; "" at the end of input. What follows an escape at once (an arrow key) is dropped."""
-    descriptor = stream.fileno()
-    found = os.read(descriptor, 1)
-    if found == b"\x1b":
-        return _escaped(descriptor)
-    while found and not _is_whole(found):
-        found += os.read(descriptor, 1)
-    return found.decode("utf-8", "replace")
-
-
-def _escaped(descriptor: int) -> str:
-    """Escape by itself, or a key that begins with it, read to its end."""
-    if not _has_more(descriptor):
-        return ESCAPE
-    if os.read(descriptor, 1) in (b"[", b"O"):
-        # The last character of such a sequence is a letter or a tilde.
-        while (found := os.read(descriptor, 1)) and not b"@" <= found <= b"~":
-            continue
-    return OTHER
-
-
-def _is_whole(found: bytes) -> bool:
-    try:
-        found.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return error.reason != "unexpected end of data"
-    return True
-
-
-def _has_more(descriptor: int) -> bool:
-    return bool(select.select([descriptor], [], [], 0.05)[0])
-
-
-@contextmanager
-def _mode(descriptor: int, mode: list[Any]) -> Iterator[None]:
-    """The terminal in a mode, and then as it was."""
-    before = termios.tcgetattr(descriptor)
-    termios.tcsetattr(descriptor, termios.TCSADRAIN, mode)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

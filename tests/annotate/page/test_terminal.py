@@ -16,7 +16,7 @@ from rich.console import Console
 
 from faqtune import claims
 from faqtune.annotate.store import ANSWER, Store
-from faqtune.annotate.terminal import Work, drawn, harmless
+from faqtune.annotate.terminal_drawn import drawn, harmless
 from faqtune.annotate.terminal_words import WORDS
 
 pty = pytest.importorskip("pty", reason="there are no pseudo-terminals here")
@@ -121,7 +121,7 @@ def test_what_customers_type_moves_no_cursor(world: ModuleType, tmp_path: Path) 
     item = world.open_world(tmp_path, world.material(logs)).next("a", 1)[0]
     console = Console(record=True, width=100, markup=False, force_terminal=False)
     with console.capture() as captured:
-        console.print(drawn(Work(item), WORDS["en"]))
+        console.print(drawn(item, WORDS["en"]))
     text = captured.get()
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", text)
     assert "[red]了吗" in text

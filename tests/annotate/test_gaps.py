@@ -34,6 +34,13 @@ def test_what_nobody_could_match_is_grouped_the_largest_first():
     assert set(found[0].examples) == {"能开发票吗", "发票怎么开", "开发票！"}
 
 
+def test_what_says_too_little_is_a_gap_only_if_people_say_so():
+    queries = asked(["嗯嗯", "在吗", "有店吗"])
+    vectors = unit([[0.2, 0, 1, 0], [0.2, 0.1, 0, 1], [0.2, 1, 0, 1]])
+    found = gaps(queries, vectors, CATALOGUE, QUESTIONS, 0.9, unsupported={"q1": True})
+    assert {gap.queries for gap in found} == {("q1",), ("q2",)}
+
+
 def test_what_people_say_counts_more_than_cosines():
     queries = asked(["何时发货", "随便", "有实体店吗"])
     vectors = unit([[1, 0, 0, 0], [0.2, 0, 0, 1], [0.2, 0, 1, 0]])

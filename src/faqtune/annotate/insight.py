@@ -21,7 +21,6 @@ from faqtune.annotate.standin_points import learning_points
 from faqtune.annotate.store import PROPOSAL, SAME
 from faqtune.annotate.tuned import Tuned, as_shown, learned
 from faqtune.annotate.workbook import Row
-from faqtune.encoder import Vectors
 
 AHEAD = 100
 """Labels that the projection looks ahead."""

@@ -110,7 +110,7 @@ class Person:
 @pytest.fixture(scope="session")
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[Person]]:
     """A server for all tests that do not kill it, and a new person for each."""
-    served = Served(tmp_path_factory.mktemp("crowd"), [f"王敏{number}" for number in range(40)])
+    served = Served(tmp_path_factory.mktemp("crowd"), [f"王敏{number}" for number in range(99)])
     yield (Person(served, name) for name in served.names)
     served.kill()
 

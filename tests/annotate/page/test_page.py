@@ -148,6 +148,7 @@ def test_a_note_is_flagged_and_several_entries_are_marked(page: Any, person: Any
     page.keyboard.press("1")
     page.keyboard.press("1")
     next_item(page, "Enter")
+    assert "已选 2 个条目" in page.locator("#did").inner_text()
     page.wait_for_function(SAVED)
     flagged, several = person.acts()
     assert (flagged.data["what"], flagged.data["note"]) == ("flag", "请主管看 <b>一下</b>")

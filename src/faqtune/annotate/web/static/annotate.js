@@ -168,7 +168,7 @@ const act = {
     say(t("several_mode"));
   },
   saveSeveral() {
-    if (state.marked.size) decide("pick", { entries: [...state.marked] }, t("picked", { question: state.marked.size }));
+    if (state.marked.size) decide("pick", { entries: [...state.marked] }, t("picked_several", { n: state.marked.size }));
   },
   back() {
     Object.assign(state, { mode: "pick", marked: new Set(), added: [] });

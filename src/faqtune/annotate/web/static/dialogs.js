@@ -40,7 +40,7 @@ function form(fields, close, read) {
     "form",
     { onsubmit: save, novalidate: true },
     fields,
-    h("p", { class: "row" }, h("button", { type: "submit", class: "main" }, t("save")), button(t("cancel"), "Esc", () => close(null))),
+    h("p", { class: "row" }, h("button", { type: "submit", class: "go", "aria-keyshortcuts": "Enter" }, t("save"), " ", h("kbd", {}, "Enter")), button(t("cancel"), "Esc", () => close(null))),
   );
   made.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || composes(event)) {

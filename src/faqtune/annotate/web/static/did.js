@@ -3,7 +3,7 @@
 import { $, button, h } from "./dom.js";
 import { t } from "./words.js";
 
-const SHOWN_MS = 8000;
+const SHOWN_MS = 6000;
 const sitting = { items: 0, seconds: 0 };
 let ends = 0;
 

@@ -11,7 +11,7 @@ export function proposalsView(place) {
   const fill = async () => {
     await flushed();
     const { proposals } = await get("/api/proposals");
-    list.replaceChildren(...(proposals.length ? proposals.map((one) => row(one, fill)) : [h("li", { class: "quiet" }, t("empty"))]));
+    list.replaceChildren(...(proposals.length ? proposals.map((one) => row(one, fill)) : [h("li", { class: "quiet" }, t("proposals_none"))]));
   };
   place.replaceChildren(
     h(

@@ -9,7 +9,7 @@ addWords({
     tune_hint: "Fine-tune the current model on everything that has been labelled so far. It runs in the background; go on annotating meanwhile.",
     current: "Current model", how: "How", tune_now: "Tune now", stop: "Stop", tune_again: "Tune again",
     share: "Share of hand-labelled conversations that trains", share_hint: "The others measure. Which ones is drawn by chance, before anybody labels them.",
-    share_none: "So far no hand label trains: set a share first, e.g. 0.7.",
+    share_none: "So far no hand label trains. Starting writes this share into faqtune.toml.",
     running: "Tuning …", starting: "Starting …", working: "At work …", reordering: "The queue is being ordered anew with the tuned model …",
     cancelled: "Stopped. What had been done is kept: tuning again with the same labels goes on from there.",
     failed: "It failed: {problem}", taken_over: "The tuned model {run} is in use, and the queue was ordered anew with it.",
@@ -24,7 +24,7 @@ addWords({
     tune_hint: "用目前所有标注微调当前模型。在后台进行，期间可以继续标注。",
     current: "当前模型", how: "方案", tune_now: "开始微调", stop: "停止", tune_again: "再次微调",
     share: "用于训练的人工标注会话比例", share_hint: "其余用于评测。哪些用于哪一边，在标注之前就随机定好了。",
-    share_none: "目前没有人工标注用于训练：请先设定比例，例如 0.7。",
+    share_none: "目前没有人工标注用于训练；开始时会把这个比例写入 faqtune.toml。",
     running: "正在微调……", starting: "正在启动……", working: "进行中……", reordering: "正在用微调后的模型重新排队……",
     cancelled: "已停止。已完成的部分会保留：标注不变时再次微调会接着进行。",
     failed: "失败：{problem}", taken_over: "微调后的模型 {run} 已启用，队列已据此重排。",
@@ -37,6 +37,7 @@ addWords({
   },
 });
 
+const USUAL_SHARE = 0.7;
 const POLL_MS = 1000;
 const WATCH_MS = 5000;
 let drawn = null;
@@ -91,7 +92,7 @@ function running(state) {
 
 function idle(state, view) {
   const recipe = h("select", { id: "recipe" }, state.recipes.map((name) => h("option", { value: name, selected: name === state.recipe }, name)));
-  const share = h("input", { id: "share", type: "number", min: "0", max: "1", step: "0.05", value: String(state.share || "") });
+  const share = h("input", { id: "share", type: "number", min: "0", max: "1", step: "0.05", value: String(state.share || USUAL_SHARE) });
   const start = async () => {
     try {
       await post("/api/tuning", { act: newAct(), recipe: recipe.value, share: share.value === "" ? null : Number(share.value) });

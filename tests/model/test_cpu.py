@@ -100,7 +100,7 @@ def test_kept_bfloat16_weights_give_values_and_gradients_of_autocast(frozen: boo
 @pytest.mark.parametrize("context", [torch.inference_mode, torch.no_grad, torch.enable_grad])
 def test_weights_without_gradient_are_cast_once_for_all_batches(context: Callable[[], AbstractContextManager[None]]):
     layer = torch.nn.Linear(48, 40).requires_grad_(False)
-    batches = [torch.randn(rows, 48) for rows in (3, 5, 7)]
+    batches = [torch.randn(rows, 48, requires_grad=True) for rows in (3, 5, 7)]
     with (
         context(),
         torch.autocast("cpu", dtype=torch.bfloat16),
@@ -111,6 +111,15 @@ def test_weights_without_gradient_are_cast_once_for_all_batches(context: Callabl
             layer(batch)
     casts = [e for e in seen.events() if e.name == "aten::_to_copy" and list(e.input_shapes[0]) == [40, 48]]
     assert len(casts) == 1
+
+
+@bfloat16
+def test_in_training_no_cast_is_kept_that_no_gradient_needs():
+    layer = torch.nn.Linear(48, 40).requires_grad_(False)
+    mode = KeptBfloat16Linear()
+    with torch.autocast("cpu", dtype=torch.bfloat16), mode:
+        layer(torch.randn(3, 48))
+    assert mode._kept == {}
 
 
 def test_only_amd_with_avx512_is_helped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

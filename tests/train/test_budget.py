@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import platform
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from faqtune.model import TextModel, freeze
-from faqtune.train import budget
+from faqtune.model.memory import activation_bytes
+from faqtune.recipe import Recipe
+from faqtune.train import budget, memory
+from faqtune.train.budget import TokenBudget
 
 RSS_OF_HOLES = """
 import sys
@@ -51,6 +58,40 @@ def test_memory_is_spared_where_less_than_twice_what_is_still_to_come_is_free(
     monkeypatch.setattr(budget, "free_memory_bytes", lambda device: int(share * everything))
     monkeypatch.setattr(budget, "return_freed_memory", lambda: asked.append(1) or True)
     assert budget.spare_scarce_memory(tiny_model) is scarce and len(asked) == scarce
+
+
+def test_on_a_cpu_no_more_is_kept_than_free_memory_holds(
+    tiny_model: TextModel, recipe_of: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+):
+    """A fifth is left alone, gradients and averages are still to come, and a part of a batch is never tiny."""
+    freeze(tiny_model, embeddings=False)
+    to_come = 12 * sum(p.numel() for p in tiny_model.parameters() if p.requires_grad)
+    token_bytes = activation_bytes(tiny_model.backbone.config)
+    found = []
+    for tokens in (0, 1000, 5000, 1_000_000):
+        free = (to_come + (tokens + 0.5) * token_bytes) / budget.USED_SHARE
+        monkeypatch.setattr(budget, "free_memory_bytes", lambda device, free=free: int(free))
+        found.append(budget.token_budget(tiny_model, recipe_of()))
+    assert found == [TokenBudget(*pair) for pair in ((512, 512), (1000, 1000), (2048, 5000), (2048, 8192))]
+    assert budget.token_budget(tiny_model, recipe_of().model_copy(update={"graph_tokens": 7})).graph == 7
+
+
+def test_taken_up_with_other_memory_free_it_ends_with_the_same_weights(
+    toy: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Gradients cached and not are the same but for the last bits."""
+    seen: list[int] = []
+    learn = memory.learn
+    monkeypatch.setattr(memory, "learn", lambda *given: seen.append(given[4]) or learn(*given))
+    whole, cut, resumed = (toy(folder=tmp_path / name) for name in ("whole", "cut", "cut"))
+    monkeypatch.setattr(budget, "CPU_LEAST_TOKENS", 40)
+    monkeypatch.setattr(budget, "free_memory_bytes", lambda device: 0)
+    whole.train()
+    cut.record.on_step = lambda stage, step: signal.raise_signal(signal.SIGINT) if step == 3 else None
+    assert cut.train().status == "interrupted"
+    monkeypatch.setattr(budget, "free_memory_bytes", lambda device: 10**12)
+    resumed.train()
+    assert resumed.has(whole.weights()) and set(seen) == {40}
 
 
 def test_where_nobody_says_what_is_free_nothing_is_spared(tiny_model: TextModel, monkeypatch: pytest.MonkeyPatch):

@@ -71,8 +71,8 @@ class KeptBfloat16Linear(TorchFunctionMode):
         if func is not functional.linear or kwargs or not _is_float32_on_cpu(args[1:]) or args[0].device.type != "cpu":
             return func(*args, **(kwargs or {}))
         x, weight, *bias = args
-        if torch.is_grad_enabled() and any(p.requires_grad for p in (weight, *bias) if p is not None):
-            return func(x, weight, *bias)  # autocast keeps these
+        if torch.is_grad_enabled() and not _is_kept_for_backward(x, weight, *bias):
+            return func(x, weight, *bias)
         cast, cast_bias = self._cast(weight, bias[0] if bias else None, laid_out=not torch.is_grad_enabled())
         x = x.to(torch.bfloat16)
         return func(x, cast, cast_bias) if torch.is_grad_enabled() else _product(x, cast, cast_bias)
@@ -86,6 +86,12 @@ class KeptBfloat16Linear(TorchFunctionMode):
             # The weight itself is kept so that its id is given to no other.
             self._kept[key] = weight, cast, None if bias is None else bias.detach().to(torch.bfloat16)
         return self._kept[key][1:]
+
+
+def _is_kept_for_backward(x: Tensor, *parameters: Tensor | None) -> bool:
+    """Whether the graph keeps what a frozen weight is cast to, so that keeping it takes no more memory. What needs a
+    gradient autocast keeps by itself; where nothing does, as in the lower layers of a frozen part, keeping costs."""
+    return x.requires_grad and not any(p.requires_grad for p in parameters if p is not None)
 
 
 def faster(precision: str, is_amd_avx512: bool) -> list[AbstractContextManager[object]]:

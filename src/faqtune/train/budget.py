@@ -12,6 +12,8 @@ from faqtune.recipe import Recipe
 CPU_AT_ONCE_TOKENS = 2048
 CPU_GRAPH_TOKENS = 8192
 """On a CPU small parts are as fast as large ones, and padding costs."""
+CPU_LEAST_TOKENS = 512
+"""Less than this is not kept however little memory is free: 1 GB for BGE-M3."""
 
 GPU_AT_ONCE_TOKENS = 32_768
 """Enough to keep any GPU busy; more only pads."""
@@ -35,10 +37,16 @@ def token_budget(model: TextModel, recipe: Recipe) -> TokenBudget:
     """What the recipe says, else what suits the device. Ask before the first step: then the optimiser's averages
     and the gradients are still to come, and are allowed for."""
     at_once, graph = CPU_AT_ONCE_TOKENS, CPU_GRAPH_TOKENS
-    if model.device.type == "cuda" and (free := free_memory_bytes(model.device)) is not None:
+    if model.device.type in ("cpu", "cuda") and (free := free_memory_bytes(model.device)) is not None:
         left = USED_SHARE * free - _still_to_come_bytes(model)
-        graph = max(CPU_AT_ONCE_TOKENS, int(left / activation_bytes(model.backbone.config)))
-        at_once = min(GPU_AT_ONCE_TOKENS, graph)
+        fitting = int(left / activation_bytes(model.backbone.config))
+        if model.device.type == "cuda":
+            graph = max(CPU_AT_ONCE_TOKENS, fitting)
+            at_once = min(GPU_AT_ONCE_TOKENS, graph)
+        else:
+            # Linux ends a process that takes more than there is: no error to go on from, as on a GPU.
+            graph = min(CPU_GRAPH_TOKENS, max(CPU_LEAST_TOKENS, fitting))
+            at_once = min(CPU_AT_ONCE_TOKENS, graph)
     return TokenBudget(recipe.micro_batch_tokens or at_once, recipe.graph_tokens or graph)
 
 

@@ -57,6 +57,8 @@ class Progress:
     """Steps in a row that had nothing to learn."""
     micro_batch_tokens: int = 0
     """What memory has turned out to hold; 0: what the recipe says."""
+    graph_tokens: int = 0
+    """Of how many tokens a graph is kept on a CPU, found at the first step; 0: not found yet."""
     events: int = 0
     """Length of the log."""
 

@@ -8,7 +8,7 @@ from faqtune.errors import UserError
 from faqtune.model import TextModel, free_memory, is_out_of_memory
 from faqtune.recipe import Stage
 from faqtune.train.batches import Batch
-from faqtune.train.budget import token_budget
+from faqtune.train.budget import CPU_AT_ONCE_TOKENS, TokenBudget, token_budget
 from faqtune.train.engine import StepLoss, learn
 from faqtune.train.heads import learn_with_heads
 from faqtune.train.state import Training
@@ -20,10 +20,10 @@ LEAST_TOKENS = 64
 def learn_within_memory(training: Training, stage: Stage, batch: Batch, place: str) -> StepLoss:
     """Add the gradients of a batch. Where memory does not hold it, half as many tokens go through the encoder at
     once, from then on: with gradient caching the arithmetic is the same."""
-    model, recipe, progress = training.model, training.recipe, training.progress
+    model, progress = training.model, training.progress
     losses = stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start)
     before = None if training.before is None else training.before[torch.from_numpy(batch.noise_numbers)]
-    training.budget = budget = training.budget or token_budget(model, recipe)
+    training.budget = budget = training.budget or _budget(training)
     while True:
         # What did not fit once is not tried again in one piece.
         at_once = progress.micro_batch_tokens or budget.at_once
@@ -53,6 +53,18 @@ def learn_within_memory(training: Training, stage: Stage, batch: Batch, place: s
             f"{place}: memory was too small; going on with gradient caching and {smaller} tokens at once, "
             "which changes nothing but the time"
         )
+
+
+def _budget(training: Training) -> TokenBudget:
+    """What there is room for; on a CPU that of the first step, so that a training that is taken up while other memory
+    is free ends with the same weights to the bit."""
+    found, progress = token_budget(training.model, training.recipe), training.progress
+    if training.model.device.type != "cpu":
+        return found
+    progress.graph_tokens = progress.graph_tokens or found.graph
+    return TokenBudget(
+        training.recipe.micro_batch_tokens or min(CPU_AT_ONCE_TOKENS, progress.graph_tokens), progress.graph_tokens
+    )
 
 
 def unscale(model: TextModel) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from faqtune import UserError, Workspace, evaluate_models
+from faqtune import UserError, Workspace, evaluate_models, write_report
 from faqtune.commands import evaluate as command
 
 
@@ -46,6 +46,8 @@ def test_scores_of_every_model_and_task(tuned_shop: Workspace, mteb: ModuleType,
     made = evaluate_models(tuned_shop, models=(base, "tuned"), mteb=("STSB",), resamples=100)
     assert made.mteb is not None and list(made.mteb) == [card.model for card in made.scorecards]
     assert all(scores == {"STSB": pytest.approx(1.0, abs=1e-5)} for scores in made.mteb.values())
+    page = write_report(tuned_shop).page.read_text(encoding="utf-8")
+    assert page.count('data-source="/mteb/models/1/scores/STSB">100.0<') == 2
     code, out, _ = cli("evaluate", "tuned", "--mteb", "STSB", "--project", str(tuned_shop.root), "--resamples", "100")
     assert code == 0 and "STSB 100.0" in out
 

@@ -15,7 +15,7 @@ def tuned(labels, value, kind="quick", spread=0.01, run="", seed=0):
     """Resamples of one selection part: what is easy in one is easy for every model."""
     shift = np.random.default_rng(seed).normal(0, spread, ROUNDS)
     return Tuned(
-        run or f"{kind}-{labels}", labels, value, value - 2 * spread, value + 2 * spread, kind, False, kind, 100,
+        run or f"{kind}-{labels}", labels, value, value - 2 * spread, value + 2 * spread, kind, False, kind, 100, True,
         tuple(value + shift),
     )  # fmt: skip
 

@@ -63,6 +63,7 @@ def test_every_training_leaves_a_point_with_its_hand_labels(annotated_shop: Work
     assert point.labels == len(training_hand_labels(load_project(annotated_shop))) > 10
     assert point.low <= point.value <= point.high
     assert not point.on_purpose
+    assert not point.by_people
     told = show_labels(annotated_shop)
     assert run.name in [one["run"] for one in told.tunings]
     assert told.projection.why == FEW
@@ -185,6 +186,7 @@ def test_the_command_prints_the_tunings_and_what_they_say(
     assert "What hand labels brought" in out
     assert "100 more" in out
     assert "takes 3 of one recipe" not in out
+    assert "That part has machines' labels" in out
     code, _, err = cli("labels", "--recipe", "quick", *where)
     assert code != 0
     assert "--learning-curve" in err

@@ -28,7 +28,8 @@ class Tuned:
 
     `kind` is what trainings must share to stand on one curve: the recipe but for its seed, and the model at the
     bottom. `on_purpose`: it was made for the curve. `resampled` are the figure's values in the same resamples of the
-    selection part for all points.
+    selection part for all points. `by_people`: its `queries` have labels by hand; else machines' labels, against which
+    no model can show that it has learned to correct them.
     """
 
     run: str
@@ -40,6 +41,7 @@ class Tuned:
     on_purpose: bool
     kind: str
     queries: int
+    by_people: bool
     resampled: tuple[float, ...]
 
 

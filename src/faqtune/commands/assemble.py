@@ -41,6 +41,8 @@ LEAST_CHARACTERS = 4
 """Shorter turns and replies (好的, ok) teach nothing either."""
 STRATUM_OF_REASON: dict[str, Stratum] = {"chitchat": "chatter", "unclear": "garbage", "unsupported": "unsupported"}
 """Why people say that no entry answers a query, and the noise it counts as; of other reasons it counts as nothing."""
+BY_PEOPLE = "(hand labels)"
+"""Ends the name of a part that is measured on labels by people alone."""
 MEASURING = (SELECTION, CALIBRATION, TEST)
 
 
@@ -123,7 +125,7 @@ def evaluation_set(project: Project, part: str) -> EvaluationSet:
         positives=tuple(place for place in placed if isinstance(place, Positive)),
         negatives=(*(place for place in placed if isinstance(place, Negative)), *from_files),
         catalogue=project.measured_catalogue(part),
-        part=f"{part} ({'hand labels' if by_people else 'weak labels'})",
+        part=f"{part} {BY_PEOPLE if by_people else '(weak labels)'}",
         excluded=dict(Counter(place for place in placed if isinstance(place, str))),
     )
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from faqtune.annotate.tuned import Tuned
+from faqtune.commands.assemble import BY_PEOPLE
 from faqtune.commands.models import model_digest
 from faqtune.commands.oscr_of import choosing_set, measured_oscr
 from faqtune.commands.run_labels import LABELS_NAME
@@ -80,6 +81,7 @@ def _measure(workspace: Workspace, run: Run, labels: int, data: EvaluationSet, r
         run.folder / LEARNING_NAME,
         {
             "when": datetime.now(UTC).isoformat(), "selection": data.digest(), "queries": len(data.positives),
+            "by_people": data.part.endswith(BY_PEOPLE),
             "model": model_digest(workspace, run.name), "labels": labels,
             "value": found.value, "low": low, "high": high,
             "resampled": [round(float(value), DIGITS) for value in found.resampled[:KEPT_RESAMPLES]],
@@ -110,7 +112,7 @@ def _point(workspace: Workspace, run: Run, kept: dict[str, Any]) -> Tuned:
     return Tuned(
         run.name, kept["labels"], kept["value"], kept["low"], kept["high"], run.recipe,
         bool(run.facts.get(ON_PURPOSE)), kind,
-        kept["queries"], tuple(kept["resampled"]),
+        kept["queries"], kept["by_people"], tuple(kept["resampled"]),
     )  # fmt: skip
 
 

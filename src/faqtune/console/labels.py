@@ -88,6 +88,8 @@ def _learning(result: Labels) -> list[str]:
         for one in result.tunings
     ]
     lines = ["What hand labels brought, OSCR@5% on the selection part:", "", *table(TUNINGS, rows), ""] if rows else []
+    if not all(one["by_people"] for one in result.tunings):
+        lines += ["That part has machines' labels: what people corrected in those does not show as a gain.", ""]
     found = result.projection
     if found.verdict != CANNOT_SAY:
         gain = f"{100 * found.gain:+.1f} points ({100 * found.low:+.1f} to {100 * found.high:+.1f})"

@@ -103,7 +103,7 @@ def test_the_learning_curve_needs_enough_labels_that_measure(world: ModuleType, 
 
 def tunings(values: dict[int, float]) -> list[Tuned]:
     return [
-        Tuned(f"run-{n}", n, value, value - 0.05, value + 0.05, "quick", True, "one", 90, (value,) * 500)
+        Tuned(f"run-{n}", n, value, value - 0.05, value + 0.05, "quick", True, "one", 90, True, (value,) * 500)
         for n, value in values.items()
     ]
 

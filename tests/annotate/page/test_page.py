@@ -353,7 +353,7 @@ def test_tunings_are_points_of_their_own_and_carry_the_projection(person: Any, v
     runs = [f"2026-11-23-quick-{n:08d}" for n in reached]
     tunings = [
         {"run": run, "labels": n, "value": value, "low": value - 0.06, "high": value + 0.05, "recipe": "quick",
-         "on_purpose": True, "queries": 90}
+         "on_purpose": True, "queries": 90, "by_people": n == 0}
         for run, (n, value) in zip(runs, reached.items(), strict=True)
     ]  # fmt: skip
 
@@ -371,6 +371,7 @@ def test_tunings_are_points_of_their_own_and_carry_the_projection(person: Any, v
     assert page.locator("svg.curve").first.locator(".bar").count() == 4
     assert page.locator("table").first.locator("tbody tr").count() == 4
     assert "41 %（35 % 至 46 %）" in page.locator("table").first.inner_text()
+    assert "人工纠正过的地方在这里看不出提高" in page.locator("main").inner_text()
     assert axe.run(page).response["violations"] == []
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     page.set_viewport_size({"width": 1000, "height": 760})

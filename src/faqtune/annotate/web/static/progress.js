@@ -11,7 +11,7 @@ addWords({
     worth: "Is it worth going on?", gain: "{n} more labels", verdict_rising: "would bring about {gain} points ({low} to {high}), as far as {from} can tell.", verdict_flat: "would hardly bring anything, as far as {from} can tell ({low} to {high} points).",
     verdict_open: "would bring about {gain} points, as far as {from} can tell, but it may be anything from {low} to {high}.", verdict_unknown: "cannot be foreseen from {from} yet: {why}", why_few: "too little has been labelled so far.", why_close: "the numbers of labels lie too close together.", why_wide: "it could be anything from {low} to {high} points.", needs_share: "To tell, some of the hand labels have to train: set a share under Tune.", needs_train: "To tell, it takes labels that train; none so far.", needs_measure: "To tell, it takes {need} labels with an entry among those that measure ({have} so far), or three tunings with different numbers of labels.", by_tunings: "the tunings below", by_stand_in: "the stand-in below",
     curve: "A stand-in for tunings: OSCR@5% by number of labels", curve_note: "The current model turned by one matrix towards your labels and the machines’, measured on the labels that test. It tells when labels stop helping, not what a tuned model reaches. Three tunings with different numbers of labels take its place.",
-    tunings: "Tunings: OSCR@5% by number of hand labels", tunings_note: "Measured on today’s selection part, which no tuning was trained on; bars are 95 % intervals.", tunings_labels: "hand labels", tunings_recipe: "recipe", tunings_run: "tuning",
+    tunings: "Tunings: OSCR@5% by number of hand labels", tunings_note: "Measured on today’s selection part, which no tuning was trained on; bars are 95 % intervals.", tunings_weak: "That part has machines’ labels: what people corrected in those does not show as a gain.", tunings_labels: "hand labels", tunings_recipe: "recipe", tunings_run: "tuning",
     labels: "labels", pace: "Pace", who: "who", everybody: "everybody", items: "items", minutes: "minutes", median: "median seconds", per_hour: "labels per hour",
     weak: "How right are the machines’ labels?", weak_source: "source", weak_right: "right", unanswered: "not answered",
     kinds: "What do customers ask?", kind: "kind", kind_entry: "has an entry", kind_none: "no entry", share_of_all: "share",
@@ -25,7 +25,7 @@ addWords({
     worth: "还值得继续吗？", gain: "再标 {n} 条", verdict_rising: "，从{from}看，约可提高 {gain} 个百分点（{low} 至 {high}）。", verdict_flat: "，从{from}看，几乎不会再提高（{low} 至 {high} 个百分点）。",
     verdict_open: "，从{from}看，约可提高 {gain} 个百分点，但也可能在 {low} 至 {high} 之间。", verdict_unknown: "，能带来多少，从{from}还看不出来：{why}", why_few: "目前标注太少。", why_close: "几次的标注数量太接近。", why_wide: "可能在 {low} 至 {high} 个百分点之间。", needs_share: "要判断这一点，须有一部分人工标注用于训练：请在“微调”里设置比例。", needs_train: "要判断这一点，须有用于训练的标注，目前还没有。", needs_measure: "要判断这一点，用于测试的标注里须有 {need} 条有对应条目（目前 {have} 条），或者有三次标注数量不同的微调。", by_tunings: "下面的历次微调", by_stand_in: "下面的替代估计",
     curve: "微调的替代估计：标注数量与 OSCR@5%", curve_note: "用一个矩阵把当前模型转向您的标注和自动标注，并在测试用的标注上衡量。它能说明标注何时不再有用，不代表微调后的水平。有三次标注数量不同的微调之后，就改用微调的结果。",
-    tunings: "历次微调：人工标注数量与 OSCR@5%", tunings_note: "都在今天的挑选数据上衡量，没有一次微调用它训练过；竖线为 95% 区间。", tunings_labels: "人工标注数", tunings_recipe: "方案", tunings_run: "微调",
+    tunings: "历次微调：人工标注数量与 OSCR@5%", tunings_note: "都在今天的挑选数据上衡量，没有一次微调用它训练过；竖线为 95% 区间。", tunings_weak: "这部分数据用的是自动标注：人工纠正过的地方在这里看不出提高。", tunings_labels: "人工标注数", tunings_recipe: "方案", tunings_run: "微调",
     labels: "标注数", pace: "速度", who: "标注人", everybody: "全部", items: "题数", minutes: "分钟", median: "每题秒数（中位）", per_hour: "每小时标注数",
     weak: "自动标注有多准？", weak_source: "来源", weak_right: "正确", unanswered: "未作答",
     kinds: "客户都问什么？", kind: "类型", kind_entry: "有对应条目", kind_none: "没有条目", share_of_all: "占比",
@@ -61,7 +61,7 @@ function projection({ projection: found, projected_from: runs, curve_needs: need
 /** What each tuning reached: a picture, and the same as a table. Only those of one recipe are joined by a line. */
 function tunings(found, runs) {
   const rows = found.map((one) => [one.labels, t("with_range", { share: percent(one.value), low: percent(one.low), high: percent(one.high) }), one.recipe, one.run]);
-  return h("div", {}, found.length > 1 && curve(found, t("tunings"), t("tunings_note"), found.filter((one) => runs.includes(one.run))), table(t("tunings"), [t("tunings_labels"), "OSCR@5%", t("tunings_recipe"), t("tunings_run")], rows));
+  return h("div", {}, found.length > 1 && curve(found, t("tunings"), t("tunings_note"), found.filter((one) => runs.includes(one.run))), table(t("tunings"), [t("tunings_labels"), "OSCR@5%", t("tunings_recipe"), t("tunings_run")], rows), !found.every((one) => one.by_people) && h("p", { class: "quiet" }, t("tunings_weak")));
 }
 
 export function agreed(found) {

@@ -64,8 +64,7 @@ function candidates(item, state, act) {
   return h(
     "section",
     { class: "candidates", tabindex: "0", "aria-label": t("candidates") },
-    h("h2", {}, t("candidates"), state.was && h("span", { class: "was" }, t("was", { what: inWords(state.was) }))),
-    item.audit && h("p", { class: "quiet" }, t("audit")),
+    h("h2", {}, t("candidates"), state.was && h("span", { class: "was" }, t("was", { what: inWords(state.was) })), item.audit && h("span", { class: "audit" }, t("audit"))),
     offers.length ? h("ol", {}, offers.map((offer, place) => candidate(offer, place, state, act))) : h("p", {}, t("no_candidates")),
   );
 }

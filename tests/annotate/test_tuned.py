@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from faqtune.annotate.curve import CANNOT_SAY, FLAT, RISING, fit
+from faqtune.annotate.curve import CANNOT_SAY, FLAT, RISING, WEAK, fit
 from faqtune.annotate.tuned import SEED_ERROR, Tuned, as_shown, learned, project_tuned
 
 ROUNDS = 500
@@ -76,6 +76,16 @@ def test_trainings_of_two_recipes_do_not_stand_on_one_curve():
 def test_rising_and_flat_are_told_where_they_are_sure():
     assert project_tuned(curve_of({0: 0.2, 100: 0.3, 200: 0.4, 300: 0.5})).verdict == RISING
     assert project_tuned(curve_of({0: 0.3, 1000: 0.5, 2000: 0.501, 4000: 0.502})).verdict == FLAT
+
+
+def test_level_against_machines_labels_is_no_reason_to_stop():
+    """On the sample shop a curve that is level there rises on labels by hand."""
+    points = curve_of({0: 0.3, 1000: 0.5, 2000: 0.501, 4000: 0.502})
+    assert learned(points).projection.verdict == FLAT
+    weak = learned([replace(point, by_people=False) for point in points])
+    assert (weak.projection.verdict, weak.projection.why) == (CANNOT_SAY, WEAK)
+    rising = [replace(point, by_people=False) for point in curve_of({0: 0.2, 100: 0.3, 200: 0.4, 300: 0.5})]
+    assert learned(rising).projection.verdict == RISING
 
 
 def test_chance_that_all_models_share_does_not_widen_it_and_a_trainings_own_does():

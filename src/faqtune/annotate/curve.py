@@ -23,7 +23,7 @@ WIDEST = 0.05
 WORTH = 0.01
 """A gain below one point of OSCR is not worth hundreds of labels."""
 
-FEW, CLOSE, WIDE = "few", "close", "wide"
+FEW, CLOSE, WIDE, WEAK = "few", "close", "wide", "weak"
 RISING, FLAT, OPEN, CANNOT_SAY = VERDICTS = ("rising", "flat", "open", "cannot say yet")
 
 
@@ -40,7 +40,8 @@ class Projection:
     """What `ahead` more labels would bring: `gain` with its 95 % interval, as differences of the figure.
 
     `verdict`: "rising" (surely a gain), "flat" (surely less than `WORTH`), "open" (neither is sure), or "cannot say
-    yet"; then the gain is NaN and `why` one of "few" (points), "close" (amounts), "wide" (the interval).
+    yet"; then the gain is NaN and `why` one of "few" (points), "close" (amounts), "wide" (the interval),
+    "weak" (what it was measured against).
     """
 
     ahead: int

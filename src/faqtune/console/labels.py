@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faqtune.annotate.curve import CANNOT_SAY, WIDE
+from faqtune.annotate.curve import CANNOT_SAY, WEAK, WIDE
 from faqtune.annotate.tuned import LEAST_AMOUNTS
 from faqtune.commands.labels import Labels, Threshold, show_labels
 from faqtune.console.output import emit, emit_json, table
@@ -100,5 +100,7 @@ def _learning(result: Labels) -> list[str]:
             *lines,
             f"{cannot}: it could be anything from {100 * found.low:+.1f} to {100 * found.high:+.1f} points.",
         ]
+    if found.why == WEAK:
+        return [*lines, f"{cannot}: they are level, but only against machines' labels. That is no reason to stop."]
     few = f"it takes {LEAST_AMOUNTS} of one recipe with different numbers of labels"
     return [*lines, f"{cannot}: {few}; `faqtune labels --learning-curve` makes them."]

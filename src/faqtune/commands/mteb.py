@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,6 +45,10 @@ def mteb_scores(workspace: Workspace, name: str, tasks: Sequence[Any], reporter:
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(_folder(workspace, name))
+    card = model.model_card_data
+    if not (card.model_name or card.base_model):
+        # The first releases of mteb 2 refuse a model without a name of this form.
+        card.model_name = "faqtune/" + re.sub(r"[^\w.-]+", "-", name)
     scores: dict[str, float] = {}
     for task in tasks:
         reporter.say(f"mteb {task.metadata.name} with {name}")

@@ -8,8 +8,8 @@ Python, torch and loading. With the embeddings frozen is how faqtune trains by d
 table then stays in the model's file, of which only the rows in use are read. Trimmed is the same with a
 vocabulary of 27,354 tokens; ids are folded into it, for only memory is measured. Of the two others one has the
 lower half of the layers frozen too, and one trains adapters (freeze.lora_rank = 16) beside frozen weights.
-"Memory scarce" is what faqtune does by itself where less than twice what is still to come is free: freed
-memory goes back to the system at once, which takes time.
+"Memory scarce" is what faqtune does by itself where what is still to come would hardly fit: freed memory
+goes back to the system at once, which takes a third more time.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LEARNING_RATE = 1e-5
 LOSSES = Losses.model_validate({"online_contrastive": {"weight": 1.0, "margin": 0.3}})
 THEIRS, TRIMMED = "sentence-transformers", "faqtune, vocabulary trimmed"
 SCARCE = ", memory scarce"
-"""With less than twice what training needs free, freed memory goes back to the system at once."""
+"""Where what is still to come would hardly fit, freed memory goes back to the system at once."""
 FROZEN: dict[str, dict[str, Any]] = {
     "faqtune, all weights": {"embeddings": False},
     "faqtune, embeddings frozen": {},

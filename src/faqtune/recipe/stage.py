@@ -157,7 +157,7 @@ class Recipe(Part):
         default=None,
         ge=64,
         title="Batches of more padded tokens are trained with gradient caching, which takes less memory; "
-        "unset: 8192 on a CPU, on a GPU what its free memory holds",
+        "unset: what free memory holds, on a CPU at most 8192",
     )
     checkpoint_every_minutes: float = Field(
         default=5.0, ge=0, title="Write a checkpoint at least so often; 0: not by time"

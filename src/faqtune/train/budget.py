@@ -18,8 +18,9 @@ CPU_LEAST_TOKENS = 512
 GPU_AT_ONCE_TOKENS = 32_768
 """Enough to keep any GPU busy; more only pads."""
 
-SCARCE = 2
-"""Times what gradients and averages will take: with less main memory free, freed memory is returned at once."""
+SCARCE = 1.4
+"""Times what gradients and averages will take: with less main memory free, freed memory is returned at once. That
+takes a third more time, so it is only for those whose training would hardly fit."""
 
 USED_SHARE = 0.8
 """Of the free memory of a GPU: the estimate is rough, and what does not fit costs a second try."""

@@ -23,7 +23,7 @@ from faqtune.commands.train import Interrupted
 from faqtune.evaluate import Sampled, evaluate, sampled
 from faqtune.progress import Silent
 from faqtune.records import SELECTION, TEST, TRAIN, Claim
-from faqtune.runs import SET_ASIDE, find_run, finished_runs
+from faqtune.runs import DONE, SET_ASIDE, find_run, finished_runs
 
 
 class CtrlC(Silent):
@@ -202,3 +202,36 @@ def test_a_curve_that_cannot_tell_says_how_wide_it_is(
     monkeypatch.setattr(labels_module, "learned", lambda points: Learned((), wide, ("a", "b", "c")))
     _, out, _ = cli("labels", *where)
     assert "it could be anything from -1.0 to +20.0 points" in out
+
+
+def test_a_training_for_the_curve_that_was_cut_off_is_the_users_once_asked_for(annotated_shop: Workspace) -> None:
+    """The largest one has the inputs of a training as usual: whoever goes on with it wants the model."""
+    train_model(annotated_shop, recipe=_recipe(annotated_shop), overrides=("seed=3",))
+    everything = frozenset[str]()
+    asked = {"recipe": _recipe(annotated_shop), "overrides": ("seed=4",)}
+    with pytest.raises(Interrupted):
+        train_model(annotated_shop, **asked, without=everything, reporter=CtrlC(after_steps=2))  # type: ignore[arg-type]
+    run = train_model(annotated_shop, **asked).run  # type: ignore[arg-type]
+    assert run.status == DONE
+    assert finished_runs(annotated_shop)[-1].name == run.name
+    (point,) = [point for point in kept_points(annotated_shop) if point.run == run.name]
+    assert not point.on_purpose
+
+
+def test_a_training_for_the_curve_that_is_asked_for_later_is_the_users(annotated_shop: Workspace) -> None:
+    asked = {"recipe": _recipe(annotated_shop), "overrides": ("seed=5",)}
+    aside = train_model(annotated_shop, **asked, without=frozenset()).run  # type: ignore[arg-type]
+    assert aside.status == SET_ASIDE
+    run = train_model(annotated_shop, **asked).run  # type: ignore[arg-type]
+    assert (run.name, run.status) == (aside.name, DONE)
+    (point,) = [point for point in kept_points(annotated_shop) if point.run == run.name]
+    assert not point.on_purpose
+
+
+def test_a_finished_training_without_a_point_gets_one(annotated_shop: Workspace) -> None:
+    """Of an earlier faqtune, or cut off between the model and its point."""
+    run = train_model(annotated_shop).run
+    (run.folder / LEARNING_NAME).unlink(missing_ok=True)
+    again = train_model(annotated_shop)
+    assert again.skipped
+    assert run.name in [point.run for point in kept_points(annotated_shop)]

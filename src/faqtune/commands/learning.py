@@ -44,9 +44,14 @@ def keep_point(workspace: Workspace, run: Run, reporter: Reporter) -> bool:
     return True
 
 
+def has_point(run: Run) -> bool:
+    """Whether a run was ever measured for the curve."""
+    return (run.folder / LEARNING_NAME).exists()
+
+
 def refresh_points(workspace: Workspace, reporter: Reporter) -> None:
     """Bring the points of all runs to today's selection part; a run that cannot be measured any more has none."""
-    runs = [run for run in _finished(workspace) if (run.folder / LEARNING_NAME).exists()][-MOST_RUNS:]
+    runs = [run for run in _finished(workspace) if has_point(run)][-MOST_RUNS:]
     if not runs:
         return
     try:
@@ -100,8 +105,7 @@ def _hand_labels(run: Run) -> int:
 
 
 def _read(run: Run) -> dict[str, Any] | None:
-    path = run.folder / LEARNING_NAME
-    return read_json(path, "faqtune labels --learning-curve") if path.exists() else None
+    return read_json(run.folder / LEARNING_NAME, "faqtune labels --learning-curve") if has_point(run) else None
 
 
 def _point(workspace: Workspace, run: Run, kept: dict[str, Any]) -> Tuned:

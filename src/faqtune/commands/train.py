@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from faqtune.alone import alone
 from faqtune.commands.assemble import Project, load_project, selection_set, training_data, without_hand_labels
 from faqtune.commands.finish import MEASURED_ON, drop_checkpoints, finish_run, shown, training_facts
-from faqtune.commands.learning import ON_PURPOSE, keep_point
+from faqtune.commands.learning import ON_PURPOSE, has_point, keep_point
 from faqtune.commands.listener import TrainingListener
 from faqtune.commands.models import load_model, model_digest, resolved_name
 from faqtune.commands.run_labels import keep_labels
@@ -116,13 +116,14 @@ def train_model(
     if run is not None and run.status in FINISHED and run.model_path.is_dir() and not force:
         # Looked for by its time, the run that was asked for last is the newest.
         if without is None:
+            run.facts.pop(ON_PURPOSE, None)
             run.status = DONE
             run.save()
         if other := of_another_version(run.facts.get("faqtune")):
             reporter.say(f"{run.name}: {other}: {KEPT}")
         drop_checkpoints(run, keep=config.train.keep_checkpoints)
         tell(read, Told(run.name, base, is_done=True))
-        return _trained(True, run) if without is not None else _mixed(workspace, plan, _trained(True, run), reporter)
+        return _concluded(workspace, plan, _trained(True, run), reporter, is_users=without is None)
     if resume and (run is None or run.status in FINISHED):
         raise UserError(
             f"no interrupted training of {plan.name} with these labels and settings is there to resume",
@@ -131,16 +132,25 @@ def train_model(
     if run is None or run.status in FINISHED:
         run = new_run(workspace, plan.name, base, inputs)
         shutil.rmtree(run.checkpoints_path, ignore_errors=True)
+        if without is not None:
+            run.facts[ON_PURPOSE] = True
+    if without is None:
+        run.facts.pop(ON_PURPOSE, None)
     write_json(run.folder / "recipe.json", plan.model_dump())
     keep_labels(run, project)
     remember_split(run, project.split)
-    if without is not None:
-        run.facts[ON_PURPOSE] = True
     tell(read, Told(run.name, base, is_done=False))
     trained = _train(workspace, run, plan, project, data, selection, track, reporter)
-    if without is None:
+    return _concluded(workspace, plan, trained, reporter, is_users=without is None)
+
+
+def _concluded(workspace: Workspace, plan: Recipe, trained: Trained, reporter: Reporter, *, is_users: bool) -> Trained:
+    """What follows a training, and what of it is missing after one that was finished before: the mixture, if it is
+    the user's, and the point of the learning curve."""
+    if is_users:
         trained = _mixed(workspace, plan, trained, reporter)
-    keep_point(workspace, trained.run, reporter)
+    if not (trained.skipped and has_point(trained.run)):
+        keep_point(workspace, trained.run, reporter)
     return trained
 
 

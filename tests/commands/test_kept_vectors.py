@@ -95,3 +95,23 @@ def test_a_damaged_file_is_made_anew(tmp_path: Path, damaged: bytes) -> None:
     KeptVectors(path, "m").of(TEXTS, encoder.reporting_to, Silent())
     assert encoder.seen == TEXTS
     assert KeptVectors(path, "m").of(TEXTS, Counting(most=0).reporting_to, Silent()).shape == (11, 2)
+
+
+def test_each_text_is_looked_up_a_few_times_however_many_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = [0]
+
+    class Counted(bytes):
+        def __hash__(self) -> int:
+            looked_up[0] += 1
+            return super().__hash__()
+
+    key = kept_vectors._key
+    monkeypatch.setattr(kept_vectors, "_key", lambda text: Counted(key(text)))
+    texts = [str(number) for number in range(300)]
+    kept = KeptVectors(tmp_path / "vectors.npz", "m")
+    kept.of(texts, Counting().reporting_to, Silent())
+    looked_up[0] = 0
+    kept.of(texts, Counting().reporting_to, Silent())
+    assert looked_up[0] <= 5 * len(texts)

@@ -49,7 +49,8 @@ class KeptVectors:
         what was encoded before is there the next time.
         """
         keys = [_key(text) for text in texts]
-        known = {key: vector for key, vector in self._read().items() if key in set(keys)}
+        wanted = set(keys)
+        known = {key: vector for key, vector in self._read().items() if key in wanted}
         missing = [text for key, text in zip(keys, texts, strict=True) if key not in known]
         kept = len(known)
         try:

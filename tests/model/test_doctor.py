@@ -154,5 +154,23 @@ def test_a_container_limits_the_memory(tmp_path: Path):
     assert free_ram_bytes(tmp_path, tmp_path) == 2_048_000
 
 
+@pytest.mark.parametrize(
+    ("folder", "limit", "used", "cached"),
+    [
+        (".", "memory.max", "memory.current", "inactive_file"),
+        ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ],
+)
+def test_files_that_a_container_has_read_take_no_memory(
+    tmp_path: Path, folder: str, limit: str, used: str, cached: str
+):
+    """They count as used, and go as soon as anybody wants the memory: a model that was read leaves its size there."""
+    (tmp_path / "meminfo").write_text("MemAvailable:   2000 kB\n", encoding="utf-8")
+    (tmp_path / folder).mkdir(exist_ok=True)
+    for name, text in ((limit, "1000000\n"), (used, "900000\n"), ("memory.stat", f"anon 5\n{cached} 700000\nx 1\n")):
+        (tmp_path / folder / name).write_text(text, encoding="utf-8")
+    assert free_ram_bytes(tmp_path, tmp_path) == 800_000
+
+
 def test_the_disk_of_a_folder_to_come_is_that_of_its_parent(tmp_path: Path):
     assert free_disk_bytes(tmp_path / "a" / "b") > 0

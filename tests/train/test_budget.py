@@ -97,3 +97,29 @@ def test_taken_up_with_other_memory_free_it_ends_with_the_same_weights(
 def test_where_nobody_says_what_is_free_nothing_is_spared(tiny_model: TextModel, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(budget, "free_memory_bytes", lambda device: None)
     assert tiny_model.device == torch.device("cpu") and not budget.spare_scarce_memory(tiny_model)
+
+
+def test_ranks_of_one_machine_share_its_memory(
+    tiny_model: TextModel, recipe_of: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+):
+    freeze(tiny_model, embeddings=False)
+    to_come = 12 * sum(p.numel() for p in tiny_model.parameters() if p.requires_grad)
+    free = 2 * (to_come + 5000.5 * activation_bytes(tiny_model.backbone.config)) / budget.USED_SHARE
+    monkeypatch.setattr(budget, "free_memory_bytes", lambda device: int(free))
+    monkeypatch.setattr(budget.ranks, "of_all", lambda value: [value, "another machine", value])
+    assert budget.token_budget(tiny_model, recipe_of()).graph == 5000
+    monkeypatch.setattr(budget, "return_freed_memory", lambda: True)
+    monkeypatch.setattr(budget, "free_memory_bytes", lambda device: int(2 * 1.3 * to_come))
+    assert budget.spare_scarce_memory(tiny_model)
+
+
+def test_all_ranks_keep_the_graph_that_the_one_with_least_memory_holds(
+    toy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """A checkpoint knows one number for all, so that all go on with it to the bit."""
+    seen: list[int] = []
+    learn = memory.learn
+    monkeypatch.setattr(memory, "learn", lambda *given: seen.append(given[4]) or learn(*given))
+    monkeypatch.setattr(memory.ranks, "of_all", lambda value: [value, 70 if isinstance(value, int) else value])
+    toy(folder=tmp_path).train()
+    assert set(seen) == {70}

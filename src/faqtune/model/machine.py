@@ -11,9 +11,11 @@ from pathlib import Path
 
 import torch
 
-CGROUP_MEMORY = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
-"""Limit and use of a container, in the second and the first form of cgroups."""
-
+CGROUP_MEMORY = (
+    ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+)
+"""Limit and use of a container, and what of that is only read files that can go, in both forms of cgroups."""
 
 M_MMAP_THRESHOLD, RETURNED_BYTES = -3, 1_000_000
 """glibc's number of the setting, and from what size on a block of memory is returned once it is freed."""
@@ -47,10 +49,10 @@ def free_ram_bytes(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgro
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     available = re.search(r"^MemAvailable:\s*(\d+) kB", meminfo, re.MULTILINE)
     free = [] if available is None else [int(available[1]) * 1024]
-    for limit, used in CGROUP_MEMORY:
+    for limit, used, stat, files in CGROUP_MEMORY:
         limit_bytes, used_bytes = _number(cgroup / limit), _number(cgroup / used)
         if limit_bytes is not None and used_bytes is not None:
-            free.append(max(0, limit_bytes - used_bytes))
+            free.append(max(0, limit_bytes - used_bytes + _counted(cgroup / stat, files)))
     return min(free, default=None)
 
 
@@ -73,3 +75,12 @@ def _number(path: Path) -> int | None:
         return int(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def _counted(path: Path, name: str) -> int:
+    """The number behind a name in a file of names and numbers; 0 if it is not there."""
+    try:
+        found = re.search(rf"^{name} (\d+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0

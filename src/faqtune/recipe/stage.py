@@ -151,7 +151,7 @@ class Recipe(Part):
     micro_batch_tokens: int | None = Field(
         default=None,
         ge=64,
-        title="Padded tokens that go through the encoder at once; unset: 2048 on a CPU, up to 32768 on a GPU",
+        title="Padded tokens that go through the encoder at once; unset: up to 2048 on a CPU, up to 32768 on a GPU",
     )
     graph_tokens: int | None = Field(
         default=None,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from dataclasses import dataclass
 
 from faqtune.model import TextModel
 from faqtune.model.machine import free_memory_bytes, return_freed_memory
 from faqtune.model.memory import FLOAT_BYTES, TRAINING_COPIES, activation_bytes
 from faqtune.recipe import Recipe
+from faqtune.train import ranks
 
 CPU_AT_ONCE_TOKENS = 2048
 CPU_GRAPH_TOKENS = 8192
@@ -36,9 +38,9 @@ class TokenBudget:
 
 def token_budget(model: TextModel, recipe: Recipe) -> TokenBudget:
     """What the recipe says, else what suits the device. Ask before the first step: then the optimiser's averages
-    and the gradients are still to come, and are allowed for."""
+    and the gradients are still to come, and are allowed for. All ranks ask at once."""
     at_once, graph = CPU_AT_ONCE_TOKENS, CPU_GRAPH_TOKENS
-    if model.device.type in ("cpu", "cuda") and (free := free_memory_bytes(model.device)) is not None:
+    if model.device.type in ("cpu", "cuda") and (free := _own_free_bytes(model)) is not None:
         left = USED_SHARE * free - _still_to_come_bytes(model)
         fitting = int(left / activation_bytes(model.backbone.config))
         if model.device.type == "cuda":
@@ -53,11 +55,21 @@ def token_budget(model: TextModel, recipe: Recipe) -> TokenBudget:
 
 def spare_scarce_memory(model: TextModel) -> bool:
     """Whether main memory is scarce for training `model` on the CPU, and freed memory therefore returned at once from
-    now on. Ask before the first step, as for the budget."""
-    free = free_memory_bytes(model.device)
+    now on. Ask before the first step and on all ranks, as for the budget."""
+    free = _own_free_bytes(model)
     if model.device.type != "cpu" or free is None or free >= SCARCE * _still_to_come_bytes(model):
         return False
     return return_freed_memory()
+
+
+def _own_free_bytes(model: TextModel) -> int | None:
+    """Free memory of the device; of main memory, the share of this rank of those on the same machine."""
+    free = free_memory_bytes(model.device)
+    if model.device.type != "cpu":
+        return free
+    here = platform.node()
+    sharing = ranks.of_all(here).count(here)
+    return None if free is None else free // sharing
 
 
 def _still_to_come_bytes(model: TextModel) -> int:

@@ -7,6 +7,7 @@ import torch
 from faqtune.errors import UserError
 from faqtune.model import TextModel, free_memory, is_out_of_memory
 from faqtune.recipe import Stage
+from faqtune.train import ranks
 from faqtune.train.batches import Batch
 from faqtune.train.budget import CPU_AT_ONCE_TOKENS, TokenBudget, token_budget
 from faqtune.train.engine import StepLoss, learn
@@ -56,12 +57,12 @@ def learn_within_memory(training: Training, stage: Stage, batch: Batch, place: s
 
 
 def _budget(training: Training) -> TokenBudget:
-    """What there is room for; on a CPU that of the first step, so that a training that is taken up while other memory
-    is free ends with the same weights to the bit."""
+    """What there is room for; on a CPU that of the first step, and the least of all ranks, so that a training that is
+    taken up while other memory is free ends with the same weights to the bit."""
     found, progress = token_budget(training.model, training.recipe), training.progress
     if training.model.device.type != "cpu":
         return found
-    progress.graph_tokens = progress.graph_tokens or found.graph
+    progress.graph_tokens = min(ranks.of_all(progress.graph_tokens or found.graph))
     return TokenBudget(
         training.recipe.micro_batch_tokens or min(CPU_AT_ONCE_TOKENS, progress.graph_tokens), progress.graph_tokens
     )

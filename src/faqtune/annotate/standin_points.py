@@ -35,7 +35,8 @@ def learning_points(material: Material, answers: Sequence[Answer]) -> tuple[list
     answered = labels_by_query(answers)
     for query, said in answered.items():
         last = said[-1]
-        if query not in material.queue.rows or len(last.entries) > 1 or last.reason == "several":
+        stands = query in material.queue.rows and material.catalogue.rows.keys() >= set(last.entries)
+        if not stands or len(last.entries) > 1 or last.reason == "several":
             continue
         row = material.queue.rows[query]
         trains = material.trains(material.pool.queries[row].conversation)

@@ -152,6 +152,21 @@ def test_the_stand_in_has_the_machines_labels_beside_it(world: ModuleType, tmp_p
     assert beside != alone
 
 
+def test_an_answer_whose_entry_has_left_the_catalogue_is_no_point_of_the_curve(
+    world: ModuleType, tmp_path: Path
+) -> None:
+    made = replace(world.material(), trains=lambda name: int(name[1:]) % 2 == 0)
+    made = replace(made, measured_noise=made.encoder.encode([f"闲聊{n}" for n in range(30)]))
+    session = world.open_world(tmp_path, made)
+    annotate(session, "王敏", 160, "a")
+    answers = session.answers(of_item=True)
+    whole, _ = standin_points.learning_points(made, answers)
+    trains = [a for a in answers if a.entries and made.trains(made.pool.queries[made.queue.rows[a.query]].conversation)]
+    gone = [replace(a, entries=("gone",)) if a == trains[0] else a for a in answers]
+    less, _ = standin_points.learning_points(made, gone)
+    assert max(point.labels for point in less) == max(point.labels for point in whole) - 1
+
+
 def test_what_is_asked_for_again_is_made_once_until_somebody_answers(annotated: Session) -> None:
     insight = Insight(annotated)
     first = insight.gaps()

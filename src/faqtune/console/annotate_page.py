@@ -60,17 +60,17 @@ def serve(
         preparation = Preparation(make, reporter)
         app = make_app(preparation, people, f"faqtune-{port}", names=_names(host))
         addresses = {name: f"http://{_shown_host(host)}:{port}/enter/{people.token(name)}" for name in people.names}
-        _print(addresses, host, as_json=as_json)
-        if browser and not as_json:
-            webbrowser.open(next(iter(addresses.values())))
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off",
                            timeout_graceful_shutdown=2, h11_max_incomplete_event_size=32 * 1024)
         )  # fmt: skip
-        preparation.start(lambda: setattr(server, "should_exit", True))
         try:
-            # Ctrl-C is the end of annotating, not an error.
+            # Ctrl-C is the end of annotating, not an error, from the moment that the address can be read.
             with contextlib.suppress(KeyboardInterrupt):
+                _print(addresses, host, as_json=as_json)
+                if browser and not as_json:
+                    webbrowser.open(next(iter(addresses.values())))
+                preparation.start(lambda: setattr(server, "should_exit", True))
                 server.run(sockets=[listener])
         finally:
             listener.close()

@@ -162,7 +162,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
 
     def open_page(address: str, **options: Any) -> Any:
         context = browser.new_context(**{"locale": "zh-CN", "viewport": {"width": 1280, "height": 900}, **options})
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         context.add_init_script(WATCH)
         page = context.new_page()
         errors: list[str] = []
@@ -170,7 +170,8 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         page.on("dialog", lambda dialog: (errors.append(f"dialog {dialog.message}"), dialog.dismiss()))
         page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
         page.goto(address)
-        page.wait_for_selector(".offer, .empty p")
+        # The first time, the command is still loading its model.
+        page.wait_for_selector(".offer, .empty p", timeout=180_000)
         opened.append((context, page, errors))
         return page
 

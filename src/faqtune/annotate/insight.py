@@ -127,7 +127,7 @@ class Insight:
         # Of what people confirmed none is left out for a larger guess.
         ordered = sorted(found, key=lambda gap: not gap.by_people)
         rows = [{**asdict(gap), "nearest": self._questions([gap.nearest])[0]} for gap in ordered[:MOST_GAPS]]
-        return _object({"gaps": rows, "count": len(found)})
+        return _object({"gaps": rows, "count": len(found), "confirmed": sum(gap.by_people > 0 for gap in found)})
 
     def _reasons(self) -> dict[str, str]:
         """What people said of each query, on the page or in a file of hand labels: why it has no entry, or ""."""

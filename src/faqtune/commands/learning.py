@@ -6,6 +6,7 @@ points are comparable only on one state of it: `refresh_points` measures the ear
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,7 +52,7 @@ def has_point(run: Run) -> bool:
 
 def refresh_points(workspace: Workspace, reporter: Reporter) -> None:
     """Bring the points of all runs to today's selection part; a run that cannot be measured any more has none."""
-    runs = [run for run in _finished(workspace) if has_point(run)][-MOST_RUNS:]
+    runs = [run for run in all_runs(workspace) if run.status in FINISHED and has_point(run)][-MOST_RUNS:]
     if not runs:
         return
     try:
@@ -72,11 +73,13 @@ def refresh_points(workspace: Workspace, reporter: Reporter) -> None:
 
 def kept_points(workspace: Workspace) -> list[Tuned]:
     """The points that were measured on the same state of the selection part as the latest one."""
-    found = [(run, kept) for run in _finished(workspace) if (kept := _read(run)) is not None]
+    runs = {run.name: run for run in all_runs(workspace)}
+    finished = [run for run in runs.values() if run.status in FINISHED]
+    found = [(run, kept) for run in finished if (kept := _read(run)) is not None]
     if not found:
         return []
     newest = max((kept for _, kept in found), key=lambda kept: str(kept["when"]))["selection"]
-    return [_point(workspace, run, kept) for run, kept in found if kept["selection"] == newest]
+    return [_point(runs, run, kept) for run, kept in found if kept["selection"] == newest]
 
 
 def _measure(workspace: Workspace, run: Run, labels: int, data: EvaluationSet, reporter: Reporter) -> None:
@@ -94,10 +97,6 @@ def _measure(workspace: Workspace, run: Run, labels: int, data: EvaluationSet, r
     )  # fmt: skip
 
 
-def _finished(workspace: Workspace) -> list[Run]:
-    return [run for run in all_runs(workspace) if run.status in FINISHED]
-
-
 def _hand_labels(run: Run) -> int:
     """How many queries of the training part had a label by people."""
     sources = read_json(run.folder / LABELS_NAME, "faqtune train")["sources"]
@@ -108,11 +107,11 @@ def _read(run: Run) -> dict[str, Any] | None:
     return read_json(run.folder / LEARNING_NAME, "faqtune labels --learning-curve") if has_point(run) else None
 
 
-def _point(workspace: Workspace, run: Run, kept: dict[str, Any]) -> Tuned:
+def _point(runs: Mapping[str, Run], run: Run, kept: dict[str, Any]) -> Tuned:
     recipe = read_json(run.folder / "recipe.json", "faqtune train")
     for other in ("seed", "merge", "layers"):
         recipe.pop(other, None)
-    kind = digest(repr(recipe), _bottom(workspace, run))
+    kind = digest(repr(recipe), _bottom(runs, run))
     return Tuned(
         run.name, kept["labels"], kept["value"], kept["low"], kept["high"], run.recipe,
         bool(run.facts.get(ON_PURPOSE)), kind,
@@ -120,9 +119,8 @@ def _point(workspace: Workspace, run: Run, kept: dict[str, Any]) -> Tuned:
     )  # fmt: skip
 
 
-def _bottom(workspace: Workspace, run: Run) -> str:
+def _bottom(runs: Mapping[str, Run], run: Run) -> str:
     """The model that a run, and those that it began from, began from."""
-    runs = {one.name: one for one in all_runs(workspace)}
     while run.base in runs and runs[run.base] is not run:
         run = runs[run.base]
     return run.base

@@ -12,7 +12,7 @@ from faqtune.report.heat_map import heat_map_svg
 from faqtune.report.html import report_html
 from faqtune.report.loss_curve import loss_curve_svg
 from faqtune.report.picture import before_after_svg
-from faqtune.report.promises import WORDS as PROMISE_WORDS
+from faqtune.report.promise_words import WORDS as PROMISE_WORDS
 
 __all__ = [
     "PROMISE_WORDS",

@@ -199,6 +199,7 @@ def test_gaps_are_groups_of_what_nobody_could_match(annotated: Session) -> None:
     assert found["count"] >= len(found["gaps"]) > 0
     assert all(gap["title"] and gap["nearest"] for gap in found["gaps"])
     assert sum(gap["by_people"] for gap in found["gaps"]) > 0
+    assert found["confirmed"] == sum(gap["by_people"] > 0 for gap in found["gaps"])
 
 
 def test_hand_labels_of_files_count_in_the_gap_list_and_what_people_call_small_talk_is_none(

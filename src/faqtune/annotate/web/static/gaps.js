@@ -29,12 +29,12 @@ const MOST_SHOWN = 50;
 export function gapsView(place) {
   return fetchedView(place, t("view_gaps"), t("gaps_hint"), "/api/gaps", (found) => [
     h("p", { class: "row" }, h("a", { class: "button", href: "/export/gaps.xlsx", download: "gaps.xlsx" }, t("gap_export")), h("span", { class: "quiet" }, t("gap_total", { n: found.count }))),
-    section(t("gaps_confirmed"), "confirmed", found.gaps.filter((gap) => gap.by_people), null, t("gaps_none_confirmed")),
-    section(t("gaps_guessed"), "guessed", found.gaps.filter((gap) => !gap.by_people), t("gaps_guessed_hint"), t("gaps_none_guessed")),
+    section(t("gaps_confirmed"), "confirmed", found.gaps.filter((gap) => gap.by_people), found.confirmed, null, t("gaps_none_confirmed")),
+    section(t("gaps_guessed"), "guessed", found.gaps.filter((gap) => !gap.by_people), found.count - found.confirmed, t("gaps_guessed_hint"), t("gaps_none_guessed")),
   ]);
 }
 
-function section(title, name, found, hint, none) {
+function section(title, name, found, total, hint, none) {
   const shown = found.slice(0, MOST_SHOWN);
   return h(
     "section",
@@ -42,7 +42,7 @@ function section(title, name, found, hint, none) {
     h("h2", {}, title),
     found.length > 0 && hint && h("p", { class: "quiet" }, hint),
     h("ol", { class: "rows" }, shown.length ? shown.map(row) : h("li", { class: "quiet" }, none)),
-    found.length > shown.length && h("p", { class: "quiet" }, t("gaps_more", { shown: shown.length, n: found.length })),
+    total > shown.length && h("p", { class: "quiet" }, t("gaps_more", { shown: shown.length, n: total })),
   );
 }
 

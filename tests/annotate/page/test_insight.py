@@ -53,6 +53,12 @@ def half_trains(world: ModuleType) -> Any:
     return replace(made, trains=lambda name: int(name[1:]) % 2 == 0, noise=made.encoder.encode(["哈哈", "晚安"]))
 
 
+def with_measured_noise(world: ModuleType) -> Any:
+    """Half of the conversations train; enough noise for a curve."""
+    made = replace(world.material(), trains=lambda name: int(name[1:]) % 2 == 0)
+    return replace(made, measured_noise=made.encoder.encode([f"闲聊{n}" for n in range(30)]))
+
+
 @pytest.fixture(scope="module")
 def annotated_folder(world: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eighty answers of two people; half of the conversations train."""
@@ -86,8 +92,7 @@ def test_progress_counts_items_minutes_and_what_the_random_share_says(annotated:
 
 
 def test_the_learning_curve_needs_enough_labels_that_measure(world: ModuleType, tmp_path: Path) -> None:
-    made = replace(world.material(), trains=lambda name: int(name[1:]) % 2 == 0)
-    made = replace(made, measured_noise=made.encoder.encode([f"闲聊{n}" for n in range(30)]))
+    made = with_measured_noise(world)
     session = world.open_world(tmp_path, made)
     assert Insight(session).progress()["curve"] == []
     assert Insight(session).progress()["curve_needs"] == {"what": "train", "have": 0, "need": 1}
@@ -125,8 +130,7 @@ def test_three_tunings_take_the_place_of_the_stand_in_and_fewer_are_shown_beside
 
 def test_the_stand_in_has_the_machines_labels_beside_it(world: ModuleType, tmp_path: Path) -> None:
     """Without them every label by hand would look as if nothing had been known of its entry before."""
-    made = replace(world.material(), trains=lambda name: int(name[1:]) % 2 == 0)
-    made = replace(made, measured_noise=made.encoder.encode([f"闲聊{n}" for n in range(30)]))
+    made = with_measured_noise(world)
     session = world.open_world(tmp_path, made)
     annotate(session, "王敏", 160, "a")
     answers = session.answers(of_item=True)
@@ -155,8 +159,7 @@ def test_the_stand_in_has_the_machines_labels_beside_it(world: ModuleType, tmp_p
 def test_an_answer_whose_entry_has_left_the_catalogue_is_no_point_of_the_curve(
     world: ModuleType, tmp_path: Path
 ) -> None:
-    made = replace(world.material(), trains=lambda name: int(name[1:]) % 2 == 0)
-    made = replace(made, measured_noise=made.encoder.encode([f"闲聊{n}" for n in range(30)]))
+    made = with_measured_noise(world)
     session = world.open_world(tmp_path, made)
     annotate(session, "王敏", 160, "a")
     answers = session.answers(of_item=True)

@@ -86,6 +86,23 @@ def test_a_model_that_is_clearly_worse_on_the_calibration_part_is_not_taken_over
     assert finished_runs(annotated_shop)[-1].name == before.name
 
 
+def test_stopped_while_the_test_part_is_measured_a_worse_model_is_not_taken_over(
+    annotated_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measuring, and bringing the learning curve up to date, can take long; others use the current model meanwhile."""
+    before = finished_runs(annotated_shop)[-1].name
+    worse = Difference(value=-0.3, low=-0.4, high=-0.2, p=0.001)
+    monkeypatch.setattr(retune_module, "_checked", lambda *_: (worse, ""))
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(retune_module, "_measured", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        retune(annotated_shop, recipe=str(annotated_shop.root / "few_steps.toml"))
+    assert finished_runs(annotated_shop)[-1].name == before
+
+
 def test_what_the_test_part_says_decides_nothing(annotated_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that looks clearly worse there is taken over all the same, and the table is shown."""
     _veto(monkeypatch, worse=False)

@@ -74,13 +74,12 @@ def retune(workspace: Workspace, *, recipe: str = "", reporter: Reporter | None 
     trained = train_model(workspace, recipe=recipe or config.annotate.recipe, base=base, reporter=reporter)
     reporter.say("comparing both models on the calibration part")
     checked, not_checked = _checked(workspace, base, trained.run.name, reporter)
-    why = _why_not(trained, checked)
+    if why := _why_not(trained, checked):
+        _set_aside(workspace, trained, current)
     reporter.say("measuring both models on the test part")
     evaluated, not_measured = _measured(workspace, base, trained, reporter)
     _remember(trained.run, hand_labels, evaluated)
     refresh_points(workspace, reporter)
-    if why:
-        _set_aside(workspace, trained, current)
     return Retuned(
         trained.run.name, base, trained.run.recipe, hand_labels, trained, evaluated, not_measured, checked,
         not_checked, not why, why,

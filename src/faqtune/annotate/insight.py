@@ -59,14 +59,14 @@ class Insight:
         return self._fresh("disagreements")
 
     def gaps(self) -> dict[str, Any]:
-        """What nobody could match, in groups, the largest first."""
+        """What nobody could match, in groups: what people confirmed first, then the largest; at most `MOST_GAPS`."""
         return self._fresh("gaps")
 
     def _fresh(self, what: str, tunings: tuple[Tuned, ...] = ()) -> dict[str, Any]:
         return self._remembered(what, len(self.session.store.acts()), self.session.generation, tunings)
 
     def _made(self, what: str, acts: int, generation: int, tunings: tuple[Tuned, ...]) -> dict[str, Any]:
-        makers = {"disagreements": self._disagreements, "gaps": self._gaps}
+        makers = {"disagreements": self._disagreements, "gaps": self._gaps, "all gaps": self._all_gaps}
         return self._progress(tunings) if what == "progress" else makers[what]()
 
     def _progress(self, tunings: tuple[Tuned, ...]) -> dict[str, Any]:
@@ -110,6 +110,10 @@ class Insight:
         return {"item": query, "text": queue.queries[queue.rows[query]].text, "said": rows}
 
     def _gaps(self) -> dict[str, Any]:
+        found = self._fresh("all gaps")
+        return {**found, "gaps": found["gaps"][:MOST_GAPS]}
+
+    def _all_gaps(self) -> dict[str, Any]:
         material = self.session.material
         reasons = self._reasons()
         chatter = [material.queue.rows[query] for query, reason in reasons.items()
@@ -126,7 +130,7 @@ class Insight:
         )
         # Of what people confirmed none is left out for a larger guess.
         ordered = sorted(found, key=lambda gap: not gap.by_people)
-        rows = [{**asdict(gap), "nearest": self._questions([gap.nearest])[0]} for gap in ordered[:MOST_GAPS]]
+        rows = [{**asdict(gap), "nearest": self._questions([gap.nearest])[0]} for gap in ordered]
         return _object({"gaps": rows, "count": len(found), "confirmed": sum(gap.by_people > 0 for gap in found)})
 
     def _reasons(self) -> dict[str, str]:
@@ -166,7 +170,7 @@ class Insight:
         """Header and rows of the gap list."""
         rows: list[Row] = [
             (gap["title"], gap["conversations"], gap["by_people"], gap["nearest"], "\n".join(gap["examples"]))
-            for gap in self.gaps()["gaps"]
+            for gap in self._fresh("all gaps")["gaps"]
         ]
         return GAPS_HEADER, rows
 

@@ -14,6 +14,7 @@ import openpyxl
 import pytest
 
 from faqtune import claims
+from faqtune.annotate import insight as insight_module
 from faqtune.annotate import standin_points
 from faqtune.annotate.carry import EXPORTS, exported, take_in, write_annotations
 from faqtune.annotate.decisions import Decision
@@ -203,6 +204,18 @@ def test_gaps_are_groups_of_what_nobody_could_match(annotated: Session) -> None:
     assert all(gap["title"] and gap["nearest"] for gap in found["gaps"])
     assert sum(gap["by_people"] for gap in found["gaps"]) > 0
     assert found["confirmed"] == sum(gap["by_people"] > 0 for gap in found["gaps"])
+
+
+def test_the_spreadsheet_has_every_gap_also_where_the_page_gets_the_largest(
+    annotated: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(insight_module, "MOST_GAPS", 1)
+    insight = Insight(annotated)
+    found = insight.gaps()
+    assert len(found["gaps"]) == 1 < found["count"]
+    _, rows = insight.gaps_rows()
+    assert len(rows) == found["count"]
+    assert rows[0][0] == found["gaps"][0]["title"]
 
 
 def test_hand_labels_of_files_count_in_the_gap_list_and_what_people_call_small_talk_is_none(

@@ -62,6 +62,11 @@ class Run:
         return self.folder / "certificate.json"
 
     @property
+    def refused_certificate_path(self) -> Path:
+        """What was asked for beside a certificate that holds, and is not kept."""
+        return self.folder / "certificate_not_kept.json"
+
+    @property
     def report_path(self) -> Path:
         return self.folder / "report.html"
 

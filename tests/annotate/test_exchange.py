@@ -72,6 +72,11 @@ def test_jsonl_and_xlsx_lose_nothing(tmp_path):
         assert read(written(tmp_path, name), KNOWN, "me") == (ROWS, form)
 
 
+@pytest.mark.parametrize("name", ["labels.jsonl", "labels.xlsx"])
+def test_an_export_of_nothing_is_read_back_as_nothing(tmp_path, name):
+    assert read(written(tmp_path, name, rows=[]), KNOWN, "me")[0] == []
+
+
 @pytest.mark.parametrize(("name", "form"), [("argilla.json", "argilla"), ("label-studio.json", "label-studio")])
 def test_other_tools_keep_queries_labels_and_people(tmp_path, name, form):
     found, told = read(written(tmp_path, name), KNOWN, "me")

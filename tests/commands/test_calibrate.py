@@ -57,6 +57,31 @@ def test_a_promise_that_cannot_be_kept_names_queries_to_label(tuned_shop: Worksp
     assert 0 < len(lines) <= 50 and distances == pytest.approx(sorted(distances), abs=1e-4)
 
 
+def test_a_promise_too_much_leaves_the_certificate_that_holds(tuned_shop: Workspace, cli) -> None:
+    made = calibrate_run(tuned_shop, {"noise/chatter": 0.999})
+    kept = made.certificate.read_bytes()
+
+    asked = calibrate_run(tuned_shop, {"noise/chatter": 0.001}, margins_cosine=(0.0, 0.01))
+    assert not asked.certified.is_certified
+    assert made.certificate.read_bytes() == kept
+    assert asked.certificate == made.run.refused_certificate_path and asked.certificate.exists()
+    assert load_matcher(tuned_shop).threshold_cosine == made.certified.threshold_cosine == asked.stays_cosine
+    _, out, _ = cli("calibrate", "--project", str(tuned_shop.root), "--chatter", "0.1", "--margin", "auto")
+    assert f"({made.certified.threshold_cosine:.4f}, certified)" in out and "margins were tried" in out
+
+    calibrate_run(tuned_shop, {"noise/chatter": 0.998})
+    assert not asked.certificate.exists(), "it stood beside another certificate"
+
+
+def test_a_certificate_of_other_calibration_data_does_not_stay(tuned_shop: Workspace) -> None:
+    made = calibrate_run(tuned_shop, {"noise/chatter": 0.999})
+    certificate = json.loads(made.certificate.read_text("utf-8"))
+    certificate["calibration"]["digest"] = "of fewer labels"
+    made.certificate.write_text(json.dumps(certificate), encoding="utf-8")
+    asked = calibrate_run(tuned_shop, {"noise/chatter": 0.001})
+    assert asked.certificate == made.certificate and asked.stays_cosine is None
+
+
 def test_the_certificate_goes_when_its_model_goes(tuned_shop: Workspace) -> None:
     from faqtune import train_model
 
@@ -75,8 +100,9 @@ def test_on_the_command_line(tuned_shop: Workspace, cli) -> None:
     assert code == 0
     assert "NOT certified" in out and "everyday chatter answered" in out and "at most 0.1 %" in out
     assert "On the test part" in out and "certificate.json" in out
-    code, out, _ = cli("calibrate", "--project", str(tuned_shop.root), "--chatter", "100", "--json")
+    code, out, err = cli("calibrate", "--project", str(tuned_shop.root), "--chatter", "100", "--json")
     assert code == 2 and "100 % is no promise" in json.loads(out)["error"]
+    assert "loading the model" not in err, "what no data could keep is refused at once"
 
 
 def test_the_certificate_holds_margin_probabilities_digests_and_the_paired_test(tuned_shop: Workspace) -> None:

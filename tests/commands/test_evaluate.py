@@ -98,8 +98,9 @@ def test_another_part_is_measured_and_said_to_flatter(tuned_shop: Workspace) -> 
 def test_an_unknown_part_names_the_valid_ones(tuned_shop: Workspace) -> None:
     with pytest.raises(UserError, match=r"no part `tset`\. Next: choose one of test, calibration, selection, train"):
         evaluate_models(tuned_shop, part="tset")
-    with pytest.raises(UserError, match="named twice"):
-        evaluate_models(tuned_shop, models=("tuned", "tuned"))
+    run = find_run(tuned_shop).name
+    with pytest.raises(UserError, match=f"a model is named twice: tuned is {run}"):
+        evaluate_models(tuned_shop, models=(run, "tuned"))
 
 
 def test_too_little_to_measure_is_refused(tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

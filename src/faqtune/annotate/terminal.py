@@ -84,7 +84,8 @@ def run(session: Session, by: str, screen: Screen) -> int:
         else:
             taken_back = session.undo(by, new_act())
             undone = taken_back.item if taken_back else None
-            answered -= undone is not None
+            # What is taken back may be of an earlier sitting.
+            answered = max(answered - (undone is not None), 0)
             screen.console.print(screen.words["undone" if undone else "nothing_to_undo"])
 
 

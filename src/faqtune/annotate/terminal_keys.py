@@ -31,8 +31,8 @@ def keys_one_by_one() -> Iterator[Callable[[], AbstractContextManager[None]]]:
     descriptor = sys.stdin.fileno()
     as_found = termios.tcgetattr(descriptor)
     with _mode(descriptor, as_found):
-        # TCSADRAIN: what was typed ahead is not thrown away.
-        tty.setcbreak(descriptor, termios.TCSADRAIN)
+        # TCSAFLUSH: what was typed while all was made ready would answer an item that nobody has seen.
+        tty.setcbreak(descriptor, termios.TCSAFLUSH)
         yield lambda: _mode(descriptor, as_found)
 
 

@@ -12,6 +12,7 @@ from faqtune import __version__
 from faqtune.alone import alone
 from faqtune.commands.asked import ask_people
 from faqtune.commands.assemble import Project, evaluation_set, load_project
+from faqtune.commands.certificate import MADE_BY, certified_threshold
 from faqtune.commands.evaluate import refuse_too_few
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
@@ -19,23 +20,25 @@ from faqtune.commands.seen import noise_trained_on, trained_on, without_seen
 from faqtune.encoder import Encoder
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, probability_map, scorecard, with_garbage
-from faqtune.evaluate.certify import Certified, certify
+from faqtune.evaluate.certify import Certified, certify, refuse_promises
 from faqtune.progress import Reporter, Silent
 from faqtune.records import CALIBRATION, TEST, TRAIN
 from faqtune.runs import DONE, Run, find_run
-from faqtune.workspace import Workspace, digest, write_json
+from faqtune.workspace import Workspace, digest, read_json, write_json
 
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
     """What was promised and what became of it; `observed`: figures of the test part at the threshold, each with
-    its 95 % interval; `to_label`: file with the queries whose labels would tell most, if a promise was not kept."""
+    its 95 % interval; `to_label`: file with the queries whose labels would tell most, if a promise was not kept;
+    `stays_cosine`: threshold of the certificate that the run had before and keeps, as these promises do not hold."""
 
     run: Run
     certified: Certified
     observed: dict[str, tuple[float, float, float]]
     certificate: Path
     to_label: Path | None = None
+    stays_cosine: float | None = None
 
 
 @alone
@@ -53,11 +56,13 @@ def calibrate_run(
     `at_most`: what (`noise`, `noise/chatter`, `noise/unsupported`, `wrong`, `rejected`) to its largest share.
     `margins_cosine`: what the best entry must lead the second by; of several the best is taken (`certify`).
     Writes `certificate.json` into the run, with a map from scores to probabilities; where all promises are kept
-    `match` and `evaluate` answer at its threshold from then on.
+    `match` and `evaluate` answer at its threshold from then on. Where they are not, a certificate that the run has
+    for the same model and calibration data stays, and what was found goes to `certificate_not_kept.json`.
     Raises UserError where a promise makes no sense on this data, there is too little of it, or most of it is what
     the run was trained on.
     """
     reporter = reporter or Silent()
+    refuse_promises(at_most, confidence, margins_cosine)
     chosen = find_run(workspace, run)
     if chosen.status != DONE:
         raise UserError(f"the run {chosen.name} has not finished", "run `faqtune train` to go on, or name another run")
@@ -68,11 +73,25 @@ def calibrate_run(
     calibration = evaluate(encoder, data[CALIBRATION])
     certified = certify(calibration, at_most, confidence, margins_cosine)
     test = _on_test(encoder, data[TEST], certified)
-    to_label = None
+    to_label, stays = None, None
     if not certified.is_certified:
+        stays = _standing(workspace, chosen, calibration)
         to_label = ask_people(workspace, chosen, project, encoder, data[CALIBRATION], certified)
-    write_json(chosen.certificate_path, _certificate(workspace, chosen, certified, calibration, data[TEST], test))
-    return Calibrated(chosen, certified, test, chosen.certificate_path, to_label)
+    path = chosen.certificate_path if stays is None else chosen.refused_certificate_path
+    write_json(path, _certificate(workspace, chosen, certified, calibration, data[TEST], test))
+    if stays is None:
+        chosen.refused_certificate_path.unlink(missing_ok=True)
+    return Calibrated(chosen, certified, test, path, to_label, stays)
+
+
+def _standing(workspace: Workspace, run: Run, calibration: Outcomes) -> float | None:
+    """The threshold of a certificate that still holds: it was made for this model on this very data."""
+    threshold = certified_threshold(run, calibration.data.digest())
+    if threshold is None or read_json(run.certificate_path, MADE_BY)["model_digest"] != model_digest(
+        workspace, run.name
+    ):
+        return None
+    return threshold
 
 
 def _unseen(workspace: Workspace, run: Run, project: Project, reporter: Reporter) -> Project:

@@ -79,8 +79,9 @@ def evaluate_models(
     if files := named_noise(noise):
         data = with_noise(project, data, files)
     data = with_garbage(data)
-    if len(set(names)) < len(names):
-        raise UserError("a model is named twice", "name each once")
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        also = [given for given, name in zip(models, names, strict=False) if name == twice[0] != given]
+        raise UserError(f"a model is named twice: {' is '.join([*also[:1], twice[0]])}", "name each once")
     refuse_too_few(len(data.positives), data.part, "" if gold else OF_THE_SPLIT)
     if part != TEST and not gold:
         reporter.say(f"note: figures of the {part} part flatter, since models are trained, chosen or set on it")

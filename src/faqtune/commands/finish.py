@@ -51,7 +51,8 @@ def finish_run(
     calibration = evaluation_set(project, CALIBRATION)
     model.precision = EXACT
     run.thresholds_path.unlink(missing_ok=True)
-    run.certificate_path.unlink(missing_ok=True)  # it was another model's
+    for path in (run.certificate_path, run.refused_certificate_path):
+        path.unlink(missing_ok=True)  # it was another model's
     if calibration.positives and calibration.negatives:
         write_json(run.thresholds_path, asdict(calibrate(evaluate(model, calibration))))
     run.facts |= facts

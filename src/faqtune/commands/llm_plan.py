@@ -99,11 +99,12 @@ class Estimate:
     usage: Usage
     cost: float
 
-    def sentence(self, settings: LlmConfig) -> str:
+    def sentence(self, settings: LlmConfig, of: str = "queries") -> str:
+        """`of`: what `queries` counts, in the plural."""
         known = f", {self.known} more are answered already" if self.known else ""
         money = f", {self.cost:.2f} {settings.currency}".rstrip() if price_of(settings) else ""
         return (
-            f"{self.queries} queries in {self.requests} requests to {settings.model} at {settings.address}{known}; "
+            f"{self.queries} {of} in {self.requests} requests to {settings.model} at {settings.address}{known}; "
             f"about {self.usage.read:,} tokens to read and {self.usage.written:,} to write{money}"
         )
 
@@ -124,7 +125,7 @@ def estimate(plan: Plan, requests: Iterable[Request], queries: int) -> Estimate:
     return Estimate(queries, asked, known, usage, plan.price.of(usage))
 
 
-def confirm(plan: Plan, foreseen: Estimate, agree: Callable[[str], bool] | None) -> None:
+def confirm(plan: Plan, foreseen: Estimate, agree: Callable[[str], bool] | None, of: str = "queries") -> None:
     """Raises UserError above the budget, and where `agree` does not. Asked is only where it may cost money."""
     settings = plan.settings
     if settings.budget and not plan.price:
@@ -134,11 +135,11 @@ def confirm(plan: Plan, foreseen: Estimate, agree: Callable[[str], bool] | None)
         )
     if settings.budget and foreseen.cost > settings.budget:
         raise UserError(
-            f"{foreseen.sentence(settings)}: more than llm.budget ({settings.budget:g})",
+            f"{foreseen.sentence(settings, of)}: more than llm.budget ({settings.budget:g})",
             "give --limit to ask less, or raise llm.budget in faqtune.toml",
         )
     if not foreseen.requests or agree is None or (not plan.price and is_local(settings.address)):
         return
     unknown = "" if plan.price else "; its price is not known (llm.price_read, llm.price_written)"
-    if not agree(f"{foreseen.sentence(settings)}{unknown}"):
+    if not agree(f"{foreseen.sentence(settings, of)}{unknown}"):
         raise UserError("nothing was asked", "give --limit to ask less")

@@ -89,8 +89,8 @@ def write_texts(
         result = Written(plan.by, len(rows), currency=plan.settings.currency, estimate=foreseen)
         if dry_run:
             return replace(result, prompt=requests[0].prompt.messages if requests else [])
-        confirm(plan, foreseen, agree)
-        reporter.say(foreseen.sentence(plan.settings))
+        confirm(plan, foreseen, agree, "entries")
+        reporter.say(foreseen.sentence(plan.settings, "entries"))
         written = _ask(plan, requests, reporter, "entries written for", 0.0)
         drafts, left_out = drafts_of(plan, catalogue, orders, requests)
         checks = checks_of(plan, catalogue, drafts, encoder)

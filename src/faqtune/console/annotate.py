@@ -62,7 +62,13 @@ def _carry(
 ) -> None:
     """Annotations from a file, to a file, or both."""
     from faqtune.annotate.carry import take_in, write_annotations
+    from faqtune.annotate.exchange import form_of, told_form
 
+    # Before the model is loaded and all is encoded: that can take minutes.
+    if into is not None:
+        told_form(into, form)
+    if out is not None:
+        form_of(out, form)
     session = _session(workspace, model)
     told: dict[str, Any] = {}
     if into is not None:

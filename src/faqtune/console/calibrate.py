@@ -60,12 +60,17 @@ def _margins(margin: str) -> tuple[float, ...]:
 def _show(made: Calibrated) -> None:
     certified = made.certified
     state = "certified" if certified.is_certified else "NOT certified, so match keeps the threshold it had"
+    if made.stays_cosine is not None:
+        state += f" ({made.stays_cosine:.4f}, certified)"
     lead = f", {certified.margin_cosine:g} ahead of the second" if certified.margin_cosine else ""
     emit(f"{made.run.name}: answer from a cosine of {certified.threshold_cosine:.4f} on{lead}; {state}")
     rows = [_row(promise) for promise in certified.promises]
     emit(*table((f"with {certified.confidence:.0%} confidence", "promised", "bound", "seen", "units", ""), rows))
     emit(f"  {certified.answered:.1%} of the calibration part's questions are answered there")
     emit(*[line for promise in certified.promises if (line := _advice(promise))])
+    if not certified.is_certified and len(certified.margins_tried) > 1:
+        tried = len(certified.margins_tried)
+        emit(f"{tried} margins were tried, which raises every bound: without --margin it is lower")
     if made.observed:
         emit("On the test part, which had no say in it (95 % intervals):")
         rows = [
@@ -74,7 +79,7 @@ def _show(made: Calibrated) -> None:
         emit(*(f"  {line}" for line in table(("figure", "value", "interval"), rows)))
     emit(f"  certificate: {made.certificate}")
     if made.to_label is not None:
-        emit(f"  queries whose labels would tell most: {made.to_label}")
+        emit(f"  queries whose labels would tell most: {made.to_label}; `faqtune annotate` asks about them first")
 
 
 def _row(promise: Kept) -> tuple[str, ...]:

@@ -77,7 +77,8 @@ def certify(
     where nothing is promised, and for wrong and rejected at once: the same questions cannot both set a
     threshold and say what it rejects.
     """
-    _refuse(outcomes, at_most, confidence, margins_cosine)
+    refuse_promises(at_most, confidence, margins_cosine)
+    _refuse_without_data(outcomes, at_most)
     doubt = (1 - confidence) / len(at_most) / len(margins_cosine)
     tried = tuple(float(margin) for margin in margins_cosine)
     found = [_with_margin(outcomes, at_most, confidence, doubt, margin, tried) for margin in tried]
@@ -121,9 +122,8 @@ def _kept(risk: Risk, share: float, threshold: float, doubt: float) -> Kept:
     )
 
 
-def _refuse(
-    outcomes: Outcomes, at_most: Mapping[str, float], confidence: float, margins_cosine: Sequence[float]
-) -> None:
+def refuse_promises(at_most: Mapping[str, float], confidence: float, margins_cosine: Sequence[float]) -> None:
+    """What no data could keep. Raises UserError."""
     if not margins_cosine or not all(0 <= margin <= 2 for margin in margins_cosine):
         raise UserError("a margin is a difference of two cosines", "give a number from 0 to 2, or `auto`")
     if not at_most:
@@ -136,10 +136,14 @@ def _refuse(
             "threshold and judge it",
             "promise one of the two",
         )
-    known = {NOISE, WRONG, REJECTED, *(f"{NOISE}/{stratum}" for stratum in outcomes.data.noise_rows)}
     for what, share in at_most.items():
         if not 0 < share < 1:
             raise UserError(f"{what}: at most {100 * share:g} % is no promise", "give more than 0 and less than 100 %")
+
+
+def _refuse_without_data(outcomes: Outcomes, at_most: Mapping[str, float]) -> None:
+    known = {NOISE, WRONG, REJECTED, *(f"{NOISE}/{stratum}" for stratum in outcomes.data.noise_rows)}
+    for what in at_most:
         if what not in known or (what == NOISE and not len(outcomes.data.written_rows)):
             raise UserError(
                 f"{outcomes.data.part}: there is no {what.partition('/')[2] or 'noise'} to set a threshold on",

@@ -140,7 +140,10 @@ def _form_for(target: Path, family: str) -> str:
         return special
     form = _DEFAULT_FORMS.get((family, suffix), "")
     if not form:
-        raise UserError(f"{target.name}: the form to write cannot be told from this name", "name the target form")
+        raise UserError(
+            f"{target.name}: the form to write cannot be told from this name",
+            f"name it: --to {', --to '.join(FAMILIES[family])}",
+        )
     return form
 
 

@@ -60,7 +60,9 @@ def layout_of(source: Source) -> Layout:
     with file:
         first = _object(_next_line(file))
         if _is_schema(first):
-            first = _object(_next_line(file))
+            first = _object(line := _next_line(file))
+            if not line:
+                return Layout(encoding, "lines")
         if first is not None and (source.path.suffix.lower() in _LINE_SUFFIXES or _next_line(file)):
             return Layout(encoding, "lines", first=first)
     with _events(source) as events:

@@ -40,9 +40,8 @@ def figure(figures: Mapping[str, float], name: str) -> float:
     """A figure to choose by, turned so that more is better. Raises UserError if it has no value."""
     value = figures.get(name, math.nan)
     if not math.isfinite(value):
-        there = ", ".join(sorted(figures)) or "nothing"
         raise UserError(
-            f"the selection part gives no {name} (it gives {there})",
+            f"the selection part gives no {name}: too few labelled queries or noise sentences are in it",
             "add labels or noise, raise split.selection in faqtune.toml, or choose another selection.metric or guard",
         )
     return -value if name.partition("/")[0] in LOWER_IS_BETTER else value

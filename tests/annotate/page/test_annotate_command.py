@@ -48,6 +48,23 @@ def test_annotations_are_written_and_read_by_the_command(
     assert [claim.reason for claim in claims.read(tuned_shop.claims_path) if claim.by == "human:Ann"] == ["unclear"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--export", "{}/labels.txt"), "labels.txt: no form of annotations"),
+        (("--import", "{}/labels.jsonl"), "there is no"),
+        (("--import", "{}"), "is a folder"),
+    ],
+)
+def test_a_file_that_cannot_be_is_refused_before_the_model_is_loaded(
+    tuned_shop: Workspace, cli: Callable[..., Any], tmp_path: Path, arguments: tuple[str, str], said: str
+) -> None:
+    option, path = arguments
+    code, _, err = cli("annotate", option, path.format(tmp_path), "--project", str(tuned_shop.root))
+    assert (code, said in err, "Next: " in err) == (2, True, True), err
+    assert "loading the model" not in err
+
+
 def test_without_the_extra_it_says_what_to_install(cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console, "NEEDED", ("no_such_package",))
     code, _, err = cli("annotate")

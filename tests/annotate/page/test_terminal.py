@@ -103,6 +103,28 @@ def test_annotating_by_keys_in_a_pseudo_terminal(tmp_path: Path) -> None:
     assert len(claims.read(tmp_path / "claims.db")) == 5
 
 
+def test_keys_typed_before_the_first_item_answer_nothing(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path)
+    terminal.press("111")
+    terminal.until(ITEM)
+    terminal.press("q")
+    terminal.until("共 0 条，已全部保存")
+    assert terminal.end() == 0
+    assert claims.read(tmp_path / "claims.db") == []
+
+
+def test_taking_back_what_an_earlier_sitting_said_counts_for_nothing(tmp_path: Path) -> None:
+    for keys, shown, total in (("1", "已保存", 1), ("u", "已撤销", 0)):
+        terminal = Terminal(tmp_path)
+        terminal.until(ITEM)
+        terminal.press(keys)
+        terminal.until(shown)
+        terminal.until(ITEM)
+        terminal.press("q")
+        terminal.until(f"共 {total} 条，已全部保存")
+        assert terminal.end() == 0
+
+
 def test_a_terminal_that_goes_away_loses_nothing(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path, "en_US.UTF-8")
     terminal.until("q end")

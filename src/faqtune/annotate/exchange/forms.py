@@ -26,8 +26,9 @@ BY_NAME = {"argilla": "argilla", "label": "label-studio", "annonated_dataset": "
 
 def form_of(path: Path, form: str = "") -> str:
     """The form to write: as given, else by the name of the file. Raises UserError if neither says."""
-    name = path.stem.lower()
-    found = form or BY_SUFFIX.get(path.suffix.lower()) or next((BY_NAME[key] for key in BY_NAME if key in name), "")
+    name, suffix = path.stem.lower(), path.suffix.lower()
+    told = next((BY_NAME[key] for key in BY_NAME if key in name), "") if suffix == ".json" else ""
+    found = form or BY_SUFFIX.get(suffix) or told
     if found not in FORMS:
         raise UserError(f"{form or path.name}: no form of annotations", f"name one of {', '.join(FORMS)}")
     return found
@@ -45,19 +46,25 @@ def read(path: Path, known: Known, name: str, form: str = "") -> tuple[list[Anno
     `name` is the person whom the file does not name.
     """
     source = Source(path, path.name)
-    found = form_of(path, form) if form else _told(source)
+    found = told_form(path, form)
     rows: Iterator[Annotated] = FORMS[found].read(source, known, name)
     return list(rows), found
 
 
-def _told(source: Source) -> str:
-    """The form of a file, by its content. Raises UserError if it is none of them."""
-    if not source.path.is_file():
-        raise UserError(f"there is no {source.path}", "check the path")
+def told_form(path: Path, form: str = "") -> str:
+    """The form of a file to read: as given, else by its content. Raises UserError for no form, and for no file."""
+    source = Source(path, path.name)
+    if not path.is_file():
+        raise UserError(f"{path} is a folder" if path.is_dir() else f"there is no {path}", "give the path of a file")
+    if form:
+        return form_of(path, form)
     kind = kind_of(source)
     if kind in SPREADSHEETS or kind == "text":
         return "xlsx"
-    first: Any = layout_of(source).first
+    layout = layout_of(source)
+    first: Any = layout.first
+    if first is None and layout.form == "lines":
+        return "jsonl"
     if isinstance(first, list):
         return "triples"
     if isinstance(first, dict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from typer.main import get_command
 import faqtune
 from faqtune import Workspace
 from faqtune.cli import app
+from faqtune.errors import UserError
+from faqtune.workspace import WITHOUT_FORCE, read_jsonl
 
 Run = Callable[..., tuple[int, str, str]]
 OF_A_PROJECT = (
@@ -199,3 +202,27 @@ def test_the_command_in_an_error_can_be_pasted(cli: Run, tmp_path: Path) -> None
     _, _, err = cli("label", "--project", str(shop))
 
     assert f"run `faqtune ingest --project '{shop}'` first" in err
+
+
+def _makers() -> set[str]:
+    """Every command that an error about a damaged file names as the one that makes it."""
+    sources = Path(faqtune.__file__).parent.rglob("*.py")
+    return {
+        maker for path in sources for maker in re.findall(r'"(faqtune [a-z]+(?: --[a-z-]+)*)"', path.read_text("utf-8"))
+    }
+
+
+@pytest.mark.parametrize("maker", sorted(_makers()))
+def test_a_command_that_is_to_make_a_damaged_file_anew_has_the_options_it_is_named_with(maker: str) -> None:
+    _, name, *options = maker.split()
+    command = get_command(app).commands[name]  # type: ignore[attr-defined]
+    known = {option for parameter in command.params for option in parameter.opts}
+    wanted = {*options} if maker in WITHOUT_FORCE else {*options, "--force"}
+    assert wanted <= known
+
+
+def test_a_damaged_file_of_a_command_that_cannot_be_forced_is_to_be_moved_away(tmp_path: Path) -> None:
+    path = tmp_path / "asked.jsonl"
+    path.write_bytes(b"\xff")
+    with pytest.raises(UserError, match=r"move .*asked\.jsonl away, then run `faqtune calibrate`"):
+        list(read_jsonl(path, "faqtune calibrate", dict))

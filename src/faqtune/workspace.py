@@ -118,7 +118,8 @@ class Workspace:
         found = list(read_jsonl(self.queries_path, "faqtune label", build))
         known = {query.id for query in found}
         for file in sorted(self.root.glob("queries-*.jsonl")):
-            found += [query for query in read_jsonl(file, "faqtune label --llm", build) if query.id not in known]
+            made_by = "faqtune annotate" if file == self.annotated_queries_path else "faqtune label --llm"
+            found += [query for query in read_jsonl(file, made_by, build) if query.id not in known]
             known |= {query.id for query in found}
         return found
 
@@ -215,14 +216,27 @@ def _reading(path: Path, made_by: str) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}", "check what it is, and its permissions") from None
     except (ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path} is damaged ({error})", f"run `{made_by} --force`") from None
+        raise UserError(f"{path} is damaged ({error})", _anew(path, made_by)) from None
+
+
+WITHOUT_FORCE = (
+    "faqtune annotate", "faqtune calibrate", "faqtune label --llm", "faqtune labels --learning-curve", "faqtune write",
+)  # fmt: skip
+"""Commands that have no `--force`, or would throw away what was paid for: they make a file that is not there."""
+
+
+def _anew(path: Path, made_by: str) -> str:
+    """The next step by which a file is made anew."""
+    if made_by in WITHOUT_FORCE:
+        return f"move {path} away, then run `{made_by}`"
+    return f"run `{made_by} --force`"
 
 
 def _check_schema(path: Path, schema: Any, made_by: str) -> None:
     if schema != SCHEMA:
         raise UserError(
             f"{path} was written by another version of faqtune (form {schema}, this one reads {SCHEMA})",
-            f"run `{made_by} --force`",
+            _anew(path, made_by),
         )
 
 

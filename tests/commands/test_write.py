@@ -170,12 +170,12 @@ def test_synthetic_labels_are_not_trusted_as_people_are(tuned_shop: Workspace) -
 
 
 def test_they_are_trained_on_only_when_asked_for(tuned_shop: Workspace) -> None:
-    without = _read(tuned_shop, "", ())[2]
+    without = _read(tuned_shop, "", (), None)[2]
     _planted(tuned_shop)
     assert to_train_on(tuned_shop) == []
-    assert _read(tuned_shop, "", ())[2].digest() == without.digest()
+    assert _read(tuned_shop, "", (), None)[2].digest() == without.digest()
     _point_to(tuned_shop, "http://127.0.0.1:9/v1", use_synthetic=True)
-    assert _read(tuned_shop, "", ())[2].digest() != without.digest()
+    assert _read(tuned_shop, "", (), None)[2].digest() != without.digest()
 
 
 @given(st.lists(st.text("发货吗能几天 ？abc1[]", max_size=12), max_size=12), st.integers(0, 6))

@@ -158,7 +158,12 @@ def test_our_own_jsonl_is_what_the_workspace_reads(put, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "target", "told"),
     [
-        ("a.json", json.dumps(TRIPLES), "output.xlsx", "cannot be told from this name"),
+        (
+            "a.json",
+            json.dumps(TRIPLES),
+            "output.xlsx",
+            "cannot be told from this name. Next: name it with --to: triples, ",
+        ),
         ("a.json", json.dumps([["a", "b", 0.5]]), "b.jsonl", r"a\.json, item 1: the label is 0.5"),
         ("a.json", json.dumps([*TRIPLES, ["a", 1]]), "b.jsonl", r"item 5: not \[text, text, label\]"),
         ("a.jsonl", '{"query": "a", "pos": ["b"], "pos_scores": [1, 2]}', "b.json", "1 pos but 2 pos_scores"),

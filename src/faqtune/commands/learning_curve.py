@@ -34,7 +34,7 @@ def make_learning_curve(workspace: Workspace, *, recipe: str = "", reporter: Rep
     ordered = training_hand_labels(load_project(workspace))
     if len(ordered) < LEAST_LABELS:
         raise UserError(
-            f"{len(ordered)} hand labels train: too few for a learning curve",
+            f"{len(ordered)} hand labels train: a learning curve takes at least {LEAST_LABELS}",
             "annotate more, or raise human_labels_for_training under [split] in faqtune.toml",
         )
     base = resolved_name(workspace, workspace.config().model.base)

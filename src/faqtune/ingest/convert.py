@@ -142,7 +142,7 @@ def _form_for(target: Path, family: str) -> str:
     if not form:
         raise UserError(
             f"{target.name}: the form to write cannot be told from this name",
-            f"name it: --to {', --to '.join(FAMILIES[family])}",
+            f"name it with --to: {', '.join(form for form in FAMILIES[family] if form in _WRITERS)}",
         )
     return form
 

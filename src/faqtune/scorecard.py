@@ -6,6 +6,8 @@ Without a stratum a rejection metric is over all noise. All rates are fractions 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -179,3 +181,25 @@ class Comparison(Record):
     before: Scorecard
     after: Scorecard
     differences: dict[str, Difference]
+
+
+def short_names(models: Sequence[str]) -> list[str]:
+    """What people call models by: of a folder's path the last part, and the one above it where that is `model`.
+
+    Names that would be the same stay as they are, as do names of runs and of a model hub.
+
+    >>> short_names(["/data/models/bge-m3", "BAAI/bge-m3", "/lib/minilm/model", "builtin"])
+    ['bge-m3', 'BAAI/bge-m3', 'minilm/model', 'builtin']
+    >>> short_names(["/old/bge-m3", "/new/bge-m3"])
+    ['/old/bge-m3', '/new/bge-m3']
+    """
+    short = [_last_parts(name) for name in models]
+    return [name if short.count(brief) > 1 else brief for name, brief in zip(models, short, strict=True)]
+
+
+def _last_parts(name: str) -> str:
+    parts = [part for part in re.split(r"[/\\]", name) if part not in ("", ".", "..")]
+    # The name of a hub has one slash, and is no path.
+    if len(parts) < 2 or (len(parts) == 2 and name[0] not in "./\\"):
+        return name
+    return "/".join(parts[-2:] if parts[-1] == "model" else parts[-1:])

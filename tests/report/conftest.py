@@ -19,7 +19,12 @@ from faqtune.report import Checked, EntryLabels, Example, Examples, LabelSummary
 from faqtune.scorecard import Comparison, Confusion, Figure, ReliabilityBin, Stratum
 
 QUESTIONS = ("什么时候发货", "可以七天无理由退货吗", "Do you ship abroad?", "怎么开发票", "How do I change my address?")
-MODELS = ("BAAI/bge-m3", "runs/2026-11-23-default-3f2a/model", "half", "elsewhere/models/a-long-name-of-a-folder/small")
+MODELS = (
+    "BAAI/bge-m3",
+    "runs/2026-11-23-default-3f2a/model",
+    "half",
+    "elsewhere/models/small/a-long-name-that-goes-on-and-on-folder-of-small",
+)
 NOISE: dict[Stratum, int] = {"chatter": 120, "other_domain": 60, "unsupported": 30, "garbage": 12}
 
 

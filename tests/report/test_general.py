@@ -39,6 +39,15 @@ def test_the_sentence_claims_what_the_interval_allows(
     assert "82" in fact(changed(general, low, value, high), "zh")[1]
 
 
+def test_where_no_language_has_lost_the_levels_of_their_scores_have_moved_apart(general: dict[str, Any]) -> None:
+    made = changed(general, -0.05, -0.03, -0.01)
+    for language in ("zh", "en"):
+        made["differences"][0]["figures"][language] |= {"low": -0.01, "value": 0.01, "high": 0.03}
+    mark, sentence = fact(made, "en")
+    assert mark == "unclear" and "no clear loss within Chinese or within English" in sentence
+    assert "没有明确变差" in fact(made, "zh")[1]
+
+
 def test_the_table_has_each_language_and_the_tasks_of_mteb(report: RunReport) -> None:
     section = section_of(report, "en")
     assert section is not None

@@ -12,8 +12,10 @@ from faqtune.report import Models, RunReport, report_html, report_markdown
 from faqtune.report import models as page_models
 from faqtune.report.models import KEY, models
 from faqtune.report.sheet import FigureTable, Section
+from faqtune.scorecard import short_names
 
 RUN = "runs/2026-11-23-default-3f2a/model"
+SHORT = "2026-11-23-default-3f2a/model"
 
 
 def tables(section: Section) -> tuple[FigureTable, FigureTable]:
@@ -40,7 +42,7 @@ def test_every_figure_of_every_model_is_a_row(
         assert len(group) == 4
         for place, (card, row) in enumerate(zip(all_models.scorecards, group, strict=True)):
             figure = card.figures[name]
-            assert row.name.startswith(card.model)
+            assert row.name.startswith(short_names([card.model])[0])
             assert row.cells[0].text == f"{100 * figure.value:.1f}"
             if not place:
                 assert [cell.text for cell in row.cells[1:]] == ["", ""] and row.verdict == ""
@@ -83,22 +85,23 @@ def test_the_first_screen_stays_about_base_and_run(report: RunReport) -> None:
 def test_names_say_which_is_the_original_and_which_this_run(all_models: Models) -> None:
     shown, _ = tables(models(all_models, RUN, "zh"))
     names = [row.name for row in shown.groups[0][1]]
-    assert names[:3] == ["BAAI/bge-m3（原模型）", f"{RUN}（本次运行）", "half"]
+    assert names[:3] == ["BAAI/bge-m3（原模型）", f"{SHORT}（本次运行）", "half"]
 
 
 def test_the_chart_cuts_a_long_name_at_its_beginning(all_models: Models) -> None:
     svg = str(models(all_models, RUN, "en").charts[0].svg)
-    assert ">…" in svg and "folder/small<" in svg and svg.count('class="dot') == 4
+    assert ">…" in svg and "folder-of-small<" in svg and svg.count('class="dot') == 4
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_markdown_has_the_same_rows_with_the_figure_in_front(report: RunReport, language: Any) -> None:
     text = report_markdown(report, language)
     assert report.models is not None
-    for comparison in report.models.comparisons:
+    names = short_names([comparison.after.model for comparison in report.models.comparisons])
+    for name, comparison in zip(names, report.models.comparisons, strict=True):
         figure = comparison.after.figures["auroc"]
         wanted = rf"{100 * figure.value:.1f} \[{100 * figure.low:.1f}, {100 * figure.high:.1f}\]"
         assert any(
-            line.startswith(f"| {figure_name('auroc', language)} | {comparison.after.model}") and wanted in line
+            line.startswith(f"| {figure_name('auroc', language)} | {name}") and wanted in line
             for line in text.splitlines()
         )

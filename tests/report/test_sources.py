@@ -128,7 +128,13 @@ def test_markdown_holds_the_tables_and_no_markup_of_a_customer(report: RunReport
     for one, other in pairwise(rows):
         if other == one + 1:
             assert widths[one] == widths[other], text.splitlines()[other]
-    measured = ("5d1e" * 16, "0.5123", r"85.3 \[81.3, 90.3\]", "STSB", "elsewhere/models/a-long-name-of-a-folder/small")
+    measured = (
+        "5d1e" * 16,
+        "0.5123",
+        r"85.3 \[81.3, 90.3\]",
+        "STSB",
+        "a-long-name-that-goes-on-and-on-folder-of-small",
+    )
     for cell in ("OSCR@5%", "卖帐篷吗", "layer 3", report.comparison.after.digest, *measured):
         assert cell in text
     assert "<script" not in report_markdown(_with_script(report), language)

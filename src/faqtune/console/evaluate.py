@@ -11,6 +11,7 @@ from faqtune.commands.scorecards import Evaluated
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.evaluate import format_comparison, format_models, format_scorecard, plain_text
+from faqtune.scorecard import short_names
 from faqtune.workspace import Workspace
 
 MOST_MERGES = 5
@@ -71,7 +72,7 @@ def show_evaluated(result: Evaluated, *, details: bool = True) -> None:
     for each in pairs[:MOST_MERGES]:
         emit(f"Perhaps one entry: “{each.question_a}” and “{each.question_b}”")
     emit(*_general_lines(result.general))
-    for model, scores in (result.mteb or {}).items():
+    for model, scores in zip(short_names(list(result.mteb or ())), (result.mteb or {}).values(), strict=True):
         emit(f"MTEB, {model}: " + ", ".join(f"{task} {100 * score:.1f}" for task, score in scores.items()))
     if result.confusions:
         emit(f"Entries taken for each other: {result.confusions}")
@@ -82,9 +83,10 @@ def _general_lines(kept: Mapping[str, Any] | None) -> Iterable[str]:
     if not kept:
         return
     changes = [None, *(each["figures"]["all"] for each in kept["differences"])]
-    for each, change in zip(kept["models"], changes, strict=True):
+    names = short_names([each["model"] for each in kept["models"]])
+    for name, each, change in zip(names, kept["models"], changes, strict=True):
         found = each["figures"]["all"]
-        line = f"Everyday sentences ({kept['pairs']} pairs, AUROC), {each['model']}: {_percent(found)}"
+        line = f"Everyday sentences ({kept['pairs']} pairs, AUROC), {name}: {_percent(found)}"
         yield line if change is None else f"{line}, difference {_percent(change, '+')}"
 
 

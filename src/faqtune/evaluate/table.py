@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from faqtune.evaluate.notes import notes
 from faqtune.evaluate.wording import TABLE, Language, figure_name, reading_order
-from faqtune.scorecard import Comparison, Difference, Figure, Scorecard
+from faqtune.scorecard import Comparison, Difference, Figure, Scorecard, short_names
 
 LOWER_IS_BETTER = ("fpr95", "accepted", "augrc", "augrc_queries", "ece")
 
@@ -44,7 +44,7 @@ def format_comparison(comparison: Comparison, language: Language = "en", *, deta
     for name in _shown(old.keys() & new.keys(), details):
         values = f"{old[name]:.3f}", f"{new[name]:.3f}", f"{new[name] - old[name]:+.3f}"
         rows.append((figure_name(name, language), *values, ""))
-    header = words["figure"], before.model, after.model, words["difference"], ""
+    header = words["figure"], *short_names([before.model, after.model]), words["difference"], ""
     return Table(header, tuple(rows), _all_notes((before, after), language))
 
 
@@ -55,7 +55,7 @@ def format_scorecard(scorecard: Scorecard, language: Language = "en", *, details
         (figure_name(name, language), _rate(figures[name]), str(figures[name].n)) for name in _shown(figures, details)
     ]
     rows += [(figure_name(name, language), f"{cosines[name]:.3f}", "") for name in _shown(cosines, details)]
-    header = TABLE[language]["figure"], scorecard.model, TABLE[language]["n"]
+    header = TABLE[language]["figure"], *short_names([scorecard.model]), TABLE[language]["n"]
     return Table(header, tuple(rows), tuple(notes(scorecard, language)))
 
 
@@ -74,8 +74,9 @@ def format_models(comparisons: Sequence[Comparison], language: Language = "en", 
         values = [f"{each[name]:.3f}" if name in each else "" for each in cosines]
         rows.append((figure_name(name, language), *values))
     words = TABLE[language]
-    legend = words["marks"].format(model=cards[0].model)
-    header = words["figure"], *(card.model for card in cards)
+    names = short_names([card.model for card in cards])
+    legend = words["marks"].format(model=names[0])
+    header = words["figure"], *names
     return Table(header, tuple(rows), (legend, *_all_notes(cards, language)))
 
 
@@ -124,8 +125,8 @@ def _all_notes(cards: Sequence[Scorecard], language: Language) -> tuple[str, ...
     found = [notes(card, language) for card in cards]
     common = [note for note in found[0] if all(note in other for other in found)]
     own = [
-        f"{card.model}: {note}"
-        for card, listed in zip(cards, found, strict=True)
+        f"{name}: {note}"
+        for name, listed in zip(short_names([card.model for card in cards]), found, strict=True)
         for note in listed
         if note not in common
     ]

@@ -37,6 +37,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "worse": "On everyday sentences outside this FAQ the model has become worse: of two pairs of sentences it"
         " picks the one that means the same {after} times in 100 (before: {before}). Its answers to this FAQ are"
         " measured by themselves; for anything else keep the original.",
+        "apart": "On everyday sentences outside this FAQ no clear loss within Chinese or within English; scores of the"
+        " two languages have moved apart: of two pairs of sentences of any language the model picks the one that means"
+        " the same {after} times in 100 (before: {before}).",
         "unclear": "On everyday sentences outside this FAQ no clear change: of two pairs of sentences the model picks"
         " the one that means the same {after} times in 100 (before: {before}).",
         "same": "On everyday sentences outside this FAQ nothing has changed: of two pairs of sentences the model picks"
@@ -54,6 +57,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "100 次挑对 {after} 次（微调前 {before} 次）。",
         "worse": "在与本 FAQ 无关的日常句子上，模型变差了：从两对句子中挑出意思相同的一对，"
         "100 次挑对 {after} 次（微调前 {before} 次）。它对本 FAQ 的回答另有评测；用于其他用途时，请继续使用原模型。",
+        "apart": "在与本 FAQ 无关的日常句子上，中文之内和英文之内都没有明确变差；只是两种语言的得分高低拉开了："
+        "不分语言从两对句子中挑出意思相同的一对，100 次挑对 {after} 次（微调前 {before} 次）。",
         "unclear": "在与本 FAQ 无关的日常句子上，没有明确变化：从两对句子中挑出意思相同的一对，"
         "100 次挑对 {after} 次（微调前 {before} 次）。",
         "same": "在与本 FAQ 无关的日常句子上，没有任何变化：从两对句子中挑出意思相同的一对，"
@@ -88,8 +93,12 @@ def general(report: RunReport, language: Language) -> Section | None:
 def fact(measured: Mapping[str, Any], language: Language) -> tuple[str, str]:
     """(mark, sentence): what became of general ability, for the first screen."""
     before, after = (each["figures"][ALL] for each in measured["models"][:2])
-    mark = general_mark(measured["differences"][0]["figures"][ALL])
+    marks = {scope: general_mark(found) for scope, found in measured["differences"][0]["figures"].items()}
+    mark = marks.pop(ALL)
     counts = {"before": f"{100 * before['value']:.0f}", "after": f"{100 * after['value']:.0f}"}
+    # All pairs together are worse also where only the level of one language's scores has moved.
+    if mark == "worse" and "worse" not in marks.values():
+        return "unclear", WORDS[language]["apart"].format(**counts)
     return mark, WORDS[language][mark].format(**counts)
 
 

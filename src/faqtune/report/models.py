@@ -19,7 +19,7 @@ from faqtune.report.sheet import Cell, FigureRow, FigureTable, Section, change, 
 from faqtune.report.svg import document, text, text_width
 from faqtune.report.verdict import HEADLINES, judged
 from faqtune.report.words import PAGE
-from faqtune.scorecard import Difference, Figure
+from faqtune.scorecard import Difference, Figure, short_names
 
 ROW_HEIGHT = 36.0
 MOST_MODEL_ROWS = 60
@@ -65,7 +65,11 @@ def models(found: Models, run: str, language: Language) -> Section:
     """A chart of the headline, one table of all models, and the same by kind of noise; `run`: the model that the page
     is about."""
     say, cards = WORDS[language], found.scorecards
-    names = [_named(card.model, place, run, say) for place, card in enumerate(cards)]
+    short = short_names([card.model for card in cards])
+    names = [
+        _named(name, place, say, is_run=card.model == run)
+        for place, (card, name) in enumerate(zip(cards, short, strict=True))
+    ]
     known = sorted(set().union(*(card.figures for card in cards)), key=reading_order)
     groups = _groups(found, [name for name in known if name in KEY], names, language)
     if found.general:
@@ -76,7 +80,7 @@ def models(found: Models, run: str, language: Language) -> Section:
     return Section(
         "models",
         say["title"],
-        say["reading"].format(count=len(cards), base=clipped(cards[0].model)),
+        say["reading"].format(count=len(cards), base=clipped(short[0])),
         charts=[chart] if chart else [],
         sheets=[_cut(say["overall"], header, groups)],
         folded=[_cut(say["others"], header, others)] if others else [],
@@ -93,10 +97,10 @@ def _cut(caption: str, header: tuple[str, ...], groups: Sequence[tuple[str, list
     return FigureTable(caption, header, shown, total=sum(len(rows) for _, rows in groups))
 
 
-def _named(model: str, place: int, run: str, say: dict[str, str]) -> str:
+def _named(model: str, place: int, say: dict[str, str], *, is_run: bool) -> str:
     if place == 0:
         return say["base"].format(model=clipped(model))
-    return say["run"].format(model=clipped(model)) if model == run else clipped(model)
+    return say["run"].format(model=clipped(model)) if is_run else clipped(model)
 
 
 def _groups(

@@ -14,7 +14,7 @@ from faqtune.report.svg import document, spans, text, text_width
 from faqtune.report.theme import file_css
 from faqtune.report.verdict import Change, change
 from faqtune.report.words import PAGE
-from faqtune.scorecard import Comparison
+from faqtune.scorecard import Comparison, short_names
 
 WIDTH, HEIGHT = 840.0, 424.0
 TOP = 96.0
@@ -86,7 +86,7 @@ def _key_figures(comparison: Comparison, language: Language) -> tuple[Markup, st
         parts += [_large(c, top + 32), text(_intervals(c, language), KEY_LEFT, top + 52)]
         told.append(f"{name}: {_rate(c.before.value)} → {_rate(c.after.value)}.")
         top += 94
-    model = f"{PAGE[language]['model_before']}: {comparison.before.model}"
+    model = f"{PAGE[language]['model_before']}: {short_names([comparison.before.model])[0]}"
     parts.append(text(_shortened(model, WIDTH - MARGIN - KEY_LEFT), KEY_LEFT, HEIGHT - MARGIN + 8))
     return Markup("").join(parts), " ".join(told)
 

@@ -106,7 +106,8 @@ def measured_queries(project: Project, part: str) -> tuple[list[Query], bool]:
     human = [query for query in labelled if project.decisions[query.id].is_human]
     if len(human) >= ENOUGH_HUMAN_LABELS and part != CALIBRATION:
         return human, True
-    return [query for query in labelled if is_measurable(project.decisions[query.id])], False
+    measured = [query for query in labelled if is_measurable(project.decisions[query.id])]
+    return measured, bool(measured) and len(measured) == len(human)
 
 
 def evaluation_set(project: Project, part: str) -> EvaluationSet:

@@ -17,7 +17,7 @@ from typing import Any
 
 from faqtune.errors import UserError
 from faqtune.records import HUMAN, Claim
-from faqtune.sqlite import migrate, transaction
+from faqtune.sqlite import migrate, reason, transaction
 
 MIGRATIONS = (
     """CREATE TABLE claims (
@@ -202,4 +202,4 @@ def _user_error(path: Path, error: sqlite3.DatabaseError) -> UserError:
         "SQLITE_CORRUPT": "move it away and run `faqtune label`; if people have labelled, keep it and try "
         "`sqlite3 claims.db .recover`: their labels cannot be made again",
     }.get(getattr(error, "sqlite_errorname", ""), "check the folder, its permissions and its disk")
-    return UserError(f"{path}: {error}", next_step)
+    return UserError(f"{path}: {reason(path, error)}", next_step)

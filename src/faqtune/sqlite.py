@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,3 +46,20 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+NO_ROOM_BYTES = 1 << 16
+"""Less free than this, and SQLite can make neither its log nor a page more."""
+
+
+def reason(path: Path, error: sqlite3.DatabaseError) -> str:
+    """What SQLite says of a database, in plainer words where the folder or the disk is the cause.
+
+    A folder that cannot be written is to SQLite a file that cannot be opened, a full disk an I/O error.
+    """
+    if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_READONLY")):
+        if not os.access(path.parent, os.W_OK):
+            return f"the folder cannot be written ({error})"
+        if shutil.disk_usage(path.parent).free < NO_ROOM_BYTES:
+            return f"the disk is full ({error})"
+    return str(error)

@@ -72,6 +72,12 @@ def test_jsonl_and_xlsx_lose_nothing(tmp_path):
         assert read(written(tmp_path, name), KNOWN, "me") == (ROWS, form)
 
 
+def test_a_first_line_of_more_than_a_megabyte_is_a_line_too(tmp_path):
+    """A note, or a reply with a picture in it, may be that long."""
+    rows = [replace(ROWS[0], answer=replace(ROWS[0].answer, note="长" * (1 << 20))), ROWS[1]]
+    assert read(written(tmp_path, "labels.jsonl", rows=rows), KNOWN, "me") == (rows, "jsonl")
+
+
 @pytest.mark.parametrize("name", ["labels.jsonl", "labels.xlsx"])
 def test_an_export_of_nothing_is_read_back_as_nothing(tmp_path, name):
     assert read(written(tmp_path, name, rows=[]), KNOWN, "me")[0] == []

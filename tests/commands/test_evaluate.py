@@ -103,6 +103,13 @@ def test_an_unknown_part_names_the_valid_ones(tuned_shop: Workspace) -> None:
         evaluate_models(tuned_shop, models=(run, "tuned"))
 
 
+def test_options_that_would_do_nothing_are_refused(tuned_shop: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="give that file with --gold"):
+        evaluate_models(tuned_shop, gold_catalogue=tmp_path / "catalogue.json")
+    with pytest.raises(UserError, match=r"no noise of the kind `chater`\. Next: name one of chatter, "):
+        evaluate_models(tuned_shop, noise=("chater=noise.txt",))
+
+
 def test_too_little_to_measure_is_refused(tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "LEAST_QUERIES", 1000)
 

@@ -19,7 +19,7 @@ from threading import Lock
 from typing import Any
 
 from faqtune.errors import UserError
-from faqtune.sqlite import migrate, transaction
+from faqtune.sqlite import migrate, reason, transaction
 
 MIGRATIONS = (
     """CREATE TABLE acts (
@@ -163,7 +163,8 @@ class Store:
             ) from error
         except sqlite3.DatabaseError as error:
             raise UserError(
-                f"{self.path}: {error}", "keep the file, it holds what people have said; check the folder and its disk"
+                f"{self.path}: {reason(self.path, error)}",
+                "keep the file, it holds what people have said; check the folder and its disk",
             ) from error
 
 

@@ -24,8 +24,11 @@ TRAINED = "text was trained on"
 SET_THE_THRESHOLD = "text set the threshold"
 
 
+KINDS: tuple[Stratum, ...] = get_args(Stratum)
+
+
 def named_noise(given: Sequence[str]) -> dict[Stratum, list[Path]]:
-    """Files by stratum from `FILE` (chatter) or `STRATUM=FILE`.
+    """Files by stratum from `FILE` (chatter) or `STRATUM=FILE`. Raises UserError for a kind of noise that is none.
 
     >>> found = named_noise(["a.txt", "garbage=b=1.txt"])
     >>> {stratum: [str(file) for file in files] for stratum, files in found.items()}
@@ -34,7 +37,9 @@ def named_noise(given: Sequence[str]) -> dict[Stratum, list[Path]]:
     files: dict[Stratum, list[Path]] = {}
     for name in given:
         before, _, after = name.partition("=")
-        stratum = next((known for known in get_args(Stratum) if known == before and after), None)
+        stratum = next((known for known in KINDS if known == before and after), None)
+        if after and stratum is None and not Path(name).exists():
+            raise UserError(f"{name}: there is no noise of the kind `{before}`", f"name one of {', '.join(KINDS)}")
         files.setdefault(stratum or "chatter", []).append(Path(after if stratum else name))
     return files
 

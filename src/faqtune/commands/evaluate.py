@@ -69,6 +69,8 @@ def evaluate_models(
     reporter = reporter or Silent()
     if part not in PARTS:
         raise UserError(f"there is no part `{part}`", f"choose one of {', '.join(reversed(PARTS))}")
+    if gold_catalogue and not gold:
+        raise UserError("--gold-catalogue is of a file of hand labels", "give that file with --gold as well")
     tasks = refuse_without_mteb(mteb) if mteb else []
     project = whole = load_project(workspace)
     names = tuple(resolved_name(workspace, name) for name in models) or _usual_models(workspace, reporter)

@@ -20,7 +20,7 @@ MAX_LINE_CHARS = 1 << 26
 """A longer line of JSONL, or a single object that must be held whole, is refused."""
 
 _LOOK_CHARS = 1 << 20
-"""A first line longer than this is taken for a whole file in one line, not for an item of JSONL."""
+"""A first line longer than this is taken for a whole file in one line, unless the name says JSONL."""
 
 MAX_DEPTH = 100
 """Lists and objects inside each other; no chat system nests deeper, and each level costs more than the one before."""
@@ -57,13 +57,15 @@ class Layout:
 def layout_of(source: Source) -> Layout:
     """Find out how the file is built from its beginning. Raises UserError for broken JSON."""
     file, encoding = open_text(source.path)
+    by_lines = source.path.suffix.lower() in _LINE_SUFFIXES
+    most = MAX_LINE_CHARS if by_lines else _LOOK_CHARS
     with file:
-        first = _object(_next_line(file))
+        first = _object(_next_line(file, most))
         if _is_schema(first):
-            first = _object(line := _next_line(file))
+            first = _object(line := _next_line(file, most))
             if not line:
                 return Layout(encoding, "lines")
-        if first is not None and (source.path.suffix.lower() in _LINE_SUFFIXES or _next_line(file)):
+        if first is not None and (by_lines or _next_line(file, most)):
             return Layout(encoding, "lines", first=first)
     with _events(source) as events:
         return _list_layout(encoding, events)
@@ -143,9 +145,9 @@ def _loads(source: Source, where: str, text: str) -> Any:
         raise _broken(source, where, error) from None
 
 
-def _next_line(file: TextIO) -> str:
-    """The next line that is not blank, or the beginning of a very long one; "" at the end of the file."""
-    while line := file.readline(_LOOK_CHARS):
+def _next_line(file: TextIO, most: int) -> str:
+    """The next line that is not blank, or `most` characters of a longer one; "" at the end of the file."""
+    while line := file.readline(most):
         if line.strip(_BLANK):
             return line.strip(_BLANK)
     return ""

@@ -51,7 +51,10 @@ def read(source: Source, known: Known, name: str) -> Iterator[Annotated]:
                 yield from _read_row(dict(zip(header, map(_text, cells), strict=False)), known, name,
                                      f"{source.name}, sheet {sheet.name}, row {number}")  # fmt: skip
             return
-    raise UserError(f"{source.name}: no sheet with a query and a label", f"give it the columns {', '.join(HEADER[:3])}")
+    raise UserError(
+        f"{source.name}: no sheet with a query and a label",
+        "name its columns `text` (or `query`) and `label` (or `entries`)",
+    )
 
 
 def _text(cell: Cell) -> str:

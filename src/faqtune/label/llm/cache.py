@@ -17,6 +17,7 @@ from pathlib import Path
 
 from faqtune.errors import UserError
 from faqtune.label.llm.cost import Usage
+from faqtune.sqlite import reason
 
 VERSION = 1
 TABLES = """
@@ -129,4 +130,4 @@ def _errors(path: Path) -> Iterator[None]:
         advice = "check the folder, its permissions and its disk"
         if getattr(error, "sqlite_errorname", "") in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
             advice = "move it away: no label is lost, but what is in it will be asked for, and paid for, again"
-        raise UserError(f"{path}: {error}", advice) from error
+        raise UserError(f"{path}: {reason(path, error)}", advice) from error

@@ -267,3 +267,14 @@ def test_paths_of_the_config_are_relative_to_the_project(workspace, monkeypatch)
     assert str(workspace.resolve("~/logs")) == "/home/someone/logs"
     assert workspace.resolve("/data/logs").as_posix() == "/data/logs"
     assert workspace.resolve("../logs") == workspace.root.parent / "logs"
+
+
+def test_a_member_that_is_not_there_makes_the_file_a_damaged_one(tmp_path):
+    path = tmp_path / "thresholds.json"
+    path.write_text('{"there": 1}', encoding="utf-8")
+    found = read_json(path, "faqtune train")
+    assert (found["there"], found.get("other"), found) == (1, None, {"there": 1})
+    with pytest.raises(
+        UserError, match=r"thresholds\.json is damaged \(no `threshold_cosine`\)\. Next: run `faqtune train"
+    ):
+        found["threshold_cosine"]

@@ -185,7 +185,18 @@ def read_json(path: Path, made_by: str) -> dict[str, Any]:
         data = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(data, dict):
             raise ValueError("no JSON object")
-        return data
+        return _Members(data, path, made_by)
+
+
+class _Members(dict[str, Any]):
+    """What `read_json` has read. A member that is looked for and not there makes the file a damaged one."""
+
+    def __init__(self, data: dict[str, Any], path: Path, made_by: str) -> None:
+        super().__init__(data)
+        self._path, self._made_by = path, made_by
+
+    def __missing__(self, key: str) -> Any:
+        raise UserError(f"{self._path} is damaged (no `{key}`)", _anew(self._path, self._made_by))
 
 
 def read_jsonl(path: Path, made_by: str, build: Callable[[dict[str, Any]], T]) -> Iterator[T]:

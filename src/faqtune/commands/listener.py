@@ -30,8 +30,10 @@ class TrainingListener:
         self.reporter.advance(f"training steps (loss {loss.total:.3f})", step, self.steps)
 
     def measured(self, number: int, step: int, figures: dict[str, float], is_best: bool) -> None:
-        shown = ", ".join(f"{name} {figures[name]:.3f}" for name in SHOWN_FIGURES if name in figures)
-        self.reporter.say(f"step {step}: {shown}{' (best so far)' if is_best else ''}")
+        metric = self.plan.selection.metric
+        names = dict.fromkeys((*SHOWN_FIGURES, metric))
+        shown = ", ".join(f"{name} {figures[name]:.3f}" for name in names if name in figures)
+        self.reporter.say(f"step {step}: {shown}{f' (best by {metric} so far)' if is_best else ''}")
 
     def mined(self, number: int, step: int, figures: dict[str, float]) -> None:
         change = f" ({figures['noise_similarity_change']:+.3f})" if "noise_similarity_change" in figures else ""

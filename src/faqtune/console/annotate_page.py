@@ -30,6 +30,11 @@ def give_labels_a_use(workspace: Workspace, reporter: Reporter) -> None:
             f"{share:.0%} of the conversations that you label will train, the others measure "
             "(human_labels_for_training in faqtune.toml)"
         )
+    elif not workspace.config().split.human_labels_for_training:
+        reporter.say(
+            "what you label will only measure: to tune on a share of it, set human_labels_for_training in "
+            "faqtune.toml, e.g. to 0.5"
+        )
 
 
 def serve(

@@ -51,7 +51,7 @@ def run(arm: Arm, given: argparse.Namespace) -> None:
     path = results_of(given) / f"seed{arm.seed}" / f"{arm.name}.json"
     if path.exists():
         return
-    from faqtune.workspace import write_json
+    from faqtune.stored import write_json
 
     simulation = simulation_of(given.data_set, given.data, given.work, arm.seed, given.test)
     print(f"== {given.recipe}, seed {arm.seed}, {arm.name}", flush=True)

@@ -16,7 +16,8 @@ import numpy as np
 from clinc150 import BY, minilm_folder, write_project
 from faqtune import claims as claim_store
 from faqtune.records import TRAIN, Claim, Query, Split, content_id
-from faqtune.workspace import Workspace, write_json, write_jsonl
+from faqtune.stored import write_json, write_jsonl
+from faqtune.workspace import Workspace
 
 ASKED, UNCOVERED = 950, 50
 

@@ -20,14 +20,16 @@ from faqtune.annotate.queue import Meanings, Queue, Shares, Weights
 from faqtune.annotate.standin import Labelled, score
 from faqtune.annotate.store import Store
 from faqtune.commands.annotated import chosen_queries
-from faqtune.commands.assemble import evaluation_set, load_project, training_data
+from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.models import load_model
 from faqtune.commands.settled import settled
+from faqtune.commands.training_set import training_data
 from faqtune.evaluate import calibrate, evaluate
 from faqtune.label import pairs_of, place_of
 from faqtune.progress import Silent
 from faqtune.records import CALIBRATION, TEST, TRAIN, Claim, Query
-from faqtune.workspace import Workspace, write_json, write_jsonl
+from faqtune.stored import write_json, write_jsonl
+from faqtune.workspace import Workspace
 from quality_projects import project_of
 
 CHOOSING = Weights(doubtful=0, random=0)

@@ -19,7 +19,7 @@ from faqtune.evaluate.figures import figures
 from faqtune.evaluate.intervals import bootstrap, interval
 from faqtune.evaluate.score import resampling_plan
 from faqtune.records import TEST
-from faqtune.workspace import write_json, write_text
+from faqtune.stored import write_json, write_text
 from quality_tables import ARRAYS, Spread
 
 SHOWN = ("oscr@5", "oscr@10", "recall@1", "auroc")

@@ -36,7 +36,8 @@ from faqtune.records import (
     content_id,
 )
 from faqtune.scorecard import Comparison
-from faqtune.workspace import Workspace, write_json, write_jsonl, write_text
+from faqtune.stored import write_json, write_jsonl, write_text
+from faqtune.workspace import Workspace
 
 BY = "human:clinc150"
 PER_ENTRY_SELECTION, PER_ENTRY_CALIBRATION = 5, 5

@@ -18,7 +18,7 @@ from typing import Any
 from faqtune.evaluate import format_comparison, markdown
 from faqtune.progress import Silent
 from faqtune.scorecard import Comparison
-from faqtune.workspace import write_json, write_text
+from faqtune.stored import write_json, write_text
 
 RESULTS = Path(__file__).parent / "results"
 SHOWN = ("recall@1", "recall@5", "mrr@10", "auroc", "fpr95", "oscr@1", "oscr@5", "oscr@10")

@@ -25,7 +25,8 @@ from faqtune.config import LabelConfig
 from faqtune.encoder import Encoder, Vectors
 from faqtune.ingest import GoldLabel
 from faqtune.label import Labelling, exchanges, label, proportion
-from faqtune.workspace import Workspace, write_json, write_text
+from faqtune.stored import write_json, write_text
+from faqtune.workspace import Workspace
 
 THRESHOLDS = (-1.0, 0.86, 0.88, 0.89, 0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97)
 HEAD = (

@@ -32,13 +32,15 @@ import numpy as np
 
 from common import Lines, machine
 from faqtune import train_model
-from faqtune.commands.assemble import evaluation_set, load_project, selection_set, training_data
+from faqtune.commands.assemble import evaluation_set, load_project, selection_set
+from faqtune.commands.training_set import training_data
 from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, general_ability, point_figures
 from faqtune.model import TextModel, load, resolve
 from faqtune.model.layout import read_layout
 from faqtune.records import TEST
 from faqtune.runs import DONE, all_runs
-from faqtune.workspace import Workspace, write_json
+from faqtune.stored import write_json
+from faqtune.workspace import Workspace
 from quality_projects import project_of
 from quality_tables import ARRAYS, outcomes_of_scores, results_in, write_result, write_tables
 from rivals.exchange import CLOCKS, device

@@ -30,7 +30,8 @@ from faqtune.records import (
     Split,
     content_id,
 )
-from faqtune.workspace import Workspace, write_json, write_jsonl, write_text
+from faqtune.stored import write_json, write_jsonl, write_text
+from faqtune.workspace import Workspace
 from taobao import prepare
 
 INSURANCE_TOKENS = 64

@@ -16,7 +16,7 @@ from faqtune.evaluate.figures import figures
 from faqtune.evaluate.intervals import RESAMPLES, bootstrap, interval
 from faqtune.evaluate.metrics import Counts, Figures
 from faqtune.evaluate.score import resampling_plan
-from faqtune.workspace import write_json, write_text
+from faqtune.stored import write_json, write_text
 from quality_times import OURS, Result, where
 
 SHOWN = ("recall@1", "auroc", "fpr95", "oscr@1", "oscr@5", "oscr@10")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from common import RESULTS, table_of
-from faqtune.workspace import write_json, write_text
+from faqtune.stored import write_json, write_text
 
 Result = dict[str, Any]
 OURS, RIVAL_OF_TIME, FIGURE = "faqtune:default", "st-mnrl", "oscr@5"

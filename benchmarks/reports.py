@@ -20,7 +20,7 @@ from faqtune import Workspace
 from faqtune.evaluate import format_comparison, markdown
 from faqtune.runs import find_run
 from faqtune.scorecard import Comparison
-from faqtune.workspace import write_json, write_text
+from faqtune.stored import write_json, write_text
 
 SCOPES = {"all": "all pairs", "zh": "Chinese pairs", "en": "English pairs"}
 

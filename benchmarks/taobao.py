@@ -18,7 +18,8 @@ from pathlib import Path
 from common import Lines, run_seeds
 from faqtune import evaluate_models, ingest_files, init_project, label_queries, make_split, train_model
 from faqtune.scorecard import Comparison
-from faqtune.workspace import Workspace, write_text
+from faqtune.stored import write_text
+from faqtune.workspace import Workspace
 
 
 def prepare(data: Path, project: Path, model: str) -> Workspace:

@@ -19,7 +19,7 @@ import faqtune
 from faqtune import Workspace
 from faqtune.cli import app
 from faqtune.errors import UserError
-from faqtune.workspace import WITHOUT_FORCE, read_jsonl
+from faqtune.stored import WITHOUT_FORCE, read_jsonl
 
 Run = Callable[..., tuple[int, str, str]]
 OF_A_PROJECT = (

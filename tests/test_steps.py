@@ -7,9 +7,11 @@ from contextlib import suppress
 import pytest
 
 from faqtune import __version__, steps
+from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.steps import is_current, mark_current
-from faqtune.workspace import Workspace, digest, write_text
+from faqtune.stored import write_text
+from faqtune.workspace import Workspace
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from faqtune.atomic import atomic_text
 from faqtune.errors import UserError
 from faqtune.records import Catalogue, Conversation, Entry, Noise, Pair, Query, Split, Turn
-from faqtune.workspace import Workspace, read_json, write_json, write_jsonl, write_text
+from faqtune.stored import read_json, write_json, write_jsonl, write_text
+from faqtune.workspace import Workspace
 
 
 @pytest.fixture

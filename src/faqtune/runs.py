@@ -11,7 +11,8 @@ from typing import Any
 
 from faqtune.errors import UserError
 from faqtune.records import SCHEMA, content_id
-from faqtune.workspace import Workspace, read_json, write_json
+from faqtune.stored import read_json, write_json
+from faqtune.workspace import Workspace
 
 RUN_NAME = "run.json"
 DONE, RUNNING, INTERRUPTED = "done", "running", "interrupted"

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from faqtune import __version__
+from faqtune.digests import digest
 from faqtune.errors import UserError
-from faqtune.workspace import Workspace, digest, read_json, write_json
+from faqtune.stored import read_json, write_json
+from faqtune.workspace import Workspace
 
 VERSION = "faqtune"
 KEPT = "kept, since making it takes long; --force makes it again"

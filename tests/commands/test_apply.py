@@ -22,7 +22,7 @@ from faqtune.evaluate import calibrate, evaluate
 from faqtune.model import load
 from faqtune.runs import Run, all_runs, find_run
 from faqtune.scorecard import Difference
-from faqtune.workspace import read_json
+from faqtune.stored import read_json
 
 Run_ = Callable[..., tuple[int, str, str]]
 HARM = "layer 1"

@@ -7,16 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faqtune import claims
-from faqtune.commands import assemble
+from faqtune.commands import training_set
 from faqtune.commands.assemble import (
     ENOUGH_HUMAN_LABELS,
     MEASURED_CONFIDENCE,
-    MOST_REPEATED_REPLY,
     Project,
     evaluation_set,
     load_project,
-    training_data,
 )
+from faqtune.commands.training_set import MOST_REPEATED_REPLY, training_data
 from faqtune.errors import UserError
 from faqtune.evaluate import Negative, Positive
 from faqtune.label import decide, pairs_of
@@ -34,7 +33,8 @@ from faqtune.records import (
     Turn,
     normalise,
 )
-from faqtune.workspace import Workspace, write_json, write_jsonl
+from faqtune.stored import write_json, write_jsonl
+from faqtune.workspace import Workspace
 
 SHOP = Catalogue(
     (
@@ -279,13 +279,13 @@ def test_a_leak_is_refused_with_the_id_named(workspace, monkeypatch):
     project = project_of(
         [], [], Split(0, {"output.json#3": "train"}, {"chatter#7": "train"}), [Noise("聊天", "chatter#7")]
     )
-    right = assemble.evaluation_set
+    right = training_set.evaluation_set
     for leak, named in (
         ({"positives": (Positive("何时发货", "发货", "output.json#3"),)}, r"conversation.*output\.json#3"),
         ({"negatives": (Negative("随便", "unsupported", "output.json#3"),)}, r"conversation.*output\.json#3"),
         ({"negatives": (Negative("聊天", "chatter", "chatter#7"),)}, "noise source.*chatter#7"),
     ):
-        monkeypatch.setattr(assemble, "evaluation_set", lambda p, part, leak=leak: replace(right(p, part), **leak))
+        monkeypatch.setattr(training_set, "evaluation_set", lambda p, part, leak=leak: replace(right(p, part), **leak))
         with pytest.raises(UserError, match=named):
             trained(workspace, project)
 

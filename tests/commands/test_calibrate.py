@@ -107,8 +107,8 @@ def test_on_the_command_line(tuned_shop: Workspace, cli) -> None:
 
 def test_the_certificate_holds_margin_probabilities_digests_and_the_paired_test(tuned_shop: Workspace) -> None:
     from faqtune.commands.models import model_digest
+    from faqtune.digests import digest
     from faqtune.evaluate import ProbabilityMap
-    from faqtune.workspace import digest
 
     made = calibrate_run(tuned_shop, {"noise/chatter": 0.6}, margins_cosine=(0.0, 0.01))
     kept = json.loads(made.certificate.read_text("utf-8"))

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from faqtune import UserError, Workspace, compare_models
 from faqtune.commands.layers import measure_layers, selection
 from faqtune.runs import Run, find_run
-from faqtune.workspace import write_json
+from faqtune.stored import write_json
 
 Run_ = Callable[..., tuple[int, str, str]]
 WORDS = "embeddings.word_embeddings.weight"

@@ -12,7 +12,7 @@ from faqtune import UserError, Workspace, claims, ingest_files, label_queries, m
 from faqtune.commands import label as command
 from faqtune.label import BY
 from faqtune.records import Claim, Query
-from faqtune.workspace import write_jsonl
+from faqtune.stored import write_jsonl
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from faqtune import UserError, Workspace, match_texts
 from faqtune.commands.match import load_matcher
 from faqtune.model import TextModel
 from faqtune.runs import find_run
-from faqtune.workspace import write_jsonl
+from faqtune.stored import write_jsonl
 
 ASKED = ["今天能寄走吗", "do you ship to spain", "罐子坏了", "能不能开票", "八十度"]
 

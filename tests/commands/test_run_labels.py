@@ -11,7 +11,7 @@ from faqtune.commands.assemble import load_project
 from faqtune.commands.report import _label_summary
 from faqtune.commands.run_labels import LABELS_NAME, labels_of, training_labels
 from faqtune.runs import Run, find_run
-from faqtune.workspace import read_json
+from faqtune.stored import read_json
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from faqtune.evaluate import calibrate, evaluate, point_figures
 from faqtune.model import ModelCard, load, save
 from faqtune.recipe import Selection
 from faqtune.runs import all_runs, find_run
-from faqtune.workspace import read_json
+from faqtune.stored import read_json
 
 
 def place(coefficient: float, oscr: float, recall: float, forgetting: float = 0.0) -> Place:

@@ -17,7 +17,7 @@ from faqtune import UserError, Workspace, make_split, train_model
 from faqtune.commands.train import Interrupted
 from faqtune.progress import Silent
 from faqtune.runs import DONE, INTERRUPTED, Run, all_runs, find_run
-from faqtune.workspace import read_json
+from faqtune.stored import read_json
 
 
 class CtrlC(Silent):

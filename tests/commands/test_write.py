@@ -14,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faqtune import Workspace, claims
-from faqtune.commands.assemble import MEASURING, evaluation_set, load_project, training_data
+from faqtune.commands.assemble import MEASURING, evaluation_set, load_project
 from faqtune.commands.synthetic import read_synthetic, to_train_on
 from faqtune.commands.train import _read
+from faqtune.commands.training_set import training_data
 from faqtune.commands.write import write_texts
 from faqtune.label.llm import Synthetic, form_of, usable
 from faqtune.records import normalise
-from faqtune.workspace import write_jsonl
+from faqtune.stored import write_jsonl
 from fault_server import FaultServer, Reply, Script, answering, is_probe, offered, oracle, text_of
 
 

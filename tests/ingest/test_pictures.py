@@ -11,7 +11,7 @@ from faqtune.config import ConversationsConfig
 from faqtune.ingest import read_conversations
 from faqtune.ingest.pictures import in_parts, in_text
 from faqtune.records import Conversation, Turn
-from faqtune.workspace import write_jsonl
+from faqtune.stored import write_jsonl
 
 
 @pytest.mark.parametrize(

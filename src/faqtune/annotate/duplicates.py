@@ -28,9 +28,16 @@ def same_key(text: str) -> str:
     ('???', False)
     """
     plain = normalise(text)
-    marked = NUMBER.sub("#", ADDRESS.sub("#", plain))
-    key = "".join(c for c in marked if c == "#" or unicodedata.category(c)[0] in "LN").strip(PARTICLES)
+    key = _bare(plain)
+    # What stood between two parts may have kept them from being one number (138-1234-5678), or one letter.
+    while (barer := _bare(normalise(key))) != key:
+        key = barer
     return key or plain
+
+
+def _bare(text: str) -> str:
+    marked = NUMBER.sub("#", ADDRESS.sub("#", text))
+    return "".join(c for c in marked if c == "#" or unicodedata.category(c)[0] in "LN").strip(PARTICLES)
 
 
 def twins_of(texts: Iterable[str]) -> Sequence[Sequence[int]]:

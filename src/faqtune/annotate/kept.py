@@ -7,7 +7,7 @@ from pathlib import Path
 from faqtune.annotate.decisions import query_in
 from faqtune.annotate.store import ANSWER, Store
 from faqtune.records import Query
-from faqtune.workspace import write_jsonl
+from faqtune.stored import write_jsonl
 
 _written: dict[Path, int] = {}
 """How many queries this process has written to each file."""

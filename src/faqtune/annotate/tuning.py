@@ -19,7 +19,7 @@ from typing import Any
 from faqtune.annotate.refused import Refused
 from faqtune.annotate.tuned import Tuned
 from faqtune.progress import Reporter, Silent
-from faqtune.workspace import write_json
+from faqtune.stored import write_json
 
 IDLE, RUNNING, DONE, FAILED, CANCELLED = "idle", "running", "done", "failed", "cancelled"
 SHOWN_LINES = 200

@@ -59,7 +59,7 @@ def annotate(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
     json: Json = False,
 ) -> None:
-    """Label by hand what teaches most, on a local page or in the terminal. Then tune the current model on it."""
+    """Label by hand what machines are unsure of, on a local page or in the terminal. Then tune the current model."""
     from faqtune.console.annotate import run_annotate
 
     run_annotate(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from faqtune.commands.assemble import STRATUM_OF_REASON, Project, evaluation_set
+from faqtune.commands.assemble import Project, answerless, evaluation_set
 from faqtune.commands.gold import gold_labels
 from faqtune.config import NoiseConfig
 from faqtune.errors import UserError
@@ -126,9 +126,7 @@ def _placed(project: Project, label: GoldLabel) -> Positive | Negative | str:
     if part != TEST:
         return SEEN if part == TRAIN else f"conversation is in the {part} part"
     if label.entry is None:
-        if label.reason in STRATUM_OF_REASON:
-            return Negative(label.query_text, STRATUM_OF_REASON[label.reason], label.conversation)
-        return label.reason or "no reason"
+        return answerless(label.query_text, label.reason, label.conversation)
     if project.split.held_out.get(label.entry) == TEST:
         return Negative(label.query_text, "unsupported", label.conversation)
     return Positive(label.query_text, label.entry, label.conversation)

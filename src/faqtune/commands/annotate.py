@@ -26,6 +26,7 @@ from faqtune.commands.models import ReportingEncoder, load_model, model_digest, 
 from faqtune.commands.retune import tunings
 from faqtune.commands.settled import machines_say
 from faqtune.config import AnnotateConfig, SplitConfig, with_value
+from faqtune.digests import digest
 from faqtune.encoder import Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
@@ -33,7 +34,8 @@ from faqtune.recipe import presets
 from faqtune.records import TEST, TRAIN, Catalogue
 from faqtune.runs import Run, finished_runs
 from faqtune.split import hand_labels_train
-from faqtune.workspace import Workspace, digest, read_json, write_text
+from faqtune.stored import read_json, write_text
+from faqtune.workspace import Workspace
 
 TUNING_NAME = "annotate-tuning.json"
 VECTORS_NAME = ".faqtune-annotate-vectors.npz"

@@ -22,12 +22,13 @@ from faqtune.compare.descent import Coefficients
 from faqtune.compare.mix import LayerMix
 from faqtune.compare.revert import Reverted, revertible, unmatched
 from faqtune.compare.weights import open_weights
+from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, evaluate, general_ability, halved, point_figures
 from faqtune.progress import Reporter
 from faqtune.records import CALIBRATION
 from faqtune.runs import Run
-from faqtune.workspace import Workspace, digest
+from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
     from faqtune.model import TextModel

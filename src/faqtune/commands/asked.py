@@ -16,7 +16,8 @@ from faqtune.label import Decision
 from faqtune.ranking import rank
 from faqtune.records import CALIBRATION
 from faqtune.runs import Run
-from faqtune.workspace import Workspace, read_jsonl, write_jsonl
+from faqtune.stored import read_jsonl, write_jsonl
+from faqtune.workspace import Workspace
 
 MOST_TO_LABEL = 50
 ASKED_NAME = "asked.jsonl"

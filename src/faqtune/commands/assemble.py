@@ -1,9 +1,9 @@
-"""Put together what is trained on and what is measured, and refuse every leak between the two."""
+"""A project put together: what is measured, part by part. What is trained on: `faqtune.commands.training_set`."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container
 from dataclasses import dataclass, replace
 
 from faqtune import claims as claim_store
@@ -12,33 +12,22 @@ from faqtune.commands.settled import settled
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Negative, Positive
 from faqtune.label import Decision
-from faqtune.label.llm import Synthetic
 from faqtune.records import (
     CALIBRATION,
-    HUMAN,
     SELECTION,
     TEST,
-    TRAIN,
     Catalogue,
     Noise,
-    Pair,
     Query,
     Split,
-    normalise,
 )
 from faqtune.scorecard import Stratum, stratum_named
-from faqtune.split import check, check_split, without_leaks
-from faqtune.train.data import Example, TrainingData
 from faqtune.workspace import Workspace
 
 MEASURED_CONFIDENCE = 0.6
 """Labels of machines below this are not measured on; what people say always counts."""
 ENOUGH_HUMAN_LABELS = 50
 """From so many hand labels on, a part is measured on them alone."""
-MOST_REPEATED_REPLY = 5
-"""Replies that follow more turns than this are stock phrases and teach nothing."""
-LEAST_CHARACTERS = 4
-"""Shorter turns and replies (好的, ok) teach nothing either."""
 STRATUM_OF_REASON: dict[str, Stratum] = {"chitchat": "chatter", "unclear": "garbage", "unsupported": "unsupported"}
 """Why people say that no entry answers a query, and the noise it counts as; of other reasons it counts as nothing."""
 BY_PEOPLE = "(hand labels)"
@@ -154,9 +143,7 @@ def _placed(project: Project, part: str, query: Query) -> Positive | Negative | 
     if decision.others:
         return "several"  # It has more than one right answer; measures of rank know one.
     if decision.entry is None:
-        if decision.reason in STRATUM_OF_REASON:
-            return Negative(query.text, STRATUM_OF_REASON[decision.reason], query.conversation)
-        return decision.reason or "no reason"
+        return answerless(query.text, decision.reason, query.conversation)
     if project.split.held_out.get(decision.entry) == part:
         return Negative(query.text, "unsupported", query.conversation)
     if decision.entry not in project.catalogue.rows:
@@ -164,94 +151,6 @@ def _placed(project: Project, part: str, query: Query) -> Positive | Negative | 
     return Positive(query.text, decision.entry, query.conversation)
 
 
-def training_data(
-    workspace: Workspace, project: Project, pairs: Iterable[Pair], synthetic: Sequence[Synthetic] = ()
-) -> TrainingData:
-    """Everything of the training part, without held-out entries and without texts that are measured.
-
-    `synthetic` texts are trained on too: paraphrases as labels, near noise as noise; none of a held-out entry.
-    Raises UserError if a conversation or a noise source is in two parts.
-    """
-    check_split(project.split)
-    measured = {part: evaluation_set(project, part) for part in MEASURING}
-    conversations = _training_conversations(project)
-    noise = [sentence for sentence in project.noise if project.split.noise.get(sentence.source) == TRAIN]
-    _refuse_leaks(project.split, measured, conversations, {sentence.source for sentence in noise})
-    catalogue = project.trained_catalogue
-    held_out = [entry for entry in project.catalogue if entry.id in project.split.held_out]
-    forbidden = _texts(measured.values()) + [question for entry in held_out for question in entry.questions]
-    labels = [
-        Example(
-            text=pair.text,
-            row=catalogue.rows[pair.entry],
-            weight=pair.weight,
-            trusted=any(source.startswith(HUMAN) for source in pair.claims),
-        )
-        for pair in pairs
-        if pair.label == 1 and pair.entry in catalogue.rows and pair.group in conversations
-    ]
-    labels += [
-        Example(one.text, catalogue.rows[one.entry], one.confidence) for one in synthetic if one.entry in catalogue.rows
-    ]
-    near_noise = [one.text for one in synthetic if one.entry is None and one.near in catalogue.rows]
-    # What people say no entry answers is the nearest noise there is.
-    answerless = [
-        query.text
-        for query in project.queries
-        if query.conversation in conversations
-        and (decision := project.decisions.get(query.id)) is not None
-        and decision.is_human and decision.entry is None and decision.reason in STRATUM_OF_REASON
-    ]  # fmt: skip
-    dialogues = without_leaks(_dialogues(workspace, conversations), lambda turn: turn[0], forbidden)
-    return TrainingData(
-        catalogue,
-        labels=tuple(without_leaks(labels, lambda example: example.text, forbidden)),
-        dialogues=tuple(without_leaks(dialogues, lambda turn: turn[1], (entry.answer for entry in held_out))),
-        noise=tuple(without_leaks([*(sentence.text for sentence in noise), *answerless, *near_noise], str, forbidden)),
-    )
-
-
-def _training_conversations(project: Project) -> set[str]:
-    """Conversations to train on. One that got a label of a held-out entry only after the split is left out."""
-    decisions, held_out = project.decisions, project.split.held_out
-    touched = {
-        query.conversation
-        for query in project.queries
-        if query.id in decisions and not held_out.keys().isdisjoint(decisions[query.id].entries)
-    }
-    return {name for name, part in project.split.conversations.items() if part == TRAIN} - touched
-
-
-def _texts(measured: Iterable[EvaluationSet]) -> list[str]:
-    positives = [positive.text for data in measured for positive in data.positives]
-    return positives + [negative.text for data in measured for negative in data.negatives]
-
-
-def _refuse_leaks(
-    split: Split, measured: Mapping[str, EvaluationSet], conversations: set[str], noise_sources: set[str]
-) -> None:
-    """The last gate: looks at what is really used, however it was chosen."""
-    asked: dict[str, set[str]] = {TRAIN: conversations}
-    chatter: dict[str, set[str]] = {TRAIN: noise_sources}
-    for part, data in measured.items():
-        asked[part] = {positive.group for positive in data.positives}
-        # A conversation and a source of chatter may have one name: chatter of that name is looked at as neither.
-        others = {negative.group for negative in data.negatives if negative.stratum != "chatter"}
-        asked[part] |= others - split.noise.keys() | others & split.conversations.keys()
-        every = {negative.group for negative in data.negatives}
-        chatter[part] = every & split.noise.keys() - split.conversations.keys()
-    check(asked, "conversation")
-    check(chatter, "noise source")
-
-
-def _dialogues(workspace: Workspace, conversations: set[str]) -> list[tuple[str, str]]:
-    """Customer's turns with the reply that followed, where both say something; stock replies left out."""
-    found = [
-        (turn.customer, turn.agent)
-        for conversation in workspace.conversations()
-        if conversation.id in conversations
-        for turn in conversation.turns
-        if min(len(normalise(turn.customer)), len(normalise(turn.agent))) >= LEAST_CHARACTERS
-    ]
-    repeated = Counter(normalise(reply) for _, reply in found)
-    return [(asked, reply) for asked, reply in found if repeated[normalise(reply)] <= MOST_REPEATED_REPLY]
+def answerless(text: str, reason: str, group: str) -> Negative | str:
+    """What a text is measured as of which people say that no entry answers it, for this reason; or why it is not."""
+    return Negative(text, STRATUM_OF_REASON[reason], group) if reason in STRATUM_OF_REASON else reason or "no reason"

@@ -17,6 +17,7 @@ from faqtune.commands.evaluate import refuse_too_few
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
 from faqtune.commands.seen import noise_trained_on, trained_on, without_seen
+from faqtune.digests import digest
 from faqtune.encoder import Encoder
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, probability_map, scorecard, with_garbage
@@ -24,7 +25,8 @@ from faqtune.evaluate.certify import Certified, certify, refuse_promises
 from faqtune.progress import Reporter, Silent
 from faqtune.records import CALIBRATION, TEST, TRAIN
 from faqtune.runs import DONE, Run, find_run
-from faqtune.workspace import Workspace, digest, read_json, write_json
+from faqtune.stored import read_json, write_json
+from faqtune.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

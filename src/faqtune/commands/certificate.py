@@ -7,7 +7,7 @@ from typing import Any
 
 from faqtune.evaluate import ProbabilityMap
 from faqtune.runs import Run
-from faqtune.workspace import read_json
+from faqtune.stored import read_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from faqtune.errors import UserError
 from faqtune.model import resolve
 from faqtune.progress import Reporter, Silent
 from faqtune.runs import RUN_NAME, Run, find_run
-from faqtune.workspace import Workspace, read_json, write_json, write_text
+from faqtune.stored import read_json, write_json, write_text
+from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
     from faqtune.commands.layer_search import Applied

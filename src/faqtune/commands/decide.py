@@ -15,13 +15,15 @@ from faqtune.commands.models import ReportingEncoder, load_model, model_digest, 
 from faqtune.commands.seen import trained_on
 from faqtune.commands.settled import training_conversations, weighed_sources
 from faqtune.commands.split import make_split
+from faqtune.digests import digest
 from faqtune.label import Act, Decision, Doubt, Source, acts_of, latest, probabilities, suspects
 from faqtune.progress import Reporter, Silent
 from faqtune.ranking import entry_scores
 from faqtune.records import Query
 from faqtune.runs import RUN_NAME
 from faqtune.steps import is_current, mark_current
-from faqtune.workspace import Workspace, digest, read_jsonl, write_jsonl
+from faqtune.stored import read_jsonl, write_jsonl
+from faqtune.workspace import Workspace
 
 STEP = "doubts"
 MOST_SURE = 0.95

@@ -9,7 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from faqtune.commands.assemble import LEAST_CHARACTERS, Project, is_measurable
+from faqtune.commands.assemble import Project, is_measurable
+from faqtune.commands.training_set import LEAST_CHARACTERS
 from faqtune.encoder import Encoder
 from faqtune.evaluate import EvaluationSet, Outcomes
 from faqtune.evaluate.kept import KeepingEncoder
@@ -17,7 +18,8 @@ from faqtune.evaluate.map import landmarks, places, thinned
 from faqtune.evaluate.missing import Asked, missing_questions
 from faqtune.evaluate.operating import operating_points
 from faqtune.records import TRAIN, content_id, normalise
-from faqtune.workspace import Workspace, read_json, write_json
+from faqtune.stored import read_json, write_json
+from faqtune.workspace import Workspace
 
 MOST_ASKED, MOST_SMALL_TALK = 1500, 500
 INTERVAL_RESAMPLES = 1000

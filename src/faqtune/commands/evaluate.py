@@ -17,6 +17,7 @@ from faqtune.commands.models import ReportingEncoder, load_model, model_digest, 
 from faqtune.commands.mteb import mteb_scores, refuse_without_mteb
 from faqtune.commands.scorecards import Evaluated, read_scorecards, save_scorecards, scorecard_paths
 from faqtune.commands.seen import trained_on, without_seen
+from faqtune.digests import digest
 from faqtune.encoder import Encoder
 from faqtune.errors import UserError
 from faqtune.evaluate import (
@@ -37,7 +38,7 @@ from faqtune.records import CALIBRATION, PARTS, TEST, content_id
 from faqtune.report import Example, Examples
 from faqtune.runs import Run, all_runs, finished_runs
 from faqtune.steps import is_current, mark_current
-from faqtune.workspace import Workspace, digest
+from faqtune.workspace import Workspace
 
 LEAST_QUERIES = 20
 OF_THE_SPLIT = ", add logs, or change the shares under [split]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
 from dataclasses import asdict
@@ -13,13 +14,14 @@ from faqtune.atomic import sync_folder
 from faqtune.commands.assemble import Project, evaluation_set
 from faqtune.evaluate import EvaluationSet, calibrate, evaluate
 from faqtune.processes import place
+from faqtune.recipe import Recipe
 from faqtune.records import CALIBRATION
 from faqtune.runs import DONE, FINISHED, SET_ASIDE, Run
-from faqtune.workspace import write_json
+from faqtune.stored import write_json
 
 if TYPE_CHECKING:
     from faqtune.model import ModelCard, TextModel
-    from faqtune.train import TrainingData
+    from faqtune.train import Outcome, TrainingData
 
 SHOWN_FIGURES = ("recall@1", "recall@5", "mrr@10", "auroc", "fpr95", "oscr@5")
 MEASURED_ON = "the selection part of the project (the model was chosen on it; see the run's scorecards)"
@@ -58,6 +60,26 @@ def finish_run(
     run.facts |= facts
     run.status = SET_ASIDE if aside else DONE
     run.save()
+
+
+def finish_training(
+    run: Run, plan: Recipe, model: TextModel, project: Project, outcome: Outcome, data: TrainingData, *, aside: bool
+) -> None:
+    """The same of a run that was trained, whose best step is one of `outcome`."""
+    from faqtune.model import ModelCard
+
+    measured = [event for event in outcome.history if event["event"] == "measured"]
+    before = shown(measured[0]["figures"])
+    after = shown(next(event["figures"] for event in reversed(measured) if event["best"]))
+    card = ModelCard(
+        recipe=json.dumps(plan.model_dump(), ensure_ascii=False, indent=1),
+        data=data.sizes(),
+        figures=after,
+        figures_before=before,
+        measured_on=MEASURED_ON,
+    )
+    facts = {"best_step": list(outcome.best_step), "before": before, "after": after}
+    finish_run(run, model, project, card, facts, aside=aside)
 
 
 def drop_checkpoints(run: Run, *, keep: bool) -> None:

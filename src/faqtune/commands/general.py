@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from faqtune.evaluate import GeneralAbility, general_figures
-from faqtune.workspace import read_json, write_json
+from faqtune.stored import read_json, write_json
 
 MADE_BY = "faqtune evaluate"
 

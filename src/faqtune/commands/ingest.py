@@ -9,12 +9,14 @@ from typing import Any
 
 from faqtune.alone import alone
 from faqtune.config import Config
+from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.ingest import FileReport, IngestReport, Remark, read_catalogue, read_conversations, read_noise
 from faqtune.progress import Reporter, Silent
 from faqtune.records import Conversation, Noise, normalise
 from faqtune.steps import is_current, mark_current
-from faqtune.workspace import Workspace, digest, read_json, write_json, write_jsonl
+from faqtune.stored import read_json, write_json, write_jsonl
+from faqtune.workspace import Workspace
 
 STEP = "ingest"
 CHATTER = "chatter"

@@ -13,7 +13,8 @@ from faqtune.config import Config, validated, with_value
 from faqtune.errors import UserError
 from faqtune.ingest import Guess, inspect, write_config
 from faqtune.recipe import load_recipe
-from faqtune.workspace import Workspace, write_text
+from faqtune.stored import write_text
+from faqtune.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,15 @@ from faqtune import claims as claim_store
 from faqtune.alone import alone
 from faqtune.commands.gold import BY_GOLD, gold_labels, gold_query, remember_gold
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
+from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.ingest import GoldLabel
 from faqtune.label import BY, Bin, Labelling, exchanges, label
 from faqtune.progress import Reporter, Silent
 from faqtune.records import Catalogue, Query
 from faqtune.steps import forget, is_current, mark_current, was_finished
-from faqtune.workspace import Workspace, digest, read_json, write_json, write_jsonl
+from faqtune.stored import read_json, write_json, write_jsonl
+from faqtune.workspace import Workspace
 
 BY_RULES, BY_PEOPLE = "label", "hand labels"
 """The two halves of the step: hand labels that change do not set the model to work."""

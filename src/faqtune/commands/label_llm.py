@@ -23,7 +23,8 @@ from faqtune.label.llm import (
 )
 from faqtune.progress import Reporter, Silent
 from faqtune.records import Claim, Query
-from faqtune.workspace import Workspace, write_jsonl
+from faqtune.stored import write_jsonl
+from faqtune.workspace import Workspace
 
 NOT_COMPARED = Precision(0, 0)
 

@@ -15,12 +15,14 @@ from faqtune.commands.assemble import BY_PEOPLE
 from faqtune.commands.models import model_digest
 from faqtune.commands.oscr_of import choosing_set, measured_oscr
 from faqtune.commands.run_labels import LABELS_NAME
+from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet
 from faqtune.progress import Reporter
 from faqtune.records import HUMAN, SELECTION
 from faqtune.runs import FINISHED, Run, all_runs
-from faqtune.workspace import Workspace, digest, read_json, write_json
+from faqtune.stored import read_json, write_json
+from faqtune.workspace import Workspace
 
 LEARNING_NAME = "learning.json"
 ON_PURPOSE = "learning_curve"

@@ -11,6 +11,7 @@ from faqtune.commands.llm_items import Asked, to_ask, with_candidates
 from faqtune.commands.llm_plan import Plan
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.settled import settled_now
+from faqtune.digests import digest
 from faqtune.label.llm import (
     BadAnswer,
     Prompt,
@@ -24,7 +25,7 @@ from faqtune.label.llm import (
 )
 from faqtune.progress import Reporter
 from faqtune.records import Catalogue, Conversation, Query, content_id
-from faqtune.workspace import Workspace, digest
+from faqtune.workspace import Workspace
 
 
 @dataclass

@@ -14,7 +14,8 @@ from faqtune.progress import Reporter, Silent
 from faqtune.ranking import Ranking, rank
 from faqtune.records import Catalogue
 from faqtune.runs import finished_runs
-from faqtune.workspace import Workspace, read_json
+from faqtune.stored import read_json
+from faqtune.workspace import Workspace
 
 TEXTS_AT_ONCE = 64
 

@@ -14,7 +14,8 @@ from faqtune import __version__
 from faqtune.commands.run_labels import LABELS_NAME
 from faqtune.errors import UserError
 from faqtune.runs import DONE, Run, all_runs, find_run, new_run
-from faqtune.workspace import Workspace, read_json, write_json, write_text
+from faqtune.stored import read_json, write_json, write_text
+from faqtune.workspace import Workspace
 
 FORGETTING_BUDGET = 0.01
 """Of AUROC on everyday sentences: what a mixture may lose, by default."""

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from faqtune.digests import digest
 from faqtune.encoder import Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter
 from faqtune.runs import DONE, RUN_NAME, SET_ASIDE, all_runs, find_run
-from faqtune.workspace import Workspace, digest
+from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
     from faqtune.model import TextModel

@@ -15,6 +15,7 @@ from faqtune.commands.general import general_path, mteb_path, read_about
 from faqtune.commands.run_labels import labels_of
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
 from faqtune.commands.side_by_side import side_by_side
+from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.evaluate.wording import Language
 from faqtune.label import BY as BY_RULES
@@ -31,7 +32,8 @@ from faqtune.report import (
     report_markdown,
 )
 from faqtune.runs import Run, find_run
-from faqtune.workspace import Workspace, digest, read_json, write_text
+from faqtune.stored import read_json, write_text
+from faqtune.workspace import Workspace
 
 HTML, MARKDOWN, JSON = FORMS = ("html", "md", "json")
 COMPARED, LABELLED = "compare.json", "labels.json"

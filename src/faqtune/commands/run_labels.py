@@ -9,7 +9,7 @@ from faqtune.commands.assemble import Project
 from faqtune.errors import UserError
 from faqtune.records import TRAIN
 from faqtune.runs import Run
-from faqtune.workspace import read_json, write_json
+from faqtune.stored import read_json, write_json
 
 LABELS_NAME = "labels.json"
 

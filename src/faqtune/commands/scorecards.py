@@ -14,7 +14,8 @@ from faqtune.errors import UserError
 from faqtune.report import Example, Examples
 from faqtune.runs import Run
 from faqtune.scorecard import Comparison, Difference, Record, Scorecard
-from faqtune.workspace import Workspace, read_json, write_json, write_text
+from faqtune.stored import read_json, write_json, write_text
+from faqtune.workspace import Workspace
 
 Kept = TypeVar("Kept", bound=Record)
 

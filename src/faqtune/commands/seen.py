@@ -9,7 +9,8 @@ from typing import Any
 from faqtune.commands.assemble import Project
 from faqtune.records import TRAIN, Split
 from faqtune.runs import Run, all_runs
-from faqtune.workspace import Workspace, read_json, write_json
+from faqtune.stored import read_json, write_json
+from faqtune.workspace import Workspace
 
 SPLIT_NAME = "split.json"
 

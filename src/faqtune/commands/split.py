@@ -14,12 +14,14 @@ from faqtune.commands.assemble import MEASURING, evaluation_set, is_measurable, 
 from faqtune.commands.label import refuse_unfinished
 from faqtune.commands.settled import settled
 from faqtune.config import SplitConfig
+from faqtune.digests import digest
 from faqtune.label import Decision, acts_of, last_of_people, latest, pairs_of, settle
 from faqtune.progress import Reporter, Silent
 from faqtune.records import PARTS, TEST, Catalogue, Claim, Query, Split
 from faqtune.split import assign, check_split
 from faqtune.steps import is_current, mark_current
-from faqtune.workspace import Workspace, digest, write_json, write_jsonl
+from faqtune.stored import write_json, write_jsonl
+from faqtune.workspace import Workspace
 
 STEP = "split"
 MEASURED_ONLY = ("other_domain", "garbage")

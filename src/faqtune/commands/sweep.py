@@ -23,6 +23,7 @@ from faqtune.commands.mixture import (
 )
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest
 from faqtune.config import validated
+from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, GeneralAbility, evaluate, forgetting, general_ability, point_figures
 from faqtune.progress import Reporter, Silent
@@ -30,7 +31,8 @@ from faqtune.recipe import Recipe, Selection
 from faqtune.records import CALIBRATION
 from faqtune.runs import Run
 from faqtune.steps import is_current, mark_current
-from faqtune.workspace import Workspace, digest, read_json, write_json
+from faqtune.stored import read_json, write_json
+from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
     from faqtune.model import Line

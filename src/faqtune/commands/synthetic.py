@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from faqtune.label.llm import Synthetic
-from faqtune.workspace import Workspace, read_jsonl
+from faqtune.stored import read_jsonl
+from faqtune.workspace import Workspace
 
 
 def read_synthetic(workspace: Workspace) -> list[Synthetic]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from faqtune.alone import alone
-from faqtune.commands.assemble import Project, load_project, selection_set, training_data, without_hand_labels
-from faqtune.commands.finish import MEASURED_ON, drop_checkpoints, finish_run, shown, training_facts
+from faqtune.commands.assemble import Project, load_project, selection_set, without_hand_labels
+from faqtune.commands.finish import drop_checkpoints, finish_training, training_facts
 from faqtune.commands.learning import ON_PURPOSE, has_point, keep_point
 from faqtune.commands.listener import TrainingListener
 from faqtune.commands.models import load_model, model_digest, resolved_name
@@ -19,6 +18,8 @@ from faqtune.commands.seen import remember_split
 from faqtune.commands.synthetic import to_train_on
 from faqtune.commands.together import Told, tell, together, told
 from faqtune.commands.trackers import Tracked, refuse_tracker
+from faqtune.commands.training_set import training_data
+from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, evaluate, point_figures
 from faqtune.label import pairs_of
@@ -27,11 +28,11 @@ from faqtune.recipe import Recipe, load_recipe
 from faqtune.report import loss_curve_svg
 from faqtune.runs import DONE, FINISHED, INTERRUPTED, RUNNING, Run, all_runs, find_run, new_run
 from faqtune.steps import KEPT, of_another_version
-from faqtune.workspace import Workspace, digest, write_json, write_text
+from faqtune.stored import write_json, write_text
+from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
-    from faqtune.model import TextModel
-    from faqtune.train import Measure, Outcome, TrainingData
+    from faqtune.train import Measure, TrainingData
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,27 +233,10 @@ def _train(
             f"training was interrupted; {run.checkpoints_path} holds all that was done",
             "run the same command again to go on from there",
         )
-    _finish(run, plan, model, project, outcome, data)
+    finish_training(run, plan, model, project, outcome, data, aside=ON_PURPOSE in run.facts)
     drop_checkpoints(run, keep=workspace.config().train.keep_checkpoints)
     reporter.say(f"model saved to {run.model_path}")
     return _trained(False, run)
-
-
-def _finish(run: Run, plan: Recipe, model: TextModel, project: Project, outcome: Outcome, data: TrainingData) -> None:
-    from faqtune.model import ModelCard
-
-    measured = [event for event in outcome.history if event["event"] == "measured"]
-    before = shown(measured[0]["figures"])
-    after = shown(next(event["figures"] for event in reversed(measured) if event["best"]))
-    card = ModelCard(
-        recipe=json.dumps(plan.model_dump(), ensure_ascii=False, indent=1),
-        data=data.sizes(),
-        figures=after,
-        figures_before=before,
-        measured_on=MEASURED_ON,
-    )
-    facts = {"best_step": list(outcome.best_step), "before": before, "after": after}
-    finish_run(run, model, project, card, facts, aside=ON_PURPOSE in run.facts)
 
 
 def _trained(skipped: bool, run: Run) -> Trained:

@@ -11,7 +11,7 @@ from typing import Any
 from faqtune.compare.descent import Coefficients, Values
 from faqtune.errors import UserError
 from faqtune.progress import Reporter
-from faqtune.workspace import read_json, write_json
+from faqtune.stored import read_json, write_json
 
 TRIED_NAME = "layers.json"
 

@@ -30,7 +30,8 @@ from faqtune.label.llm.write import TOKENS_PER_TEXT
 from faqtune.progress import Reporter, Silent
 from faqtune.ranking import rank
 from faqtune.records import Catalogue
-from faqtune.workspace import Workspace, write_jsonl
+from faqtune.stored import write_jsonl
+from faqtune.workspace import Workspace
 
 NEAR_ENTRIES = 5
 CHECK = Usage(900, 30)

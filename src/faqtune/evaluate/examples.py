@@ -10,10 +10,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.records import Catalogue
 from faqtune.scorecard import STRATA, Stratum
-from faqtune.workspace import digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from faqtune.ingest.noise import read_noise
 from faqtune.ingest.pair_forms import FlagRow, flag_rows, pairs_of, read_flagembedding, read_pairs, read_triples
 from faqtune.ingest.report import IngestReport
 from faqtune.records import Conversation, Entry, Noise, Pair, content_id, normalise
-from faqtune.workspace import write_jsonl
+from faqtune.stored import write_jsonl
 
 FAMILIES = {
     "catalogue": ("sheet", "parsed_data", "catalogue_json", "catalogue"),

@@ -8,9 +8,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from faqtune.atomic import atomic_text
 from faqtune.ingest.pair_forms import FlagRow, flag_item
 from faqtune.records import Conversation, Entry, Noise, Pair
-from faqtune.workspace import atomic_text
 
 
 def write_parsed_data(path: Path, entries: Iterable[Entry]) -> int:

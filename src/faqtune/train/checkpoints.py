@@ -23,11 +23,11 @@ from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.model.folders import atomic_folder
 from faqtune.train.mining import Mined
 from faqtune.train.stored import StoredTensors
-from faqtune.workspace import digest
 
 KEPT = 2
 BEST = "best-"

@@ -13,8 +13,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from faqtune.digests import digest
 from faqtune.records import Catalogue, normalise
-from faqtune.workspace import digest
 
 Value = TypeVar("Value")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from faqtune.atomic import write_error
-from faqtune.workspace import write_text
+from faqtune.stored import write_text
 
 
 class RunLog:

@@ -14,7 +14,7 @@ from faqtune.annotate.queue import Shares
 from faqtune.annotate.refused import Refused
 from faqtune.annotate.session import Session
 from faqtune.annotate.shown import Shown
-from faqtune.workspace import write_jsonl
+from faqtune.stored import write_jsonl
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from faqtune.annotate.exchange.annotated import NOTHING, Annotated, Known, act_i
 from faqtune.errors import UserError
 from faqtune.ingest.jsonstream import layout_of, stream_items
 from faqtune.ingest.kinds import Source
-from faqtune.workspace import write_text
+from faqtune.stored import write_text
 
 QUESTION = "entry"
 PEOPLE = "annotators"

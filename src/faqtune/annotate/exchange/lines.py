@@ -9,7 +9,7 @@ from faqtune.annotate.exchange.annotated import Annotated, Known, answer_from, q
 from faqtune.errors import UserError
 from faqtune.ingest.jsonstream import layout_of, stream_items
 from faqtune.ingest.kinds import Source
-from faqtune.workspace import write_jsonl
+from faqtune.stored import write_jsonl
 
 
 def write(path: Path, rows: Iterable[Annotated], known: Known) -> int:

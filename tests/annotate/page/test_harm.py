@@ -107,6 +107,7 @@ def _fill_the_dialogs(page: Any, payload: str) -> None:
     page.locator("#search").fill(payload)
     page.wait_for_selector("[role=option]")
     page.keyboard.press("Escape")
+    page.locator("dialog").wait_for(state="detached")
     page.keyboard.press("p")
     page.locator("dialog select").select_option(index=1)
     page.locator("dialog input[type=text]").first.fill(payload)

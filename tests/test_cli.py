@@ -6,6 +6,7 @@ import errno
 import importlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -226,3 +227,30 @@ def test_a_damaged_file_of_a_command_that_cannot_be_forced_is_to_be_moved_away(t
     path.write_bytes(b"\xff")
     with pytest.raises(UserError, match=r"move .*asked\.jsonl away, then run `faqtune calibrate`"):
         list(read_jsonl(path, "faqtune calibrate", dict))
+
+
+LATE = """
+import atexit, os, sys
+from faqtune.cli import main
+
+class Late:
+    "What aborts where the interpreter is taken down, as Gloo's threads now and then do."
+    def __del__(self, abort=os.abort):
+        abort()
+
+late = Late()
+atexit.register(print, "what was registered is done")
+sys.argv = ["faqtune", *sys.argv[1:]]
+main()
+"""
+
+
+@pytest.mark.parametrize(("option", "code"), [("--version", 0), ("--nonsense", 2)])
+def test_one_process_of_several_ends_without_taking_the_interpreter_down(option: str, code: int) -> None:
+    def ended(**environment: str) -> subprocess.CompletedProcess[str]:
+        command = (sys.executable, "-c", LATE, option)
+        return subprocess.run(command, env=CLEAN | environment, capture_output=True, text=True, timeout=60)
+
+    alone, of_several = ended(WORLD_SIZE="1"), ended(WORLD_SIZE="2")
+    assert (alone.returncode, of_several.returncode) == (-signal.SIGABRT, code), of_several.stderr
+    assert of_several.stdout == alone.stdout and "what was registered is done" in of_several.stdout

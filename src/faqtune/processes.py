@@ -5,7 +5,10 @@ Launchers (`torchrun`, `accelerate launch`, `faqtune train --gpus`) say it in th
 
 from __future__ import annotations
 
+import atexit
 import os
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
 from faqtune.errors import UserError
@@ -51,3 +54,19 @@ def is_orphan() -> bool:
     """Whether the launcher that started this process has gone without a word."""
     launcher = os.environ.get(LAUNCHER)
     return launcher is not None and os.getppid() != int(launcher)
+
+
+def leave(code: int) -> None:
+    """End this process now if it is one of several; does nothing if it is alone.
+
+    What was registered to be done at the end is done; the interpreter is not taken down. Gloo's threads may still hold
+    tensors that Python knows, and letting go of one while the interpreter goes down aborts the process after all its
+    work (seen once, on busy cores; pytorch pull request 179291).
+    """
+    if os.environ.get("WORLD_SIZE", "1") in ("", "0", "1"):
+        return
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # whoever read it has gone
+            stream.flush()
+    os._exit(code)

@@ -11,6 +11,7 @@ import typer
 from faqtune.cli import data, figures, labels, models, whole
 from faqtune.console.surface import Surface, never_fail_on_characters, stop_as_by_ctrl_c
 from faqtune.console.threads import wait_without_spinning
+from faqtune.processes import leave
 
 app = typer.Typer(
     name="faqtune",
@@ -54,4 +55,8 @@ def main() -> None:
     never_fail_on_characters()
     stop_as_by_ctrl_c()
     wait_without_spinning(os.environ)
-    app()
+    try:
+        app()
+    except SystemExit as end:
+        leave(end.code if isinstance(end.code, int) else int(end.code is not None))
+        raise

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faqtune.recipe import Losses, Stage
+from faqtune.records import normalise
 from faqtune.train.data import TrainingData
-from faqtune.train.draws import noise_of_step, queries_of_step
+from faqtune.train.draws import LABELS, noise_of_step, queries_of_step
 from faqtune.train.mining import Mined
 
 Kind = Literal["question", "answer", "query", "reply"]
@@ -103,12 +104,14 @@ def batch_at(data: TrainingData, stage: Stage, mined: Mined, seed: int, stage_nu
     """The batch of one step (from 0) of a stage (from 1). `mined` comes from the same `data`."""
     rng = np.random.default_rng([seed, stage_number, step])
     draft = _Draft(data)
-    for source, numbers in queries_of_step(stage, data, seed, stage_number, step).items():
+    drawn = queries_of_step(stage, data, seed, stage_number, step)
+    slips = not data.has_other_words and not any(source in LABELS for source in drawn)
+    for source, numbers in drawn.items():
         for number in numbers.tolist():
             if source == "dialogues":
                 _add_dialogue(draft, number)
             else:
-                _add_example(draft, source, number, mined, stage, rng)
+                _add_example(draft, source, number, mined, stage, rng, slips=slips)
     noise = noise_of_step(mined, stage, rng)
     for number in noise:
         draft.question(int(mined.noise_best[number]))
@@ -134,14 +137,22 @@ def _add_dialogue(draft: _Draft, number: int) -> None:
     draft.queries.append(_Query("dialogues", number, asked, key))
 
 
-def _add_example(draft: _Draft, source: str, number: int, mined: Mined, stage: Stage, rng: np.random.Generator) -> None:
-    """Add a label or a standard question with one positive and its mined negatives."""
+def _add_example(
+    draft: _Draft, source: str, number: int, mined: Mined, stage: Stage, rng: np.random.Generator, *, slips: bool
+) -> None:
+    """Add a label or a standard question with one positive and its mined negatives.
+
+    `slips`: nothing says the same as a standard question in other words, so that rejection would have no score to
+    hold noise below; the question with a slip of the finger then asks for the question itself.
+    """
     data = draft.data
     example, key, kind = data.examples[number], data.keys[number], "catalogue" if source == "catalogue" else "labels"
     chosen = _choose_positive(draft, kind, example.row, key, rng)
     text = example.text
     if kind == "labels" and stage.data.disturbed and rng.random() < stage.data.disturbed:
-        text = disturbed(text, rng)
+        text = _slipped(draft, text, rng)
+    if kind == "catalogue" and slips:
+        text, chosen = _slipped(draft, text, rng), draft.question(number - len(data.labels))
     draft.queries.append(_Query(kind, number, text, key, example.weight, chosen))
     for question in _drawn(mined.hard[number], stage.mining.negatives_per_query, rng):
         draft.question(question)
@@ -157,6 +168,12 @@ def _drawn(hard: NDArray[np.int32], count: int, rng: np.random.Generator) -> lis
     if len(usable) > count:
         usable = rng.choice(usable, size=count, replace=False)
     return usable.tolist()  # type: ignore[no-any-return]
+
+
+def _slipped(draft: _Draft, text: str, rng: np.random.Generator) -> str:
+    """The text `disturbed`; as it is where that would be somebody else's question."""
+    slipped = disturbed(text, rng)
+    return text if normalise(slipped) in draft.data.claimed_rows else slipped
 
 
 def disturbed(text: str, rng: np.random.Generator) -> str:

@@ -6,8 +6,9 @@
 optimiser's averages are there); each side in a process of its own. The peak of resident memory includes
 Python, torch and loading. With the embeddings frozen is how faqtune trains by default; on a CPU their
 table then stays in the model's file, of which only the rows in use are read. Trimmed is the same with a
-vocabulary of 27,354 tokens; ids are folded into it, for only memory is measured. Of the two others one has the
-lower half of the layers frozen too, and one trains adapters (freeze.lora_rank = 16) beside frozen weights.
+vocabulary of 27,354 tokens; ids are folded into it, for only memory is measured. Of the others, all with the
+embeddings frozen, one has the lower half of the layers frozen too, one trains adapters (freeze.lora_rank = 16)
+beside frozen weights, and those with Adafactor train all layers without AdamW's averages.
 "Memory scarce" is what faqtune does by itself where what is still to come would hardly fit: freed memory
 goes back to the system at once, which takes a third more time.
 """
@@ -38,19 +39,22 @@ PAIRS = 16
 STEPS = 2
 LEARNING_RATE = 1e-5
 LOSSES = Losses.model_validate({"online_contrastive": {"weight": 1.0, "margin": 0.3}})
-THEIRS, TRIMMED = "sentence-transformers", "faqtune, vocabulary trimmed"
+THEIRS, TRIMMED = "sentence-transformers", ", vocabulary trimmed"
 SCARCE = ", memory scarce"
 """Where what is still to come would hardly fit, freed memory goes back to the system at once."""
-FROZEN: dict[str, dict[str, Any]] = {
-    "faqtune, all weights": {"embeddings": False},
+STAGES: dict[str, dict[str, Any]] = {
+    "faqtune, all weights": {"freeze": {"embeddings": False}},
     "faqtune, embeddings frozen": {},
     f"faqtune, embeddings frozen{SCARCE}": {},
-    TRIMMED: {},
-    f"{TRIMMED}{SCARCE}": {},
-    "faqtune, lower 12 layers frozen": {"lower_layers": 12},
-    "faqtune, LoRA of rank 16": {"lora_rank": 16},
+    f"faqtune{TRIMMED}": {},
+    f"faqtune{TRIMMED}{SCARCE}": {},
+    "faqtune, Adafactor": {"optimiser": "adafactor"},
+    f"faqtune, Adafactor{TRIMMED}": {"optimiser": "adafactor"},
+    f"faqtune, Adafactor{TRIMMED}{SCARCE}": {"optimiser": "adafactor"},
+    "faqtune, lower 12 layers frozen": {"freeze": {"lower_layers": 12}},
+    "faqtune, LoRA of rank 16": {"freeze": {"lora_rank": 16}},
 }
-SIDES = (THEIRS, *FROZEN)
+SIDES = (THEIRS, *STAGES)
 
 
 def pairs() -> list[tuple[str, str, float]]:
@@ -73,11 +77,11 @@ def their_step(folder: Path, precision: str) -> None:
     )
 
 
-def our_step(folder: Path, precision: str, frozen: dict[str, Any], pieces: int | None, *, scarce: bool) -> None:
+def our_step(folder: Path, precision: str, settings: dict[str, Any], pieces: int | None, *, scarce: bool) -> None:
     if scarce:
         return_freed_memory()
     model = load(folder, max_length_tokens=128, device="cpu", precision=precision)  # type: ignore[arg-type]
-    stage = Stage.model_validate({"data": {}, "losses": {}, "freeze": frozen})
+    stage = Stage.model_validate({"data": {}, "losses": {}, **settings})
     prepare(model, stage, seed=0)
     rows = pairs()
     texts = [*(row[0] for row in rows), *(row[1] for row in rows)]
@@ -104,8 +108,8 @@ def one_side(given: argparse.Namespace) -> dict[str, Any]:
     if given.side == THEIRS:
         their_step(given.folder, given.precision)
     else:
-        pieces = TRIMMED_PIECES if given.side.startswith(TRIMMED) else None
-        our_step(given.folder, given.precision, FROZEN[given.side], pieces, scarce=given.side.endswith(SCARCE))
+        pieces = TRIMMED_PIECES if TRIMMED in given.side else None
+        our_step(given.folder, given.precision, STAGES[given.side], pieces, scarce=given.side.endswith(SCARCE))
     return {"peak_bytes": peak_memory_bytes(), "seconds": time.perf_counter() - started}
 
 
@@ -115,7 +119,7 @@ def compare(given: argparse.Namespace, work: Path) -> None:
     make_bge_m3(trimmed, TRIMMED_PIECES)
     theirs = 0
     for side in SIDES:
-        folder = trimmed if side.startswith(TRIMMED) else whole
+        folder = trimmed if TRIMMED in side else whole
         found = fresh(__file__, "--side", side, folder=folder, precision=given.precision)
         theirs = theirs or found["peak_bytes"]
         row = {

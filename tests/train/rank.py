@@ -44,28 +44,28 @@ LOSSES = Losses.model_validate(
 STEPS, RATE = 3, 1e-4
 DEALT = ("even", "idle")
 WAYS = [(way, graph_tokens, dealt) for way, graph_tokens in (("cached", 1), ("one-graph", 100_000)) for dealt in DEALT]
-ENGINE: dict[str, tuple[bool, int, str, bool]] = {
-    f"{part}, {way}, {dealt}": (part == "frozen", graph_tokens, dealt, part == "with heads")
-    for part in ("frozen", "unfrozen", "with heads")
+ENGINE: dict[str, tuple[str, int, str]] = {
+    f"{part}, {way}, {dealt}": (part, graph_tokens, dealt)
+    for part in ("frozen", "unfrozen", "with heads", "adafactor")
     for way, graph_tokens, dealt in WAYS
 }
-"""Whether embeddings are frozen, whether gradients are cached, whether rank 0 gets no texts at all, and whether
-BGE-M3's other heads are trained, too."""
+"""What is special: embeddings are frozen or not, BGE-M3's other heads are trained, too, or Adafactor learns; whether
+gradients are cached, and whether rank 0 gets no texts at all."""
 
 
 def steps(
     model: TextModel,
     data: TrainingData,
     recipe: Recipe,
-    embeddings: bool,
+    part: str,
     graph_tokens: int,
     dealt: str,
-    with_heads: bool = False,
 ) -> dict[str, Any]:
-    """Some optimiser steps without a training around them: losses, norms, weights and what AdamW remembers."""
-    stage = recipe.stages[0]
+    """Some optimiser steps without a training around them: losses, norms, weights and what the optimiser remembers."""
+    with_heads = part == "with heads"
+    stage = recipe.stages[0].model_copy(update={"optimiser": "adafactor" if part == "adafactor" else "adamw"})
     mined, _ = mine(model, data, Mining(negatives_per_query=1))
-    freeze(model, embeddings=embeddings)
+    freeze(model, embeddings=part == "frozen")
     heads = Heads(sparse=True, multi_vector=True, temperature=0.1)
     if with_heads:
         attach_heads(model, 5)

@@ -45,19 +45,33 @@ def test_freed_memory_is_returned_at_once():
 
 
 @pytest.mark.parametrize(
-    ("embeddings", "share", "scarce"), [(False, 1.3, True), (False, 1.5, False), (True, 1.3, False)]
+    ("embeddings", "optimiser", "share", "scarce"),
+    [
+        (False, "adamw", 1.3, True),
+        (False, "adamw", 1.5, False),
+        (True, "adamw", 1.3, False),
+        (False, "adafactor", 1.3 / 3, True),
+        (False, "adafactor", 1.5 / 3, False),
+    ],
 )
 def test_memory_is_spared_where_what_is_still_to_come_would_hardly_fit(
-    tiny_model: TextModel, monkeypatch: pytest.MonkeyPatch, embeddings: bool, share: float, scarce: bool
+    tiny_model: TextModel,
+    recipe_of: Callable[..., Recipe],
+    monkeypatch: pytest.MonkeyPatch,
+    embeddings: bool,
+    optimiser: str,
+    share: float,
+    scarce: bool,
 ):
-    """Still to come are a gradient and two averages for each trained number, four bytes each."""
+    """Still to come are a gradient and AdamW's two averages for each trained number, four bytes each."""
+    stage = recipe_of(optimiser=optimiser).stages[0]
     freeze(tiny_model, embeddings=False)
     everything = 12 * sum(p.numel() for p in tiny_model.parameters() if p.requires_grad)
     freeze(tiny_model, embeddings=embeddings)
     asked: list[int] = []
     monkeypatch.setattr(budget, "free_memory_bytes", lambda device: int(share * everything))
     monkeypatch.setattr(budget, "return_freed_memory", lambda: asked.append(1) or True)
-    assert budget.spare_scarce_memory(tiny_model) is scarce and len(asked) == scarce
+    assert budget.spare_scarce_memory(tiny_model, stage) is scarce and len(asked) == scarce
 
 
 def test_on_a_cpu_no_more_is_kept_than_free_memory_holds(
@@ -94,9 +108,13 @@ def test_taken_up_with_other_memory_free_it_ends_with_the_same_weights(
     assert resumed.has(whole.weights()) and set(seen) == {40}
 
 
-def test_where_nobody_says_what_is_free_nothing_is_spared(tiny_model: TextModel, monkeypatch: pytest.MonkeyPatch):
+def test_where_nobody_says_what_is_free_nothing_is_spared(
+    tiny_model: TextModel, recipe_of: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(budget, "free_memory_bytes", lambda device: None)
-    assert tiny_model.device == torch.device("cpu") and not budget.spare_scarce_memory(tiny_model)
+    assert tiny_model.device == torch.device("cpu") and not budget.spare_scarce_memory(
+        tiny_model, recipe_of().stages[0]
+    )
 
 
 def test_ranks_of_one_machine_share_its_memory(
@@ -110,7 +128,7 @@ def test_ranks_of_one_machine_share_its_memory(
     assert budget.token_budget(tiny_model, recipe_of()).graph == 5000
     monkeypatch.setattr(budget, "return_freed_memory", lambda: True)
     monkeypatch.setattr(budget, "free_memory_bytes", lambda device: int(2 * 1.3 * to_come))
-    assert budget.spare_scarce_memory(tiny_model)
+    assert budget.spare_scarce_memory(tiny_model, recipe_of().stages[0])
 
 
 def test_all_ranks_keep_the_graph_that_the_one_with_least_memory_holds(

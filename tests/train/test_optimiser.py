@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from transformers import get_linear_schedule_with_warmup
@@ -61,14 +62,15 @@ def test_a_gradient_that_is_not_finite_changes_no_weight(gradient: float):
     assert weight.item() == 1.0
 
 
-def test_a_restored_optimiser_goes_on_bit_for_bit(recipe_of: Callable[..., Recipe]):
+@pytest.mark.parametrize("kind", ["adamw", "adafactor"])
+def test_a_restored_optimiser_goes_on_bit_for_bit(recipe_of: Callable[..., Recipe], kind: str):
     def steps(layer: torch.nn.Linear, optimiser: torch.optim.Optimizer, seeds: range) -> None:
         for seed in seeds:
             torch.manual_seed(seed)
             layer(torch.randn(3, 4)).square().sum().backward()
             update(optimiser, 0.01, 1.0)
 
-    stage = recipe_of().stages[0]
+    stage = recipe_of(optimiser=kind).stages[0]
     torch.manual_seed(0)
     layer = torch.nn.Linear(4, 2)
     optimiser = make_optimiser(layer, stage)
@@ -80,3 +82,52 @@ def test_a_restored_optimiser_goes_on_bit_for_bit(recipe_of: Callable[..., Recip
     for each, its in ((layer, optimiser), (copy, other)):
         steps(each, its, range(3, 6))
     assert torch.equal(layer.weight, copy.weight) and torch.equal(layer.bias, copy.bias)
+
+
+def test_adafactor_steps_as_far_as_adamw_and_remembers_next_to_nothing(recipe_of: Callable[..., Recipe]):
+    """However large the weights are. In the first step each number of AdamW moves by the rate."""
+    moved, remembered = {}, {}
+    for kind in ("adamw", "adafactor"):
+        for size in (0.01, 1.0, 30.0):
+            torch.manual_seed(0)
+            layer = torch.nn.Linear(64, 32, bias=False)
+            with torch.no_grad():
+                layer.weight.mul_(size)
+            before = layer.weight.detach().clone()
+            optimiser = make_optimiser(layer, recipe_of(optimiser=kind, weight_decay=0.0).stages[0])
+            layer.weight.grad = torch.randn(32, 64)
+            update(optimiser, 1e-3, 1e9)
+            moved[kind, size] = float((layer.weight.detach() - before).square().mean().sqrt())
+            remembered[kind] = sum(tensor.numel() for tensor in optimiser_tensors(optimiser).values())
+    assert remembered == {"adamw": 2 * 64 * 32 + 1, "adafactor": 64 + 32 + 1}
+    assert [moved["adamw", size] for size in (0.01, 1.0, 30.0)] == pytest.approx([1e-3] * 3, rel=0.01)
+    assert [moved["adafactor", size] for size in (0.01, 1.0, 30.0)] == pytest.approx([1e-3] * 3, rel=0.03)
+
+
+def test_adafactor_is_the_formula(recipe_of: Callable[..., Recipe]):
+    """Against the update of arXiv 1804.04235, algorithm 4, with an absolute rate, written out in numpy."""
+    torch.manual_seed(1)
+    layer = torch.nn.Linear(5, 3)
+    optimiser = make_optimiser(layer, recipe_of(optimiser="adafactor", weight_decay=0.1).stages[0])
+    weight, bias = layer.weight.detach().numpy().astype(float), layer.bias.detach().numpy().astype(float)
+    rows, columns, squares = np.zeros((3, 1)), np.zeros((1, 5)), np.zeros(3)
+    rate = 0.02
+    for step in range(1, 6):
+        layer.weight.grad, layer.bias.grad = torch.randn(3, 5), torch.randn(3)
+        of_weight, of_bias = layer.weight.grad.numpy().astype(float), layer.bias.grad.numpy().astype(float)
+        old = 1 - step**-0.8
+        rows = old * rows + (1 - old) * (of_weight**2).mean(axis=1, keepdims=True)
+        columns = old * columns + (1 - old) * (of_weight**2).mean(axis=0, keepdims=True)
+        squares = old * squares + (1 - old) * of_bias**2
+        for values, gradient, second, decay in (
+            (weight, of_weight, rows * columns / rows.mean(), 0.1),
+            (bias, of_bias, squares, 0.0),
+        ):
+            move = gradient / np.sqrt(second)
+            move /= max(1.0, np.sqrt((move**2).mean()))
+            size = max(1e-3, np.sqrt((values**2).mean()))
+            values *= 1 - rate * decay
+            values -= min(rate, size / np.sqrt(step)) * move
+        update(optimiser, rate, 1e9)
+        np.testing.assert_allclose(layer.weight.detach().numpy(), weight, atol=1e-5)
+        np.testing.assert_allclose(layer.bias.detach().numpy(), bias, atol=1e-5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -108,11 +108,14 @@ class Stage(Part):
     )
     batch_queries: int = Field(default=32, ge=2, title="Queries per step, over all sources")
     batch_noise: int = Field(default=16, ge=0, title="Noise sentences per step")
-    learning_rate: float = Field(default=2e-5, gt=0, title="Highest learning rate of AdamW")
+    optimiser: Literal["adamw", "adafactor"] = Field(
+        default="adamw", title="adamw, or adafactor, which remembers next to nothing: less memory by twice the weights"
+    )
+    learning_rate: float = Field(default=2e-5, gt=0, title="Highest learning rate")
     layer_decay: float = Field(
         default=1.0, gt=0, le=1, title="Each layer below the highest learns so much slower than the one above it"
     )
-    weight_decay: float = Field(default=0.01, ge=0, title="AdamW's; biases and norms are left out")
+    weight_decay: float = Field(default=0.01, ge=0, title="Pull of weights towards 0; biases and norms are left out")
     warmup_share: float = Field(default=0.1, ge=0, le=1, title="Share of the steps in which the learning rate rises")
     max_gradient_norm: float = Field(default=1.0, gt=0, title="Longer gradients are cut to this length")
     epochs: float = Field(

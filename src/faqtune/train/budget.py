@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from faqtune.model import TextModel
 from faqtune.model.machine import free_memory_bytes, return_freed_memory
 from faqtune.model.memory import FLOAT_BYTES, TRAINING_COPIES, activation_bytes
-from faqtune.recipe import Recipe
+from faqtune.recipe import Recipe, Stage
 from faqtune.train import ranks
 
 CPU_AT_ONCE_TOKENS = 2048
@@ -41,7 +42,7 @@ def token_budget(model: TextModel, recipe: Recipe) -> TokenBudget:
     and the gradients are still to come, and are allowed for. All ranks ask at once."""
     at_once, graph = CPU_AT_ONCE_TOKENS, CPU_GRAPH_TOKENS
     if model.device.type in ("cpu", "cuda") and (free := _own_free_bytes(model)) is not None:
-        left = USED_SHARE * free - _still_to_come_bytes(model)
+        left = USED_SHARE * free - _still_to_come_bytes(model, recipe.stages)
         fitting = int(left / activation_bytes(model.backbone.config))
         if model.device.type == "cuda":
             graph = max(CPU_AT_ONCE_TOKENS, fitting)
@@ -53,11 +54,11 @@ def token_budget(model: TextModel, recipe: Recipe) -> TokenBudget:
     return TokenBudget(recipe.micro_batch_tokens or at_once, recipe.graph_tokens or graph)
 
 
-def spare_scarce_memory(model: TextModel) -> bool:
+def spare_scarce_memory(model: TextModel, stage: Stage) -> bool:
     """Whether main memory is scarce for training `model` on the CPU, and freed memory therefore returned at once from
     now on. Ask before the first step and on all ranks, as for the budget."""
     free = _own_free_bytes(model)
-    if model.device.type != "cpu" or free is None or free >= SCARCE * _still_to_come_bytes(model):
+    if model.device.type != "cpu" or free is None or free >= SCARCE * _still_to_come_bytes(model, [stage]):
         return False
     return return_freed_memory()
 
@@ -72,7 +73,8 @@ def _own_free_bytes(model: TextModel) -> int | None:
     return None if free is None else free // sharing
 
 
-def _still_to_come_bytes(model: TextModel) -> int:
-    """Of the gradients and the optimiser's averages."""
+def _still_to_come_bytes(model: TextModel, stages: Sequence[Stage]) -> int:
+    """Of the gradients and the optimiser's averages; Adafactor's are small enough to be left out."""
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    return (TRAINING_COPIES - 1) * FLOAT_BYTES * trained
+    averages = TRAINING_COPIES - 2 if any(stage.optimiser == "adamw" for stage in stages) else 0
+    return (1 + averages) * FLOAT_BYTES * trained

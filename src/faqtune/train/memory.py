@@ -46,7 +46,8 @@ def learn_within_memory(training: Training, stage: Stage, batch: Batch, place: s
             if smaller < LEAST_TOKENS:
                 raise UserError(
                     f"{place}: the memory of {model.device} is too small, even for {at_once} tokens at once",
-                    "freeze more layers, lower batch_queries or max_length_tokens, or take a smaller base model",
+                    "freeze more layers, set optimiser to adafactor, lower batch_queries or max_length_tokens, or "
+                    "take a smaller base model",
                 ) from error
         free_memory(model.device)
         progress.micro_batch_tokens = smaller

@@ -1,4 +1,4 @@
-"""AdamW as the field uses it for encoders: warm-up, linear decay, clipping, no weight decay on biases and norms."""
+"""The optimiser as the field uses it for encoders: warm-up, linear decay, clipping, no decay of biases and norms."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from torch import Tensor, nn
 
 from faqtune.recipe import Stage
 from faqtune.train import ranks
-from faqtune.train.shards import ShardedAdamW
+from faqtune.train.adafactor import Adafactor
+from faqtune.train.shards import Sharded, ShardedAdafactor, ShardedAdamW
 
 FUSED = frozenset({"cpu", "cuda"})
 """Kinds of devices whose AdamW torch has in one piece."""
 
 
-def make_optimiser(model: nn.Module, stage: Stage, depths: Mapping[str, int] | None = None) -> torch.optim.AdamW:
-    """AdamW over everything that is not frozen.
+def make_optimiser(model: nn.Module, stage: Stage, depths: Mapping[str, int] | None = None) -> torch.optim.Optimizer:
+    """The stage's optimiser over everything that is not frozen.
 
     Weight decay pulls matrices only; biases and the scales of LayerNorm, which have one dimension,
     are left out, as in BERT (arXiv 1810.04805) and all that came after it. `depths`: how many layers
@@ -36,10 +37,12 @@ def make_optimiser(model: nn.Module, stage: Stage, depths: Mapping[str, int] | N
         }
         for (is_flat, depth), parameters in sorted(groups.items(), key=lambda group: group[0])
     ]
+    alone = ranks.count() == 1
+    if stage.optimiser == "adafactor":
+        return (Adafactor if alone else ShardedAdafactor)(made, lr=stage.learning_rate)
     # One pass over the weights instead of ten, and no copies of them in between.
     fused = all(parameter.device.type in FUSED for group in groups.values() for parameter in group)
-    kind = torch.optim.AdamW if ranks.count() == 1 else ShardedAdamW
-    return kind(made, lr=stage.learning_rate, fused=fused)
+    return (torch.optim.AdamW if alone else ShardedAdamW)(made, lr=stage.learning_rate, fused=fused)
 
 
 def schedule(step: int, steps: int, warmup_share: float) -> float:
@@ -59,7 +62,7 @@ def update(optimiser: torch.optim.Optimizer, learning_rate: float, max_gradient_
 
     Returns the norm before clipping. Where it is not finite no step is taken, so the weights stay sound.
     """
-    if isinstance(optimiser, ShardedAdamW):
+    if isinstance(optimiser, Sharded):
         optimiser.sum_gradients()
     parameters = []
     for group in optimiser.param_groups:
@@ -76,7 +79,7 @@ def update(optimiser: torch.optim.Optimizer, learning_rate: float, max_gradient_
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """What an optimiser remembers of each parameter, flat, for a file of tensors; of several ranks rank 0 gets all."""
-    if isinstance(optimiser, ShardedAdamW):
+    if isinstance(optimiser, Sharded):
         return optimiser.tensors()
     state = optimiser.state_dict()["state"]
     return {f"{number}.{name}": tensor for number, remembered in state.items() for name, tensor in remembered.items()}
@@ -84,7 +87,7 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 def restore_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
     """Put back what `optimiser_tensors` took from an optimiser of the same parameters, on any number of ranks."""
-    if isinstance(optimiser, ShardedAdamW):
+    if isinstance(optimiser, Sharded):
         tensors = optimiser.own_part(tensors)
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():

@@ -1,4 +1,4 @@
-"""AdamW shared by the ranks: each keeps the averages, and makes the step, of its share of the parameters."""
+"""An optimiser shared by the ranks: each keeps the averages, and makes the step, of its share of the parameters."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from faqtune.train import ranks
+from faqtune.train.adafactor import Adafactor
 
 BUCKET_NUMBERS = 16_000_000
 """Numbers that are sent at once (64 MB of float32): sending each bias by itself would take longer."""
 
 
-class ShardedAdamW(torch.optim.AdamW):
-    """AdamW whose averages, twice the size of the trained weights, are spread over the ranks.
+class Sharded(torch.optim.Optimizer):
+    """An optimiser whose averages, with AdamW twice the size of the trained weights, are spread over the ranks.
 
-    ZeRO, stage 1 (arXiv 1910.02054). Sums on the owner and steps sent to all move as many bytes as sums
-    on every rank would; the numbers are those of AdamW, and all ranks have the same weights, to the bit.
+    ZeRO, stage 1 (arXiv 1910.02054). Sums on the owner and steps sent to all move as many bytes as sums on
+    every rank would; the numbers are those of the optimiser alone, and all ranks have the same weights, to the bit.
     """
 
     def __init__(self, groups: Sequence[Mapping[str, Any]], **settings: Any) -> None:
@@ -50,8 +51,8 @@ class ShardedAdamW(torch.optim.AdamW):
         self._send_weights()
 
     def tensors(self) -> dict[str, Tensor]:
-        """On rank 0 what all ranks remember, by the numbers that AdamW alone would give the parameters, in the
-        memory of the CPU; on the others nothing."""
+        """On rank 0 what all ranks remember, by the numbers that it alone would give the parameters, in the memory of
+        the CPU; on the others nothing."""
         own = {self.mine[place]: found for place, found in self.state_dict()["state"].items()}
         forms = ranks.of_all(
             [(place, name, t.shape, t.dtype) for place, found in own.items() for name, t in found.items()]
@@ -114,6 +115,14 @@ class ShardedAdamW(torch.optim.AdamW):
                 bucket.append(self.every[place])
             if bucket:
                 yield owner, bucket
+
+
+class ShardedAdamW(Sharded, torch.optim.AdamW):
+    """Two averages of each weight, on one rank each."""
+
+
+class ShardedAdafactor(Sharded, Adafactor):
+    """What little it remembers, on one rank each; what is saved is the time of the step."""
 
 
 def owners(sizes: Sequence[int], count: int) -> list[int]:

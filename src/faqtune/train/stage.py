@@ -38,7 +38,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     data = usable(stage, training.data, training.recipe.seed)
     steps, measure_every = steps_of(stage, data), evaluate_every(stage, data)
     prepare(training.model, stage, training.recipe.seed)
-    spare_scarce_memory(training.model)
+    spare_scarce_memory(training.model, stage)
     optimiser = make_optimiser(training.model, stage, layers_above(training.model))
     mined: Mined | None = None
     if resumed is not None:

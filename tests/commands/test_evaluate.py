@@ -257,4 +257,13 @@ def test_noise_on_the_command_line(tuned_shop: Workspace, cli) -> None:
     code, out, _ = cli(
         "evaluate", "tuned", "--project", str(tuned_shop.root), "--noise", f"other_domain={bank}", "--resamples", "100"
     )
-    assert code == 0 and "another domain" in out and "were generated" in out
+    assert code == 0 and "(AUROC): another domain" in out and "were generated" in out and "--details" not in out
+
+
+def test_each_kind_of_noise_is_shown_to_who_asks(tuned_shop: Workspace, cli) -> None:
+    where = ("--project", str(tuned_shop.root), "--resamples", "100")
+    (code, short, _), (again, whole, _) = cli("evaluate", *where), cli("evaluate", *where, "--details")
+    assert code == again == 0 and "--details" in short and "--details" not in whole
+    kinds = ("(AUROC): everyday chatter", "(recall@1): averaged per entry")
+    assert all(kind in whole and kind not in short for kind in kinds)
+    assert "(AUROC)  " in short and "(AUROC)  " in whole

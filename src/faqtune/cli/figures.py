@@ -28,6 +28,9 @@ def evaluate(
     ] = None,
     mteb: Annotated[str, typer.Option(help="Also these tasks of MTEB, e.g. STSB,AFQMC, where it is installed.")] = "",
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.", min=100, max=100_000)] = 10_000,
+    details: Annotated[
+        bool, typer.Option("--details", help="Show the figures of each kind of noise, and means per entry, too.")
+    ] = False,
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -35,7 +38,10 @@ def evaluate(
     from faqtune.console.evaluate import run_evaluate
 
     named = [*(models or []), *(names or [])]
-    run_evaluate(project, named, part, gold, gold_catalogue, noise or [], mteb, resamples, force=force, as_json=json)
+    run_evaluate(
+        project, named, part, gold, gold_catalogue, noise or [], mteb, resamples,
+        details=details, force=force, as_json=json,
+    )  # fmt: skip
 
 
 def calibrate(

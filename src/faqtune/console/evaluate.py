@@ -15,6 +15,7 @@ from faqtune.scorecard import short_names
 from faqtune.workspace import Workspace
 
 MOST_MERGES = 5
+MORE = "With --details: each kind of noise by itself, and means per entry."
 
 
 def run_evaluate(
@@ -27,6 +28,7 @@ def run_evaluate(
     mteb: str,
     resamples: int,
     *,
+    details: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -54,11 +56,14 @@ def run_evaluate(
         )
     else:
         emit(*[UNCHANGED] * result.skipped)
-        show_evaluated(result)
+        # Who brings noise of a kind asks about that kind.
+        details = details or bool(noise)
+        show_evaluated(result, details=details)
+        emit(*[MORE] * (not details))
         emit("", next_step("match", project, ' "what a customer would type"'))
 
 
-def show_evaluated(result: Evaluated, *, details: bool = True) -> None:
+def show_evaluated(result: Evaluated, *, details: bool) -> None:
     """The table of one model, or of several side by side, with `details` for each kind of noise too; which entries
     might be one."""
     if len(result.comparisons) > 1:

@@ -47,6 +47,6 @@ def _show(project: Path, result: Tuned, as_json: bool) -> None:
     else:
         emit("")
         show_evaluated(result.evaluated, details=False)
-        emit("", "For each kind of noise: the report, or `faqtune evaluate`.")
+        emit("", "For each kind of noise: the report, or `faqtune evaluate --details`.")
         emit("", f"model   {result.trained.run.model_path}", f"report  {result.report}", "")
         emit(next_step("match", project, ' "what a customer would type"'))

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from faqtune import UserError, Workspace, evaluate_models
+from faqtune.commands.asked import asked_queries
 from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.calibrate import calibrate_run
 from faqtune.commands.match import load_matcher
 from faqtune.records import CALIBRATION
 from faqtune.runs import find_run
+from faqtune.stored import write_jsonl
 
 
 @pytest.fixture(autouse=True)
@@ -226,3 +228,11 @@ def test_margins_and_right_answers_on_the_command_line(tuned_shop: Workspace, cl
     assert code == 2 and "is no number" in json.loads(out)["error"]
     code, out, _ = cli("calibrate", *where, "--margin", "-1", "--json")
     assert code == 2 and "difference of two cosines" in json.loads(out)["error"]
+
+
+@pytest.mark.parametrize("row", [{"conversation": "c1"}, {"query": "q1"}, []])
+def test_a_damaged_list_of_what_was_asked_is_named(tmp_path: Path, row: object) -> None:
+    workspace = Workspace(tmp_path)
+    write_jsonl(tmp_path / "asked.jsonl", [row])
+    with pytest.raises(UserError, match=r"asked\.jsonl is damaged \(line 2: .*move .*asked\.jsonl away"):
+        asked_queries(workspace)

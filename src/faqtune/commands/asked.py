@@ -91,4 +91,9 @@ def asked_queries(workspace: Workspace) -> dict[str, str]:
 
 def _kept(workspace: Workspace) -> dict[str, dict[str, Any]]:
     path = workspace.root / ASKED_NAME
-    return {row["query"]: row for row in read_jsonl(path, MADE_BY, dict)} if path.exists() else {}
+    return dict(read_jsonl(path, MADE_BY, _row)) if path.exists() else {}
+
+
+def _row(row: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """By its query. One without a query or a conversation makes the file a damaged one."""
+    return row["query"], {**row, "conversation": row["conversation"]}

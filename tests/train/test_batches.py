@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from faqtune.encoder import Encoder
 from faqtune.recipe import Losses, Mining, Recipe, Stage
 from faqtune.records import Catalogue, Entry, normalise
-from faqtune.train.batches import Batch, batch_at, can_learn
+from faqtune.train.batches import Batch, batch_at
 from faqtune.train.data import Example, TrainingData
 from faqtune.train.draws import queries_of_step
 from faqtune.train.mining import Mined, mine
+from faqtune.train.teaching import can_learn
 
 WORDS = ["退货", "怎么退货", "运费", "包邮吗", "发票", "ＯＫ", "ok", "refund", "Refund ", "地址"]
 REPLIES = ["好的亲", "好的亲 ", "亲，包邮的", "Yes, free.", "怎么退货"]
@@ -75,9 +76,7 @@ def naive_label(data: TrainingData, mined: Mined, source: str, number: int, colu
     if not is_question and (source == "labels" or not key.startswith("答")):
         return math.nan
     if key == normalise(example.text):
-        # Where nothing asks in other words, a question with a slip of the finger asks for itself.
-        alone = not data.labels and all(len({*map(normalise, e.questions)}) == 1 for e in data.catalogue)
-        return 1.0 if set(own) == {key} and (source == "labels" or alone) else math.nan
+        return 1.0 if source == "labels" and set(own) == {key} else math.nan
     rows = {
         row
         for row, entry in enumerate(data.catalogue)
@@ -234,31 +233,16 @@ def test_noise_stands_beside_its_nearest_question(
         assert shop.catalogue.questions[mined.noise_best[number]] in columns
 
 
-def test_where_nothing_asks_in_other_words_a_question_with_a_slip_asks_for_itself(
-    shop: TrainingData, characters: Encoder
-):
-    """Rejection then has a score to hold noise below: with nothing but answers it had none, and did nothing."""
-    whole = shop.catalogue
-    single = Catalogue(tuple(replace(entry, questions=entry.questions[:1], answer="答" + entry.id) for entry in whole))
-    data = replace(shop, catalogue=single, labels=(), dialogues=())
-    mined, _ = mine(characters, data, Mining())
-    losses = Losses.model_validate({"rejection": {"weight": 1}})
-    stage = Stage.model_validate({"data": {"catalogue": 1}, "losses": losses.model_dump(), "batch_queries": 4})
-
-    batch = batch_at(data, stage, mined, 0, 1, 0)
-    assert can_learn(batch, losses) and len(batch.queries) == 4
-    for place, labels in zip(batch.queries, batch.labels, strict=True):
-        own = {batch.texts[batch.columns[c]] for c in np.flatnonzero(labels == 1)}
-        (question,) = own & set(single.questions)
-        assert own == {question, "答" + single.entries[single.questions.index(question)].id}
-        assert batch.texts[place] != question and abs(len(batch.texts[place]) - len(question)) <= 1
-
-    for other in (replace(data, catalogue=whole), replace(data, labels=shop.labels)):
-        stage = stage.model_copy(update={"data": stage.data.model_copy(update={"labels": 1.0})})
-        mined, _ = mine(characters, other, Mining())
-        batch = batch_at(other, stage, mined, 0, 1, 0)
-        asked = {batch.texts[place] for place in batch.queries}
-        assert asked <= {*other.catalogue.questions, *(label.text for label in other.labels)}
+def test_a_slip_of_the_finger_is_never_what_somebody_else_asks(characters: Encoder):
+    """Of two characters every slip but a doubled one is a text of one, or the two in the other order."""
+    asked = (("早上好",), ("货到",), ("到到货", "到货货"), ("货",))
+    catalogue = Catalogue(tuple(Entry(str(row), questions, "") for row, questions in enumerate(asked)))
+    data = TrainingData(catalogue, labels=(Example("到货", 0, trusted=True),))
+    stage = Stage.model_validate({"data": {"labels": 1, "disturbed": 1}, "losses": {"ranking": {"weight": 1}}})
+    mined, _ = mine(characters, data, Mining(negatives_per_query=3))
+    for step in range(30):
+        batch = batch_at(data, stage, mined, 0, 1, step)
+        assert [batch.texts[place] for place in batch.queries] == ["到货"]
 
 
 def test_weights_are_the_confidence_of_the_labels(

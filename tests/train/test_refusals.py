@@ -13,6 +13,7 @@ from torch import Tensor
 
 from faqtune.errors import UserError
 from faqtune.model import TextModel
+from faqtune.recipe import Stage
 from faqtune.records import Catalogue
 from faqtune.train import TrainingData, engine, memory, stage
 from faqtune.train.data import Example
@@ -167,3 +168,18 @@ def test_a_folder_that_another_process_trains_in_is_refused_and_left_alone(toy: 
         assert not (training.folder / "checkpoints").exists() and not (training.folder / "log.jsonl").exists()
         process.communicate()
     assert training.train().status == "done"
+
+
+def test_losses_that_find_nothing_to_compare_are_named(toy: Toys):
+    """A catalogue of single questions with answers: no score of a query with a question to hold noise below."""
+    training = toy()
+    entries = (replace(e, questions=e.questions[:1], answer=f"答{e.id}") for e in training.data.catalogue)
+    single = Catalogue(tuple(entries))
+    training.data = replace(training.data, catalogue=single, labels=())
+    losses = {name: {"weight": 1} for name in ("ranking", "rejection", "near_rejection")}
+    content = training.recipe.stages[0].model_dump() | {"data": {"catalogue": 1}, "losses": losses, "max_steps": 2}
+    training.recipe = training.recipe.model_copy(update={"stages": [Stage.model_validate(content)]})
+    training.train()
+    (note,) = [told[1] for told in training.record.told if told[0] == "noted"]
+    assert "rejection and near_rejection found nothing to compare in the first 2 batches" in note
+    assert "add labels, or second questions" in note

@@ -100,6 +100,10 @@ class Losses(Part):
         """Names of the losses that have a weight."""
         return [name for name in type(self).model_fields if getattr(self, name).weight > 0]
 
+    def only(self, name: str) -> Losses:
+        """The same without the others."""
+        return Losses().model_copy(update={name: getattr(self, name)})
+
 
 def _filled(loss: Any, **open_settings: float) -> Any:
     """A loss with the settings that are still open."""

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from faqtune.recipe import Losses, Stage
+from faqtune.recipe import Stage
 from faqtune.records import normalise
 from faqtune.train.data import TrainingData
-from faqtune.train.draws import LABELS, noise_of_step, queries_of_step
+from faqtune.train.draws import noise_of_step, queries_of_step
 from faqtune.train.mining import Mined
 
 Kind = Literal["question", "answer", "query", "reply"]
@@ -104,31 +104,16 @@ def batch_at(data: TrainingData, stage: Stage, mined: Mined, seed: int, stage_nu
     """The batch of one step (from 0) of a stage (from 1). `mined` comes from the same `data`."""
     rng = np.random.default_rng([seed, stage_number, step])
     draft = _Draft(data)
-    drawn = queries_of_step(stage, data, seed, stage_number, step)
-    slips = not data.has_other_words and not any(source in LABELS for source in drawn)
-    for source, numbers in drawn.items():
+    for source, numbers in queries_of_step(stage, data, seed, stage_number, step).items():
         for number in numbers.tolist():
             if source == "dialogues":
                 _add_dialogue(draft, number)
             else:
-                _add_example(draft, source, number, mined, stage, rng, slips=slips)
+                _add_example(draft, source, number, mined, stage, rng)
     noise = noise_of_step(mined, stage, rng)
     for number in noise:
         draft.question(int(mined.noise_best[number]))
     return _finish(draft, mined, noise)
-
-
-def can_learn(batch: Batch, losses: Losses) -> bool:
-    """Whether at least one of the stage's losses has something to compare in the batch."""
-    positive, negative = batch.labels == 1, batch.labels == 0
-    if (losses.ranking.weight or losses.online_contrastive.weight) and (positive.any(1) & negative.any(1)).any():
-        return True
-    own, others = positive[:, batch.is_question].any(1), negative[:, batch.is_question].any(1)
-    if losses.near_rejection.weight and (own & others).any():
-        return True
-    if not len(batch.noise) or not batch.is_question.any():
-        return False
-    return bool(losses.noise_ceiling.weight or (losses.rejection.weight and own.any()))
 
 
 def _add_dialogue(draft: _Draft, number: int) -> None:
@@ -137,22 +122,14 @@ def _add_dialogue(draft: _Draft, number: int) -> None:
     draft.queries.append(_Query("dialogues", number, asked, key))
 
 
-def _add_example(
-    draft: _Draft, source: str, number: int, mined: Mined, stage: Stage, rng: np.random.Generator, *, slips: bool
-) -> None:
-    """Add a label or a standard question with one positive and its mined negatives.
-
-    `slips`: nothing says the same as a standard question in other words, so that rejection would have no score to
-    hold noise below; the question with a slip of the finger then asks for the question itself.
-    """
+def _add_example(draft: _Draft, source: str, number: int, mined: Mined, stage: Stage, rng: np.random.Generator) -> None:
+    """Add a label or a standard question with one positive and its mined negatives."""
     data = draft.data
     example, key, kind = data.examples[number], data.keys[number], "catalogue" if source == "catalogue" else "labels"
     chosen = _choose_positive(draft, kind, example.row, key, rng)
     text = example.text
     if kind == "labels" and stage.data.disturbed and rng.random() < stage.data.disturbed:
         text = _slipped(draft, text, rng)
-    if kind == "catalogue" and slips:
-        text, chosen = _slipped(draft, text, rng), draft.question(number - len(data.labels))
     draft.queries.append(_Query(kind, number, text, key, example.weight, chosen))
     for question in _drawn(mined.hard[number], stage.mining.negatives_per_query, rng):
         draft.question(question)
@@ -171,7 +148,7 @@ def _drawn(hard: NDArray[np.int32], count: int, rng: np.random.Generator) -> lis
 
 
 def _slipped(draft: _Draft, text: str, rng: np.random.Generator) -> str:
-    """The text `disturbed`; as it is where that would be somebody else's question."""
+    """The text `disturbed`; as it is where that would be what somebody else asks."""
     slipped = disturbed(text, rng)
     return text if normalise(slipped) in draft.data.claimed_rows else slipped
 

@@ -66,21 +66,9 @@ class TrainingData:
 
         One that has neither has no positive. As a query it would only take the place of one that teaches.
         """
-        pairs = [bool(entry.answer) or self._differ[row] for row, entry in enumerate(self.catalogue)]
-        return np.array([pairs[row] for row in self.catalogue.owners], dtype=np.bool_)
-
-    @cached_property
-    def has_other_words(self) -> bool:
-        """Whether any entry has a second question, in other words than its first."""
-        return any(self._differ)
-
-    @cached_property
-    def _differ(self) -> tuple[bool, ...]:
-        """Of each entry: whether its questions differ."""
-        return tuple(
-            len({self.question_keys[number] for number in self.questions_of(row)}) > 1
-            for row in range(len(self.catalogue))
-        )
+        answered = [bool(entry.answer) for entry in self.catalogue]
+        differing = [len({self.question_keys[n] for n in self.questions_of(row)}) > 1 for row in range(len(answered))]
+        return np.array([answered[row] or differing[row] for row in self.catalogue.owners], dtype=np.bool_)
 
     @cached_property
     def _trusted(self) -> NDArray[np.bool_]:

@@ -255,6 +255,16 @@ def test_a_bad_line_is_named_with_its_place_and_the_next_step(tmp_path, line, pr
     assert caught.value.next_step
 
 
+def test_a_sheet_of_ones_own_may_call_its_columns_in_chinese(tmp_path):
+    path = tmp_path / "a.xlsx"
+    write_workbook(path, {"s": (("标注人", "文本", "问题", "标签 "), [["小李", "什么时候发", "别的", "ship"]])})
+    ((row,), form) = read(path, KNOWN, "somebody")
+    assert (row.answer.by, row.answer.entries, row.query.text, form) == ("小李", ("ship",), "什么时候发", "xlsx")
+    for written, meant in (("（闲聊）", "chitchat"), ("(不提供这项服务)", "unsupported"), ("(unclear)", "unclear")):
+        write_workbook(path, {"s": (("文本", "标签"), [["什么时候发", written]])})
+        assert read(path, KNOWN, "小李")[0][0].answer.reason == meant
+
+
 def test_a_bad_row_of_a_sheet_is_named(tmp_path):
     path = tmp_path / "a.xlsx"
     for cells, problem in (

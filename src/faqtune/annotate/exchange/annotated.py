@@ -13,6 +13,8 @@ from faqtune.records import Catalogue, Conversation, Query, content_id, normalis
 
 NOTHING = tuple(f"({reason})" for reason in REASONS)
 """How forms with one field for the label write that there is no entry, and why."""
+IN_CHINESE = {"闲聊": "chitchat", "看不懂": "unclear", "不提供这项服务": "unsupported", "同时问了几件事": "several"}
+"""As the page has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Known:
 
 def said(labels: Iterable[str], known: Known, where: str) -> tuple[str, tuple[str, ...], str]:
     """Act, entries and reason of labels such as ["退货政策"] or ["(unclear)"]; UserError for none, and for both."""
-    given = [label.strip() for label in labels if label.strip()]
+    given = [_ours(label.strip()) for label in labels if label.strip()]
     reasons = [label[1:-1] for label in given if label in NOTHING]
     entries = dict.fromkeys(known.entry(label, where) for label in given if label not in NOTHING)
     if not given or (reasons and entries) or len(reasons) > 1:
@@ -92,6 +94,12 @@ def said(labels: Iterable[str], known: Known, where: str) -> tuple[str, tuple[st
             f"name entries, or one of {', '.join(NOTHING)}",
         )
     return (PICK, tuple(entries), "") if entries else (NONE, (), reasons[0])
+
+
+def _ours(label: str) -> str:
+    """A label with the Chinese name of a reason, in brackets of either width, by its own name."""
+    inside = label[1:-1] if label[:1] in "(（" and label[-1:] in ")）" else ""
+    return f"({IN_CHINESE[inside]})" if inside in IN_CHINESE else label
 
 
 def query_from(data: Any, known: Known, where: str) -> Query:

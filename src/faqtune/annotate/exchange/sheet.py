@@ -19,6 +19,13 @@ HEADER = (
     "text", "label", "entries", "by", "when", "note", "reply", "conversation", "turns", "seconds", "candidates",
     "suggested", "why", "audit", "act", "query", "id",
 )  # fmt: skip
+CALLED = {
+    "文本": "text", "客户消息": "text", "客户问题": "text", "问题": "text",
+    "标签": "label", "标注": "label", "标准问题": "label", "标准问": "label", "条目": "entries", "条目编号": "entries",
+    "标注人": "by", "标注员": "by", "标注时间": "when", "备注": "note", "会话编号": "conversation",
+    "轮次": "turns", "问题编号": "query",
+}  # fmt: skip
+"""What people call the columns that they write themselves."""
 SEPARATOR = " | "
 
 
@@ -45,7 +52,7 @@ def read(source: Source, known: Known, name: str) -> Iterator[Annotated]:
     """
     for sheet, _ in open_sheets(source, kind_of(source)):
         rows = enumerate(sheet.rows, 1)
-        header = [cell_text(cell).casefold() for cell in next(rows, (0, []))[1]]
+        header = _names(next(rows, (0, []))[1])
         if {"label", "entries"} & set(header) and {"query", "text"} & set(header):
             for number, cells in rows:
                 yield from _read_row(dict(zip(header, map(_text, cells), strict=False)), known, name,
@@ -53,8 +60,17 @@ def read(source: Source, known: Known, name: str) -> Iterator[Annotated]:
             return
     raise UserError(
         f"{source.name}: no sheet with a query and a label",
-        "name its columns `text` (or `query`) and `label` (or `entries`)",
+        "name its columns `text` (or 文本) and `label` (or 标签)",
     )
+
+
+def _names(cells: Iterable[Cell]) -> list[str]:
+    """The columns by our names; of two that are called so, the first."""
+    names: list[str] = []
+    for name in (cell_text(cell).strip().casefold() for cell in cells):
+        ours = CALLED.get(name, name)
+        names.append(name if ours in names else ours)
+    return names
 
 
 def _text(cell: Cell) -> str:

@@ -139,8 +139,7 @@ def keep_run(name: str, about: str, key: str, row: dict[str, str], details: dict
 
     A run that takes long can so be repeated by itself; each keeps the machine it ran on.
     """
-    path = RESULTS / f"{name}.json"
-    runs = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else {}
+    path, runs = RESULTS / f"{name}.json", kept_runs(name)
     runs[key] = {"machine": machine(), "row": row, **details}
     write_json(path, {"benchmark": name, "runs": runs})
     table = table_of([run["row"] for run in runs.values()])
@@ -148,6 +147,12 @@ def keep_run(name: str, about: str, key: str, row: dict[str, str], details: dict
     facts = "\n".join("- " + ", ".join(f"{k}: {v}" for k, v in found.items()) for found in machines.values())
     write_text(RESULTS / f"{name}.md", f"# {name}\n\n{about.strip()}\n\n{table}\n\n{facts}\n")
     print(table_of([row]), flush=True)
+
+
+def kept_runs(name: str) -> dict[str, Any]:
+    """What `keep_run` has kept, by key."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else {}
 
 
 def table_of(rows: Sequence[dict[str, str]]) -> str:

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from common import fresh, keep_run, peak_memory_bytes
+from common import fresh, keep_run, kept_runs, peak_memory_bytes
 from faqtune.model import load
 from faqtune.model.machine import return_freed_memory
 from faqtune.recipe import Losses, Recipe, Stage
@@ -117,8 +117,8 @@ def compare(given: argparse.Namespace, work: Path) -> None:
     whole, trimmed = work / "bge-m3", work / "trimmed"
     make_bge_m3(whole)
     make_bge_m3(trimmed, TRIMMED_PIECES)
-    theirs = 0
-    for side in SIDES:
+    theirs = 0 if THEIRS in given.only else kept_runs("memory")[f"{given.precision} {THEIRS}"]["peak_bytes"]
+    for side in given.only:
         folder = trimmed if TRIMMED in side else whole
         found = fresh(__file__, "--side", side, folder=folder, precision=given.precision)
         theirs = theirs or found["peak_bytes"]
@@ -134,6 +134,7 @@ def compare(given: argparse.Namespace, work: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
+    parser.add_argument("--only", nargs="+", choices=SIDES, default=SIDES, help="against theirs as it was kept")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()

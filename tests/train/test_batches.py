@@ -262,7 +262,8 @@ def test_weights_are_the_confidence_of_the_labels(
         ({"noise_ceiling": {"weight": 1}}, [[math.nan, math.nan]], 2, True),
         ({"noise_ceiling": {"weight": 1}}, [[1, 0]], 0, False),
         ({"rejection": {"weight": 1}}, [[1, math.nan]], 2, True),
-        ({"rejection": {"weight": 1}}, [[0, 1]], 2, False),
+        ({"rejection": {"weight": 1}}, [[0, 1]], 2, True),
+        ({"rejection": {"weight": 1}}, [[math.nan, 1]], 2, False),
         ({"near_rejection": {"weight": 1}}, [[1, 0]], 0, False),
     ],
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from faqtune.train.batches import Batch, batch_at
 from faqtune.train.data import TrainingData
 from faqtune.train.engine import batch_loss, learn, micro_batches
 from faqtune.train.mining import mine
+from faqtune.train.teaching import can_learn
 
 EVERY_LOSS = Losses.model_validate(
     {
@@ -187,6 +189,34 @@ def test_the_total_is_the_weighted_sum_of_the_losses(batch: Batch):
     assert loss.parts == pytest.approx({name: float(value) for name, value in expected.items()}, rel=1e-5)
     assert loss.total == pytest.approx(sum(loss.parts.values()), rel=1e-5)
     assert float(total) == pytest.approx(loss.total)
+
+
+def test_where_no_query_has_its_own_question_rejection_holds_noise_below_its_answer(batch: Batch):
+    """As in a catalogue of single questions with answers. A dialogue's turn is compared with replies alone."""
+    labels = batch.labels.copy()
+    labels[:, batch.is_question] = np.where(labels[:, batch.is_question] == 1, np.nan, labels[:, batch.is_question])
+    compared = np.flatnonzero((labels[:, batch.is_question] == 0).any(1))
+    labels[compared[:3], np.flatnonzero(~batch.is_question)[:3]] = 1
+    single = replace(batch, labels=labels)
+    vectors = torch.nn.functional.normalize(torch.randn(len(batch.texts), 8), dim=1)
+    questions = vectors[batch.columns[batch.is_question]]
+    noise_best = torch.tensor([max(float(vectors[n] @ question) for question in questions) for n in batch.noise])
+    best, weight = [], []
+    for row, query in enumerate(batch.queries):
+        mine = [float(vectors[query] @ vectors[c]) for c, y in zip(batch.columns, labels[row], strict=True) if y == 1]
+        if mine and (labels[row, batch.is_question] == 0).any():
+            best.append(max(mine))
+            weight.append(float(batch.weights[row]))
+    assert 0 < len(best) < int((labels == 1).any(1).sum())  # there are dialogues, too
+    _, loss = batch_loss(vectors, single, EVERY_LOSS)
+    expected = 0.5 * losses.rejection(torch.tensor(best), noise_best, torch.tensor(weight), 0.1)
+    assert loss.parts["rejection"] == pytest.approx(float(expected), rel=1e-5)
+    assert not {"near_rejection", "positive_floor"} & loss.parts.keys()
+    only = EVERY_LOSS.only("rejection")
+    assert can_learn(single, only) and not can_learn(replace(single, noise=batch.noise[:0]), only)
+    no_questions_known = np.where(batch.is_question, np.nan, labels).astype(np.float32)
+    assert not can_learn(replace(single, labels=no_questions_known), only)
+    assert "rejection" not in batch_loss(vectors, replace(single, labels=no_questions_known), EVERY_LOSS)[1].parts
 
 
 def test_nested_dimensions_hold_every_prefix_to_the_same_losses(batch: Batch):

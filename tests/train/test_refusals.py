@@ -171,7 +171,7 @@ def test_a_folder_that_another_process_trains_in_is_refused_and_left_alone(toy: 
 
 
 def test_losses_that_find_nothing_to_compare_are_named(toy: Toys):
-    """A catalogue of single questions with answers: no score of a query with a question to hold noise below."""
+    """A catalogue of single questions with answers: no score of a query with a question of its own."""
     training = toy()
     entries = (replace(e, questions=e.questions[:1], answer=f"答{e.id}") for e in training.data.catalogue)
     single = Catalogue(tuple(entries))
@@ -181,5 +181,5 @@ def test_losses_that_find_nothing_to_compare_are_named(toy: Toys):
     training.recipe = training.recipe.model_copy(update={"stages": [Stage.model_validate(content)]})
     training.train()
     (note,) = [told[1] for told in training.record.told if told[0] == "noted"]
-    assert "rejection and near_rejection found nothing to compare in the first 2 batches" in note
+    assert "(warm): near_rejection found nothing to compare in the first 2 batches" in note
     assert "add labels, or second questions" in note

@@ -147,7 +147,7 @@ def _own_parts(
     own = scores.masked_fill((labels != 1) | ~is_question, -torch.inf).amax(dim=1)
     has_own = own.isfinite()
     if not has_own.any():
-        return parts
+        return _answered(scores, labels, weights, is_question, noise_best, settings)
     own, weights = own[has_own], weights[has_own]
     if (floor := settings.positive_floor).weight:
         parts["positive_floor"] = losses.positive_floor(own, weights, _filled(floor.floor_cosine))
@@ -162,6 +162,24 @@ def _own_parts(
             found = losses.rejection(own, others[others.isfinite()], weights, _filled(near.temperature))
             parts["near_rejection"] = found
     return parts
+
+
+def _answered(
+    scores: Tensor, labels: Tensor, weights: Tensor, is_question: Tensor, noise_best: Tensor | None, settings: Losses
+) -> dict[str, Tensor]:
+    """Rejection where no query has a standard question of its own, but answers: a catalogue of single questions.
+
+    A question's score with its answer stands for the one that a customer's words would have: noise must stay below
+    it. Without that, learning from questions and answers alone moves noise up. Other entries' questions are no noise
+    here: they may ask the same, and only other words could tell. A dialogue's turn, compared with replies alone, says
+    nothing about the catalogue.
+    """
+    own = scores.masked_fill(labels != 1, -torch.inf).amax(dim=1)
+    counts = own.isfinite() & ((labels == 0) & is_question).any(dim=1)
+    if not settings.rejection.weight or noise_best is None or not counts.any():
+        return {}
+    temperature = _filled(settings.rejection.temperature)
+    return {"rejection": losses.rejection(own[counts], noise_best, weights[counts], temperature)}
 
 
 def micro_batches(lengths: Sequence[int], budget_tokens: int) -> list[list[int]]:

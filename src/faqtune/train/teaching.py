@@ -21,11 +21,12 @@ def can_learn(batch: Batch, losses: Losses) -> bool:
         return True
     if not len(batch.noise) or not batch.is_question.any():
         return False
-    return bool(losses.noise_ceiling.weight or (losses.rejection.weight and own.any()))
+    # Where no query has a question of its own, its answer stands for it.
+    return bool(losses.noise_ceiling.weight or (losses.rejection.weight and (own | positive.any(1) & others).any()))
 
 
 def has_own_question(batch: Batch) -> bool:
-    """Whether any query has a standard question among its positives, whose score rejection compares with noise."""
+    """Whether any query has a standard question among its positives, whose score the rejecting losses want."""
     return bool((batch.labels[:, batch.is_question] == 1).any())
 
 

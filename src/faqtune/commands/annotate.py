@@ -9,26 +9,24 @@ from functools import partial
 
 from faqtune import claims as claim_store
 from faqtune.annotate.material import Material, threshold_between
-from faqtune.annotate.pool import Pool, make_pool
-from faqtune.annotate.queue import Shares, Weights
+from faqtune.annotate.pool import Pool
+from faqtune.annotate.queue import Shares
 from faqtune.annotate.session import Session
 from faqtune.annotate.shares import chance
 from faqtune.annotate.signals import Meanings
-from faqtune.annotate.store import Store
 from faqtune.annotate.tuning import Tuner
+from faqtune.commands.annotation_files import pool_of, refuse_unready, session_of, weights_of
 from faqtune.commands.asked import asked_queries
 from faqtune.commands.certificate import certified_threshold
 from faqtune.commands.decide import read_doubts
 from faqtune.commands.kept_vectors import KeptVectors
-from faqtune.commands.label import refuse_unfinished
 from faqtune.commands.learning import kept_points
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.retune import tunings
 from faqtune.commands.settled import machines_say
-from faqtune.config import AnnotateConfig, SplitConfig, with_value
+from faqtune.config import SplitConfig, with_value
 from faqtune.digests import digest
 from faqtune.encoder import Vectors
-from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import presets
 from faqtune.records import TEST, TRAIN, Catalogue
@@ -43,14 +41,6 @@ MOST_NOISE, HALF = 2000, 0.5
 LEAST_CONFIDENCE = 0.5
 """Of labels by machines in the learning curve's stand-in, as in training (`minimum_confidence`)."""
 PAGE_RECIPES = ("default", "classic-second-stage", "quick")
-WEIGHTS = ("uncertain", "disagreeing", "diverse", "uncovered", "doubtful", "random")
-
-
-def refuse_unready(workspace: Workspace) -> None:
-    """What can be seen at once. Raises UserError where labelling has not been finished or the catalogue is empty."""
-    refuse_unfinished(workspace)
-    if not len(workspace.catalogue()):
-        raise UserError("the catalogue is empty", "check catalogue.files in faqtune.toml, then run `faqtune ingest`")
 
 
 def open_session(workspace: Workspace, *, model: str = "", reporter: Reporter | None = None) -> Session:
@@ -58,17 +48,8 @@ def open_session(workspace: Workspace, *, model: str = "", reporter: Reporter | 
 
     Raises UserError where labelling has not been finished, or there is nothing to ask about.
     """
-    reporter = reporter or Silent()
-    settings = workspace.config().annotate
     refuse_unready(workspace)
-    material = make_material(workspace, model=model, reporter=reporter)
-    return Session(
-        Store(workspace.acts_path),
-        workspace.claims_path,
-        workspace.annotated_queries_path,
-        material,
-        lease_seconds=settings.lease_minutes * 60,
-    )
+    return session_of(workspace, make_material(workspace, model=model, reporter=reporter))
 
 
 def make_material(workspace: Workspace, *, model: str = "", reporter: Reporter | None = None) -> Material:
@@ -76,14 +57,7 @@ def make_material(workspace: Workspace, *, model: str = "", reporter: Reporter |
     reporter = reporter or Silent()
     config = workspace.config()
     catalogue = workspace.catalogue()
-    pool = make_pool(
-        workspace.conversations(), workspace.queries(), config.label.max_prefix_turns, config.annotate.most_queries
-    )
-    if not pool.queries:
-        raise UserError(
-            "there is no conversation with a customer's text and a reply",
-            "name chat logs under [conversations] in faqtune.toml, then run `faqtune ingest`",
-        )
+    pool = pool_of(workspace)
     done = finished_runs(workspace, reporter.say)
     name = resolved_name(workspace, model or (done[-1].name if done else config.model.base))
     encoder = ReportingEncoder(load_model(workspace, name, reporter), Silent(), name)
@@ -142,14 +116,6 @@ def _chatter(workspace: Workspace) -> tuple[list[str], list[str]]:
         part = parts.get(sentence.source) or by_half[chance("chatter", sentence.source, 0) < HALF]
         found.setdefault(part, []).append(sentence.text)
     return found[TRAIN][:MOST_NOISE], found[TEST][:MOST_NOISE]
-
-
-def weights_of(settings: AnnotateConfig) -> Weights:
-    """Raises UserError if no reason has a weight."""
-    try:
-        return Weights(**{name: getattr(settings, name) for name in WEIGHTS})
-    except ValueError:
-        raise UserError("faqtune.toml: every weight of [annotate] is 0", "give one of them a weight") from None
 
 
 def _texts(catalogue: Catalogue, pool: Pool) -> list[list[str]]:

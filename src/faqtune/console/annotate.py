@@ -45,7 +45,7 @@ def run_annotate(
     workspace = Workspace(project)
     if not only_train:
         if export or take_in:
-            _carry(workspace, model, export, take_in, form, annotators, as_json=as_json)
+            _carry(workspace, export, take_in, form, annotators, as_json=as_json)
             return
         names = [name for name in annotators.replace("，", ",").split(",") if name.strip()] or [_user()]
         if terminal:
@@ -57,19 +57,20 @@ def run_annotate(
     _tune(workspace, recipe, as_json=as_json)
 
 
-def _carry(
-    workspace: Workspace, model: str, out: Path | None, into: Path | None, form: str, by: str, *, as_json: bool
-) -> None:
+def _carry(workspace: Workspace, out: Path | None, into: Path | None, form: str, by: str, *, as_json: bool) -> None:
     """Annotations from a file, to a file, or both."""
     from faqtune.annotate.carry import take_in, write_annotations
     from faqtune.annotate.exchange import form_of, told_form
+    from faqtune.commands.annotation_files import open_for_files
 
-    # Before the model is loaded and all is encoded: that can take minutes.
+    # Before anything is written.
     if into is not None:
         told_form(into, form)
     if out is not None:
         form_of(out, form)
-    session = _session(workspace, model)
+    with ConsoleReporter() as reporter:
+        give_labels_a_use(workspace, reporter)
+    session = open_for_files(workspace)
     told: dict[str, Any] = {}
     if into is not None:
         rows, new, found = take_in(session, into, by or _user(), form)

@@ -47,7 +47,8 @@ def serve(
     from faqtune.annotate.people import People, project_secret
     from faqtune.annotate.preparation import Preparation
     from faqtune.annotate.server import make_app
-    from faqtune.commands.annotate import make_tuner, open_session, refuse_unready
+    from faqtune.commands.annotate import make_tuner, open_session
+    from faqtune.commands.annotation_files import refuse_unready
 
     def make(reporter: Reporter) -> tuple[Session, Tuner]:
         session = open_session(workspace, model=model, reporter=reporter)

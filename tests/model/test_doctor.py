@@ -27,11 +27,12 @@ def test_a_model_that_fits_gets_a_clean_bill(tiny_model_folder: Path, tmp_path: 
 
 def test_a_model_out_of_reach_fails_with_advice_and_known_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(doctor, "find_local", lambda name: None)
-    monkeypatch.setattr(doctor, "free_memory_bytes", lambda device: 8_000_000_000)
+    monkeypatch.setattr(doctor, "free_memory_bytes", lambda device: 6_000_000_000)
     monkeypatch.setattr(doctor, "free_disk_bytes", lambda path: 1_000_000_000)
     checks = by_name(diagnose("BAAI/bge-m3", tmp_path))
     assert checks["model"].status == "fail" and "HF_ENDPOINT" in checks["model"].advice
     assert checks["memory"].status == "warn" and "568 M parameters" in checks["memory"].finding
+    assert "adafactor" in checks["memory"].advice
     assert checks["disk: project"].status == "fail" and checks["disk: cache"].status == "fail"
 
 
@@ -112,6 +113,9 @@ def test_the_parameters_of_bge_m3_worked_out_by_hand():
     assert need is not None and need.parameters == expected
     # 16 bytes per parameter, and 84 bytes for each of 8192 tokens x 24 layers x 1024.
     assert need.training == 16 * expected + 84 * 8192 * 24 * 1024
+    # Of frozen token embeddings the weights alone, and 512 tokens.
+    assert need.least == 16 * expected - 12 * 250002 * 1024 + 84 * 512 * 24 * 1024
+    assert need.encoding < need.least < need.training
     assert need_of_known("acme/unknown") is None
 
 

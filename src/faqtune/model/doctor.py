@@ -160,16 +160,20 @@ def _memory(model_name: str) -> Check:
             "memory", "warn", f"the size of {model_name} is not known until it is here and whole", "look again then"
         )
     finding = (
-        f"{need.parameters / 1e6:.0f} M parameters; training takes about {_gb(need.training)} with micro-batches of "
-        f"{TRAINING_BATCH_TOKENS} tokens, encoding {_gb(need.encoding)}"
+        f"{need.parameters / 1e6:.0f} M parameters; training takes about {_gb(need.least)} with frozen embeddings and "
+        f"small micro-batches, {_gb(need.training)} with all weights and {TRAINING_BATCH_TOKENS} tokens at once, "
+        f"encoding {_gb(need.encoding)}"
     )
     if free is None:
         return Check("memory", "warn", f"{finding}; what is free is not known", "make sure that there is enough")
     finding += f"; {_gb(free)} free on {device.type}"
     if free < need.encoding:
         return Check("memory", "fail", finding, f"free some, or use a smaller model such as {BUILTIN}")
-    if free < need.training:
-        advice = f"train with smaller micro-batches or frozen layers, or use a smaller model such as {BUILTIN}"
+    if free < need.least:
+        advice = (
+            "train with --set stage.1.optimiser=adafactor, frozen layers or adapters, or use a smaller model such as "
+            f"{BUILTIN}"
+        )
         return Check("memory", "warn", finding, advice)
     return Check("memory", "ok", finding)
 

@@ -23,6 +23,8 @@ ENCODING_ACTIVATION_BYTES = 40
 
 TRAINING_BATCH_TOKENS = 8192
 """Tokens of one micro-batch that the estimate is made for."""
+LEAST_BATCH_TOKENS = 512
+"""The same for the least that training takes: what does not fit at once goes through in such parts by itself."""
 
 _E5_SMALL: dict[str, Any] = {
     "vocab_size": 250037,
@@ -52,10 +54,15 @@ KNOWN: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class MemoryNeed:
-    """Bytes for one process, of the device that holds the model; `parameters` is a count."""
+    """Bytes for one process, of the device that holds the model; `parameters` is a count.
+
+    `training` is that of all weights with large micro-batches, `least` that with the token embeddings frozen, which
+    is the default of a stage, and small ones.
+    """
 
     parameters: int
     training: int
+    least: int
     encoding: int
 
     @property
@@ -87,9 +94,12 @@ def need_of_config(config: PretrainedConfig, batch_tokens: int = TRAINING_BATCH_
     with torch.device("meta"):
         backbone = AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
     parameters = sum(parameter.numel() for parameter in backbone.parameters())
+    frozen = backbone.get_input_embeddings().weight.numel()
+    trained = parameters - frozen
     return MemoryNeed(
         parameters,
         training=parameters * FLOAT_BYTES * TRAINING_COPIES + batch_tokens * activation_bytes(config),
+        least=(frozen + trained * TRAINING_COPIES) * FLOAT_BYTES + LEAST_BATCH_TOKENS * activation_bytes(config),
         encoding=parameters * FLOAT_BYTES + batch_tokens * config.hidden_size * ENCODING_ACTIVATION_BYTES,
     )
 

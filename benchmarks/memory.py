@@ -113,12 +113,19 @@ def one_side(given: argparse.Namespace) -> dict[str, Any]:
     return {"peak_bytes": peak_memory_bytes(), "seconds": time.perf_counter() - started}
 
 
+def _kept_peak(key: str) -> int:
+    kept = kept_runs("memory")
+    if key not in kept:
+        raise SystemExit(f"no run of {key} is kept: leave --only out")
+    return int(kept[key]["peak_bytes"])
+
+
 def compare(given: argparse.Namespace, work: Path) -> None:
     whole, trimmed = work / "bge-m3", work / "trimmed"
     make_bge_m3(whole)
     make_bge_m3(trimmed, TRIMMED_PIECES)
-    theirs = 0 if THEIRS in given.only else kept_runs("memory")[f"{given.precision} {THEIRS}"]["peak_bytes"]
-    for side in given.only:
+    theirs = 0 if THEIRS in given.only else _kept_peak(f"{given.precision} {THEIRS}")
+    for side in (side for side in SIDES if side in given.only):
         folder = trimmed if TRIMMED in side else whole
         found = fresh(__file__, "--side", side, folder=folder, precision=given.precision)
         theirs = theirs or found["peak_bytes"]

@@ -56,8 +56,8 @@ def is_orphan() -> bool:
     return launcher is not None and os.getppid() != int(launcher)
 
 
-def leave(code: int) -> None:
-    """End this process now if it is one of several; does nothing if it is alone.
+def leave(code: int | str | None) -> None:
+    """End this process now, with the `code` of a SystemExit, if it is one of several; does nothing if it is alone.
 
     What was registered to be done at the end is done; the interpreter is not taken down. Gloo's threads may still hold
     tensors that Python knows, and letting go of one while the interpreter goes down aborts the process after all its
@@ -66,7 +66,9 @@ def leave(code: int) -> None:
     if os.environ.get("WORLD_SIZE", "1") in ("", "0", "1"):
         return
     atexit._run_exitfuncs()
+    if isinstance(code, str):
+        sys.stderr.write(f"{code}\n")
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # whoever read it has gone
             stream.flush()
-    os._exit(code)
+    os._exit(code if isinstance(code, int) else int(code is not None))

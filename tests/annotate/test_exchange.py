@@ -257,12 +257,38 @@ def test_a_bad_line_is_named_with_its_place_and_the_next_step(tmp_path, line, pr
 
 def test_a_sheet_of_ones_own_may_call_its_columns_in_chinese(tmp_path):
     path = tmp_path / "a.xlsx"
-    write_workbook(path, {"s": (("标注人", "文本", "问题", "标签 "), [["小李", "什么时候发", "别的", "ship"]])})
+    write_workbook(
+        path, {"s": (("标注人", "文本", "问题", "标签 ", "轮次"), [["小李", "什么时候发", "别的", "ship", "7"]])}
+    )
     ((row,), form) = read(path, KNOWN, "somebody")
     assert (row.answer.by, row.answer.entries, row.query.text, form) == ("小李", ("ship",), "什么时候发", "xlsx")
-    for written, meant in (("（闲聊）", "chitchat"), ("(不提供这项服务)", "unsupported"), ("(unclear)", "unclear")):
+    for written, meant in (("（ 闲聊 ）", "chitchat"), ("(不提供这项服务)", "unsupported"), ("（unclear）", "unclear")):
         write_workbook(path, {"s": (("文本", "标签"), [["什么时候发", written]])})
         assert read(path, KNOWN, "小李")[0][0].answer.reason == meant
+
+
+def test_our_own_columns_go_before_what_people_call_them_and_two_of_a_kind_are_refused(tmp_path):
+    path = tmp_path / "a.xlsx"
+    write_workbook(path, {"s": (("标签", "label", "文本"), [["别的", "ship", "什么时候发"]])})
+    assert read(path, KNOWN, "me")[0][0].answer.entries == ("ship",)
+    for header in (("文本", "标签", "标准问题"), ("客户消息", "label", "文本")):
+        write_workbook(path, {"s": (header, [["什么时候发", "ship", "ship"]])})
+        with pytest.raises(UserError, match=r"sheet s: .* both mean"):
+            read(path, KNOWN, "me")
+
+
+def test_turns_that_say_something_else_than_the_text_are_refused(tmp_path):
+    (query,) = KNOWN.asking("什么时候发")
+    path = tmp_path / "a.xlsx"
+    turns = " ".join(map(str, query.turns))
+    for text, agrees in (("什么时候发", True), ("能退吗", False)):
+        row = [text, "ship", query.conversation, turns]
+        write_workbook(path, {"s": (("text", "label", "conversation", "turns"), [row])})
+        if agrees:
+            assert read(path, KNOWN, "me")[0][0].query == query
+        else:
+            with pytest.raises(UserError, match="row 2: these turns do not say"):
+                read(path, KNOWN, "me")
 
 
 def test_a_bad_row_of_a_sheet_is_named(tmp_path):

@@ -135,11 +135,12 @@ def whole(model: TextModel, data: TrainingData, recipe: Recipe, folder: Path, li
 
 
 def with_adapters(recipe: Recipe) -> Recipe:
-    """Two stages, the first of which trains LoRA adapters."""
+    """Two stages: LoRA adapters, then everything with Adafactor."""
     content = recipe.model_dump()
     first = content["stages"][0]
     lora = {"freeze": {"lora_rank": 4}, "max_steps": 3}
-    return Recipe.model_validate(content | {"stages": [first | lora, first | {"name": "then", "max_steps": 2}]})
+    then = {"name": "then", "max_steps": 2, "optimiser": "adafactor"}
+    return Recipe.model_validate(content | {"stages": [first | lora, first | then]})
 
 
 def interrupted(model: TextModel, data: TrainingData, recipe: Recipe, folder: Path) -> dict[str, Any]:

@@ -176,10 +176,10 @@ def test_losses_that_find_nothing_to_compare_are_named(toy: Toys):
     entries = (replace(e, questions=e.questions[:1], answer=f"答{e.id}") for e in training.data.catalogue)
     single = Catalogue(tuple(entries))
     training.data = replace(training.data, catalogue=single, labels=())
-    losses = {name: {"weight": 1} for name in ("ranking", "rejection", "near_rejection")}
+    losses = {name: {"weight": 1} for name in ("ranking", "rejection", "near_rejection", "positive_floor")}
     content = training.recipe.stages[0].model_dump() | {"data": {"catalogue": 1}, "losses": losses, "max_steps": 2}
     training.recipe = training.recipe.model_copy(update={"stages": [Stage.model_validate(content)]})
     training.train()
     (note,) = [told[1] for told in training.record.told if told[0] == "noted"]
-    assert "(warm): near_rejection found nothing to compare in the first 2 batches" in note
+    assert "(warm): positive_floor and near_rejection found nothing to compare in the first 2 batches" in note
     assert "add labels, or second questions" in note

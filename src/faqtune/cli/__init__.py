@@ -58,5 +58,5 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        leave(end.code if isinstance(end.code, int) else int(end.code is not None))
+        leave(end.code)
         raise

@@ -162,7 +162,7 @@ def _as_result(made: Retuned) -> dict[str, Any]:
 
 def _show(made: Retuned) -> None:
     if made.evaluated and made.evaluated.comparison:
-        emit(plain_text(format_comparison(made.evaluated.comparison)), "")
+        emit(plain_text(format_comparison(made.evaluated.comparison, details=False)), "")
     else:
         emit(f"Not measured on the test part: {made.not_measured}.")
     if made.taken_over:

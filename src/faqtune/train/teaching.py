@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from faqtune.recipe import Losses
 from faqtune.train.batches import Batch
 
-HOLDING = ("positive_floor", "stay_near")
-"""Losses that hold what there is; no stage learns by them alone."""
-
 
 def can_learn(batch: Batch, losses: Losses) -> bool:
     """Whether at least one of the stage's losses has something to compare in the batch."""
@@ -31,7 +28,12 @@ def has_own_question(batch: Batch) -> bool:
 
 
 def idle_losses(batches: Sequence[Batch], losses: Losses) -> list[str]:
-    """Names of the losses with a weight that have nothing to compare in any of the batches. Those that teach nothing
-    by themselves, as a floor, are not asked."""
-    asked = [name for name in losses.active if name not in HOLDING]
-    return [name for name in asked if not any(can_learn(batch, losses.only(name)) for batch in batches)]
+    """Names of the losses with a weight that have nothing to compare in any of the batches."""
+    return [name for name in losses.active if not any(_takes_part(name, batch, losses) for batch in batches)]
+
+
+def _takes_part(name: str, batch: Batch, losses: Losses) -> bool:
+    """Also of the losses that hold what there is, by which alone no stage learns."""
+    if name == "positive_floor":
+        return has_own_question(batch)
+    return len(batch.noise) > 1 if name == "stay_near" else can_learn(batch, losses.only(name))

@@ -97,9 +97,12 @@ def said(labels: Iterable[str], known: Known, where: str) -> tuple[str, tuple[st
 
 
 def _ours(label: str) -> str:
-    """A label with the Chinese name of a reason, in brackets of either width, by its own name."""
-    inside = label[1:-1] if label[:1] in "(（" and label[-1:] in ")）" else ""
-    return f"({IN_CHINESE[inside]})" if inside in IN_CHINESE else label
+    """The name of a reason in brackets of either width, in Chinese or not, as we write it; any other label as it is."""
+    if not (label[:1] in ("(", "（") and label[-1:] in (")", "）")):
+        return label
+    inside = label[1:-1].strip()
+    reason = IN_CHINESE.get(inside, inside)
+    return f"({reason})" if reason in REASONS else label
 
 
 def query_from(data: Any, known: Known, where: str) -> Query:
@@ -122,6 +125,13 @@ def query_from(data: Any, known: Known, where: str) -> Query:
     made = query_id(conversation, places)
     if name and name != made:
         raise UserError(f"{where}: the query {name!r} is not that of its conversation and turns", "leave the id out")
+    if (query := known.queries.get(made)) is not None:
+        if normalise(query.text) != normalise(data["text"]):
+            raise UserError(
+                f"{where}: these turns do not say {data['text'][:40]!r}",
+                "count turns from 0, or leave out conversation and turns where the text tells which query it is",
+            )
+        return query
     return Query(made, data["text"], conversation, places, str(data.get("reply") or ""))
 
 

@@ -20,12 +20,12 @@ HEADER = (
     "suggested", "why", "audit", "act", "query", "id",
 )  # fmt: skip
 CALLED = {
-    "文本": "text", "客户消息": "text", "客户问题": "text", "问题": "text",
+    "文本": "text", "客户消息": "text", "客户问题": "text",
     "标签": "label", "标注": "label", "标准问题": "label", "标准问": "label", "条目": "entries", "条目编号": "entries",
-    "标注人": "by", "标注员": "by", "标注时间": "when", "备注": "note", "会话编号": "conversation",
-    "轮次": "turns", "问题编号": "query",
+    "标注人": "by", "标注员": "by", "标注时间": "when", "备注": "note",
 }  # fmt: skip
-"""What people call the columns that they write themselves."""
+"""What people call the columns that they write themselves. Not what other tools write: their numbers of conversations
+and turns are not ours."""
 SEPARATOR = " | "
 
 
@@ -52,7 +52,7 @@ def read(source: Source, known: Known, name: str) -> Iterator[Annotated]:
     """
     for sheet, _ in open_sheets(source, kind_of(source)):
         rows = enumerate(sheet.rows, 1)
-        header = _names(next(rows, (0, []))[1])
+        header = _names(next(rows, (0, []))[1], f"{source.name}, sheet {sheet.name}")
         if {"label", "entries"} & set(header) and {"query", "text"} & set(header):
             for number, cells in rows:
                 yield from _read_row(dict(zip(header, map(_text, cells), strict=False)), known, name,
@@ -64,13 +64,15 @@ def read(source: Source, known: Known, name: str) -> Iterator[Annotated]:
     )
 
 
-def _names(cells: Iterable[Cell]) -> list[str]:
-    """The columns by our names; of two that are called so, the first."""
-    names: list[str] = []
-    for name in (cell_text(cell).strip().casefold() for cell in cells):
-        ours = CALLED.get(name, name)
-        names.append(name if ours in names else ours)
-    return names
+def _names(cells: Iterable[Cell], where: str) -> list[str]:
+    """The columns by our names, which go before what people call them. Raises UserError where two mean the same."""
+    names = [cell_text(cell).strip().casefold() for cell in cells]
+    ours = [name if (meant := CALLED.get(name, name)) in names else meant for name in names]
+    for name, meant in zip(names, ours, strict=True):
+        if name in CALLED and ours.count(meant) > 1:
+            both = " and ".join(other for other, its in zip(names, ours, strict=True) if its == meant)
+            raise UserError(f"{where}: {both} both mean `{meant}`", "leave one of them, or rename the others")
+    return ours
 
 
 def _text(cell: Cell) -> str:

@@ -14,8 +14,8 @@ from common import RESULTS, table_of
 from faqtune.evaluate import EvaluationSet, Outcomes
 from faqtune.evaluate.figures import figures
 from faqtune.evaluate.intervals import RESAMPLES, bootstrap, interval
-from faqtune.evaluate.metrics import Counts, Figures
 from faqtune.evaluate.score import resampling_plan
+from faqtune.evaluate.tallies import Counts, Figures
 from faqtune.stored import write_json, write_text
 from quality_times import OURS, Result, where
 

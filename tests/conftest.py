@@ -310,3 +310,21 @@ def _write_logs_and_gold(folder: Path, shop: dict[str, Any]) -> None:
     gold = [{**label, "conversation": place[label["query"]], "turn": 0} for label in labels]
     text = "".join(json.dumps(label, ensure_ascii=False) + "\n" for label in gold)
     (folder / "gold.jsonl").write_text(text, encoding="utf-8")
+
+
+class Heard:
+    """A Reporter that remembers the lines it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def advance(self, what: str, done: int, total: int) -> None:
+        """Nobody looks on."""
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()

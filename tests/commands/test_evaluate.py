@@ -6,6 +6,7 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,16 +15,7 @@ from faqtune import UserError, Workspace, evaluate_models
 from faqtune.commands import evaluate as command
 from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.evaluate import Outcomes
-from faqtune.progress import Silent
 from faqtune.runs import find_run
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
 
 
 @pytest.fixture(autouse=True)
@@ -47,10 +39,8 @@ def test_by_default_the_newest_run_is_measured_against_its_base(tuned_shop: Work
     ]
 
 
-def test_before_the_first_training_the_base_is_measured_alone(tuned_shop: Workspace) -> None:
+def test_before_the_first_training_the_base_is_measured_alone(tuned_shop: Workspace, heard: Any) -> None:
     shutil.rmtree(tuned_shop.runs_path)
-    heard = Heard()
-
     made = evaluate_models(tuned_shop, resamples=100, reporter=heard)
 
     assert [card.model for card in made.scorecards] == [tuned_shop.config().model.base]
@@ -82,9 +72,7 @@ def test_the_same_again_is_read_back_and_anything_else_is_measured(tuned_shop: W
     assert not evaluate_models(tuned_shop, models=(base,), resamples=101).skipped
 
 
-def test_another_part_is_measured_and_said_to_flatter(tuned_shop: Workspace) -> None:
-    heard = Heard()
-
+def test_another_part_is_measured_and_said_to_flatter(tuned_shop: Workspace, heard: Any) -> None:
     made = evaluate_models(
         tuned_shop, models=(tuned_shop.config().model.base,), part="calibration", resamples=100, reporter=heard
     )

@@ -15,22 +15,11 @@ import faqtune
 from faqtune import UserError, Workspace, __version__, claims, label_queries, steps, tune, tune_sample
 from faqtune.commands import evaluate as evaluate_command
 from faqtune.commands import tune as command
-from faqtune.progress import Silent
 from faqtune.records import Claim
 from faqtune.runs import find_run
 
 
-class Heard(Silent):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.lines.append(text)
-
-
-def test_the_second_time_everything_is_skipped_and_said_to_be(tuned_shop: Workspace) -> None:
-    heard = Heard()
-
+def test_the_second_time_everything_is_skipped_and_said_to_be(tuned_shop: Workspace, heard: Any) -> None:
     made = tune(tuned_shop, reporter=heard)
 
     steps = (made.ingested, made.labelled, made.splitted, made.trained, made.evaluated)
@@ -40,7 +29,7 @@ def test_the_second_time_everything_is_skipped_and_said_to_be(tuned_shop: Worksp
 
 
 def test_after_an_update_cheap_steps_are_made_again_and_the_training_and_peoples_work_stay(
-    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch, heard: Any
 ) -> None:
     query = tuned_shop.queries()[0]
     by_hand = Claim(query.id, None, "human:li", 1.0, reason="chitchat")
@@ -48,8 +37,6 @@ def test_after_an_update_cheap_steps_are_made_again_and_the_training_and_peoples
     before = tune(tuned_shop)
     settings = tuned_shop.config_path.read_bytes()
     monkeypatch.setattr(steps, "__version__", "9.0")
-    heard = Heard()
-
     made = tune(tuned_shop, reporter=heard)
 
     cheap = (made.ingested, made.labelled, made.splitted, made.evaluated)

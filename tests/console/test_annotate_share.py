@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from faqtune import Workspace
 from faqtune.console.annotate_page import give_labels_a_use
-from faqtune.progress import Silent
-
-
-class Heard(Silent):
-    def __init__(self) -> None:
-        super().__init__()
-        self.said: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
 
 
 @pytest.mark.parametrize(
@@ -29,9 +20,9 @@ class Heard(Silent):
         ('[gold]\nfiles = ["gold.jsonl"]\n', "will only measure"),
     ],
 )
-def test_whoever_labels_is_told_what_for(tmp_path: Path, settings: str, said: str | None) -> None:
-    workspace, heard = Workspace(tmp_path), Heard()
+def test_whoever_labels_is_told_what_for(tmp_path: Path, settings: str, said: str | None, heard: Any) -> None:
+    workspace = Workspace(tmp_path)
     workspace.config_path.write_text(settings, encoding="utf-8")
     give_labels_a_use(workspace, heard)
-    assert [said in text for text in heard.said if said] == ([True] if said else [])
-    assert bool(heard.said) == (said is not None)
+    assert [said in text for text in heard.lines if said] == ([True] if said else [])
+    assert bool(heard.lines) == (said is not None)

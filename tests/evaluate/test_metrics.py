@@ -7,19 +7,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from faqtune.evaluate.curves import CURVE_POINTS, trade_off
-from faqtune.evaluate.metrics import (
-    Entries,
-    aupr,
-    auroc,
-    fpr95,
-    hits,
-    mean,
-    once,
-    oscr,
-    per_entry,
-    reciprocal_ranks,
-    tally,
-)
+from faqtune.evaluate.metrics import Entries, aupr, auroc, fpr95, hits, mean, oscr, per_entry, reciprocal_ranks
+from faqtune.evaluate.tallies import once, tally
 
 PERCENT = (1, 5, 10, 30)
 

@@ -10,7 +10,6 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from faqtune.evaluate import EvaluationSet, Negative, Outcomes, Positive, scorecard
-from faqtune.evaluate.metrics import once
 from faqtune.evaluate.probability import (
     CalibrationError,
     ProbabilityMap,
@@ -19,6 +18,7 @@ from faqtune.evaluate.probability import (
     probability_map,
     reliability,
 )
+from faqtune.evaluate.tallies import once
 from faqtune.records import Catalogue, Entry
 
 CATALOGUE = Catalogue((Entry("ship", ("什么时候发货",), "48小时内"), Entry("return", ("怎么退货",), "七天")))

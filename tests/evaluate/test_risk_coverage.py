@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from faqtune.evaluate.metrics import augrc, once, tally
+from faqtune.evaluate.metrics import augrc
+from faqtune.evaluate.tallies import once, tally
 
 
 def naive(scores: np.ndarray, fails: np.ndarray, weights: np.ndarray) -> float:

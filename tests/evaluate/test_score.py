@@ -19,9 +19,9 @@ from faqtune.evaluate import (
     scorecard,
 )
 from faqtune.evaluate.figures import contributions, figures
-from faqtune.evaluate.metrics import once
 from faqtune.evaluate.outcomes import Outcomes
 from faqtune.evaluate.score import resampling_plan
+from faqtune.evaluate.tallies import once
 from faqtune.scorecard import STRATA
 
 RESAMPLES = 300

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Negative, Positive, calibrate, evaluate, measure, threshold_for
 from faqtune.evaluate.figures import figures
-from faqtune.evaluate.metrics import once
 from faqtune.evaluate.outcomes import Outcomes
+from faqtune.evaluate.tallies import once
 from faqtune.records import Catalogue, Entry
 
 CATALOGUE = Catalogue((Entry("ship", ("什么时候发货",), "48小时内"),))

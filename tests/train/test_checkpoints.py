@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 
 from faqtune.errors import UserError
-from faqtune.train import checkpoints, ranks
+from faqtune.train import checkpoints, sending
 from faqtune.train.checkpoints import Checkpoint, Progress, latest_checkpoint, save_best, save_checkpoint
 from faqtune.train.mining import Mined
 from faqtune.train.shards import ShardedAdamW
@@ -74,7 +74,7 @@ def test_the_optimiser_is_read_tensor_by_tensor(tmp_path: Path, monkeypatch: pyt
     came = latest_checkpoint(tmp_path, "this")
     assert came is not None and set(came.optimiser) == set(averages) and not read
     sent: list[tuple[str, int]] = []
-    monkeypatch.setattr(ranks, "bring", lambda tensor, source, target: sent.append((read[-1], target)))
+    monkeypatch.setattr(sending, "bring", lambda tensor, source, target: sent.append((read[-1], target)))
     rank = SimpleNamespace(mine=[1, 3], owners=[2, 0, 1, 0])
     own = ShardedAdamW.own_part(rank, came.optimiser)  # type: ignore[arg-type]
 

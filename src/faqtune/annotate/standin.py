@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from faqtune.annotate.curve import Point
 from faqtune.encoder import Vectors
-from faqtune.evaluate.metrics import once, oscr, tally
+from faqtune.evaluate.metrics import oscr
+from faqtune.evaluate.tallies import once, tally
 
 RIDGE, NOISE_WEIGHT = 0.3, 0.3
 """r, as a share of the texts' mean variance times their number; all noise together, as a share of all texts."""

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faqtune.evaluate.figures import scopes
-from faqtune.evaluate.metrics import Order, Tally, once, tally
 from faqtune.evaluate.outcomes import Outcomes
+from faqtune.evaluate.tallies import Order, Tally, once, tally
 from faqtune.scorecard import Curve
 
 CURVE_POINTS = 200

@@ -9,25 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faqtune.evaluate.metrics import (
-    Counts,
     Entries,
-    Figures,
-    Order,
     augrc,
     aupr,
     auroc,
-    count,
     fpr95,
     hits,
     mean,
     means,
-    once,
     oscr,
     per_entry,
     reciprocal_ranks,
 )
 from faqtune.evaluate.outcomes import Outcomes
 from faqtune.evaluate.probability import CalibrationError
+from faqtune.evaluate.tallies import Counts, Figures, Order, count, once
 
 OSCR_PERCENT = (1, 5, 10)
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from faqtune.encoder import Encoder
 from faqtune.errors import UserError
 from faqtune.evaluate.intervals import RESAMPLES, Plan, bootstrap, holm, interval, paired, plan
-from faqtune.evaluate.metrics import Counts, Figures, auroc, once, tally
+from faqtune.evaluate.metrics import auroc
+from faqtune.evaluate.tallies import Counts, Figures, once, tally
 from faqtune.scorecard import Difference, Figure
 
 LANGUAGES = ("zh", "en")

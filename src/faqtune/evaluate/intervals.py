@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from faqtune.evaluate.metrics import Counts, Figures
+from faqtune.evaluate.tallies import Counts, Figures
 from faqtune.scorecard import Difference
 
 RESAMPLES = 10_000

@@ -13,9 +13,9 @@ from scipy.sparse import csr_matrix
 from faqtune.evaluate.figures import scopes
 from faqtune.evaluate.intervals import RESAMPLES, bootstrap, interval
 from faqtune.evaluate.map import thinned
-from faqtune.evaluate.metrics import Counts, Figures, once
 from faqtune.evaluate.outcomes import Outcomes
 from faqtune.evaluate.score import resampling_plan
+from faqtune.evaluate.tallies import Counts, Figures, once
 
 MOST_STEPS = 80
 STEPS_COSINE = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from faqtune.evaluate.metrics import Counts, Figures
 from faqtune.evaluate.slices import units, wilson
+from faqtune.evaluate.tallies import Counts, Figures
 from faqtune.scorecard import Record, ReliabilityBin
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from faqtune.evaluate.figures import Measures
 from faqtune.evaluate.intervals import bootstrap, interval, paired
-from faqtune.evaluate.metrics import Figures, once
 from faqtune.evaluate.outcomes import Outcomes
 from faqtune.evaluate.score import resampling_plan
+from faqtune.evaluate.tallies import Figures, once
 from faqtune.scorecard import Difference
 
 RESAMPLES = 1000

@@ -13,12 +13,12 @@ from faqtune.evaluate.curves import curves, mean_cosines
 from faqtune.evaluate.examples import EvaluationSet
 from faqtune.evaluate.figures import Measures, contributions, figures, supporting
 from faqtune.evaluate.intervals import RESAMPLES, Plan, bootstrap, holm, interval, paired, plan, sign_flip_p
-from faqtune.evaluate.metrics import Figures, once
 from faqtune.evaluate.mistakes import worst_accepted, worst_rejected
 from faqtune.evaluate.notes import notes
 from faqtune.evaluate.outcomes import Outcomes, evaluate
 from faqtune.evaluate.probability import reliability
 from faqtune.evaluate.slices import by_category, by_entry, units
+from faqtune.evaluate.tallies import Figures, once
 from faqtune.evaluate.thresholds import Thresholds, threshold_for
 from faqtune.scorecard import STRATA, Comparison, Difference, Figure, Scorecard
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from faqtune.errors import UserError
 from faqtune.evaluate.examples import EvaluationSet
-from faqtune.evaluate.metrics import first_row_accepting, once, rows_passing, tally
 from faqtune.evaluate.outcomes import Outcomes
+from faqtune.evaluate.tallies import first_row_accepting, once, rows_passing, tally
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from faqtune.train import ranks
+from faqtune.train import ranks, sending
 from faqtune.train.checkpoints import Checkpoint
 
 
@@ -30,5 +30,5 @@ def tensors_of_writer(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     given = {}
     for name, shape, dtype in ranks.same([(name, tensor.shape, tensor.dtype) for name, tensor in tensors.items()]):
         given[name] = tensors[name].contiguous() if ranks.is_writer() else torch.empty(shape, dtype=dtype)
-        ranks.take_from(0, given[name])
+        sending.take_from(0, given[name])
     return given

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from faqtune.recipe import Stage
-from faqtune.train import ranks
+from faqtune.train import ranks, sending
 from faqtune.train.adafactor import Adafactor
 from faqtune.train.shards import Sharded, ShardedAdafactor, ShardedAdamW
 
@@ -68,7 +68,7 @@ def update(optimiser: torch.optim.Optimizer, learning_rate: float, max_gradient_
     for group in optimiser.param_groups:
         group["lr"] = learning_rate * group.get("rate_share", 1.0)
         parameters += group["params"]
-    norm = ranks.total_norm(torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None]))
+    norm = sending.total_norm(torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None]))
     if norm.isfinite():
         if norm > max_gradient_norm:
             torch.nn.utils.clip_grads_with_norm_(parameters, max_gradient_norm, norm)

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
 from faqtune.errors import UserError
@@ -70,7 +69,7 @@ def joined(place: Place) -> Iterator[None]:
     """
     global _joined, _store
     _take_device(place)
-    with _others():
+    with waited_for():
         store = next(iter(rendezvous("env://", place.number, place.count)))[0]
         store = dist.PrefixStore("faqtune", store)  # type: ignore[attr-defined]
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -100,7 +99,7 @@ def final(value: T) -> T:
             same(value)
             barrier()
         return value
-    with _others():
+    with waited_for():
         _store.wait([FINISHED], LAST_PATIENCE)
     found = same(value)
     # Whoever has seen all others here may be gone already.
@@ -114,22 +113,12 @@ def agreed(*wishes: bool) -> list[bool]:
     return list(map(bool, _highest(wishes)))
 
 
-def total_norm(norm: Tensor) -> Tensor:
-    """Norm of a vector of which each rank has a part with this `norm`."""
-    if _joined is None:
-        return norm
-    square = norm.detach().cpu().double().square()
-    with _others():
-        dist.all_reduce(square)
-    return square.sqrt().to(norm)
-
-
 def _highest(values: Sequence[int]) -> list[int]:
     """The highest of each value over all ranks."""
     if _joined is None:
         return list(values)
     found = torch.tensor(values, dtype=torch.int64)
-    with _others():
+    with waited_for():
         dist.all_reduce(found, dist.ReduceOp.MAX)
     return found.tolist()
 
@@ -139,7 +128,7 @@ def same(value: T) -> T:
     if _joined is None:
         return value
     values = [value]
-    with _others():
+    with waited_for():
         dist.broadcast_object_list(values, device=torch.device("cpu"))
     return values[0]
 
@@ -149,7 +138,7 @@ def of_all(value: T) -> list[T]:
     if _joined is None:
         return [value]
     values: list[Any] = [None] * count()
-    with _others():
+    with waited_for():
         dist.all_gather_object(values, value)
     return values
 
@@ -193,39 +182,6 @@ def all_or_none() -> Iterator[None]:
         raise RankLostError
 
 
-def all_rows(own: Tensor, rows: int) -> list[Tensor]:
-    """The rows of each rank, (rows, d): the `own` of fewer rows are padded with zeros."""
-    if _joined is None:
-        return [own]
-    padded = own.new_zeros(rows, own.shape[1])
-    padded[: len(own)] = own
-    parts = [torch.empty_like(padded) for _ in range(count())]
-    with _others():
-        dist.all_gather(parts, padded)
-    return parts
-
-
-def add_to(rank: int, values: Tensor) -> None:
-    """Sum `values` over all ranks, in place, on one rank; on the others they are of no use afterwards."""
-    with _others():
-        dist.reduce(values, rank)
-
-
-def take_from(rank: int, values: Tensor) -> None:
-    """Overwrite `values` with those of one rank."""
-    with _others():
-        dist.broadcast(values, rank)
-
-
-def bring(values: Tensor, source: int, target: int) -> None:
-    """Overwrite `values` on one rank with those of another. Only the two need to call it."""
-    with _others():
-        if number() == target:
-            dist.recv(values, source)
-        elif number() == source:
-            dist.send(values, target)
-
-
 def _take_device(place: Place) -> None:
     if torch.cuda.is_available():
         if place.local >= (there := torch.cuda.device_count()):
@@ -239,7 +195,7 @@ def _take_device(place: Place) -> None:
 
 
 @contextmanager
-def _others() -> Iterator[None]:
+def waited_for() -> Iterator[None]:
     """Around whatever waits for other ranks. Raises RankLostError where they do not answer: Gloo says so in words."""
     try:
         yield

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from faqtune.train import ranks
+from faqtune.train import ranks, sending
 from faqtune.train.adafactor import Adafactor
 
 BUCKET_NUMBERS = 16_000_000
@@ -40,7 +40,7 @@ class Sharded(torch.optim.Optimizer):
         there = ranks.agreed(*(p.grad is not None for p in self.every))
         for owner, bucket in self._buckets([place for place, is_there in enumerate(there) if is_there]):
             values = _flat([p.grad if p.grad is not None else torch.zeros_like(p) for p in bucket])
-            ranks.add_to(owner, values)
+            sending.add_to(owner, values)
             for parameter, part in zip(bucket, _parts(values, bucket), strict=True):
                 parameter.grad = part if owner == ranks.number() else None
 
@@ -67,7 +67,7 @@ class Sharded(torch.optim.Optimizer):
                 else:
                     continue
                 if rank:
-                    ranks.bring(tensor, rank, 0)
+                    sending.bring(tensor, rank, 0)
                 if ranks.is_writer():
                     gathered[f"{place}.{name}"] = tensor
         return gathered
@@ -87,7 +87,7 @@ class Sharded(torch.optim.Optimizer):
             if owner == ranks.number() and not ranks.is_writer():
                 tensor = torch.empty(shape, dtype=dtype)
             if owner:
-                ranks.bring(tensor, 0, owner)
+                sending.bring(tensor, 0, owner)
             if owner == ranks.number():
                 own[f"{number_of[int(number)]}.{name}"] = tensor
         return own
@@ -97,7 +97,7 @@ class Sharded(torch.optim.Optimizer):
         """Each parameter from its owner to all."""
         for owner, bucket in self._buckets(range(len(self.every))):
             values = _flat([p.detach() for p in bucket])
-            ranks.take_from(owner, values)
+            sending.take_from(owner, values)
             if owner != ranks.number():
                 for parameter, part in zip(bucket, _parts(values, bucket), strict=True):
                     parameter.copy_(part)

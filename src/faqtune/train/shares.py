@@ -9,7 +9,7 @@ from torch import Tensor
 
 from faqtune.encoder import Encoder, Vectors
 from faqtune.model import TextModel
-from faqtune.train import ranks
+from faqtune.train import ranks, sending
 
 
 def stretches(lengths: Sequence[int], count: int) -> list[list[int]]:
@@ -35,7 +35,7 @@ def gather_rows(own: Tensor, shares: Sequence[Sequence[int]]) -> Tensor:
     `own` (len of this rank's share, d), without a graph. Every place must be in one share.
     """
     rows = own.new_empty(sum(map(len, shares)), own.shape[1])
-    for part, share in zip(ranks.all_rows(own, max(map(len, shares))), shares, strict=True):
+    for part, share in zip(sending.all_rows(own, max(map(len, shares))), shares, strict=True):
         rows[torch.tensor(share, dtype=torch.int64, device=own.device)] = part[: len(share)]
     return rows
 

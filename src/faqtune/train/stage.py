@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 
 import torch
 
@@ -11,7 +12,7 @@ from faqtune.errors import UserError
 from faqtune.model import layers_above
 from faqtune.recipe import Mining, Stage
 from faqtune.train import ranks
-from faqtune.train.batches import batch_at
+from faqtune.train.batches import Batch, batch_at
 from faqtune.train.budget import spare_scarce_memory
 from faqtune.train.checkpoints import Checkpoint, Progress
 from faqtune.train.data import TrainingData
@@ -125,17 +126,22 @@ def _mine(training: Training, stage: Stage, data: TrainingData, steps: int, last
 
 def _refuse_hopeless(training: Training, stage: Stage, data: TrainingData, mined: Mined, steps: int) -> None:
     seed, number = training.recipe.seed, training.progress.stage
-    first = [batch_at(data, stage, mined, seed, number, step) for step in range(min(steps, PROBED_STEPS))]
-    if not any(can_learn(batch, stage.losses) for batch in first):
+    probed = min(steps, PROBED_STEPS)
+
+    def first() -> Iterator[Batch]:
+        """Made as they are looked at: nearly always one tells."""
+        return (batch_at(data, stage, mined, seed, number, step) for step in range(probed))
+
+    if not any(can_learn(batch, stage.losses) for batch in first()):
         raise UserError(
             f"stage {number} ({stage.name}): no batch has anything to compare for {', '.join(stage.losses.active)}",
             "raise batch_queries or mining.relative_margin, or add entries, labels or noise",
         )
-    if idle := idle_losses(first, stage.losses):
+    if idle := idle_losses(first(), stage.losses):
         alone = " (no query asks a standard question in other words: add labels, or second questions to entries)"
         training.note(
-            f"stage {number} ({stage.name}): {' and '.join(idle)} found nothing to compare in the first {len(first)} "
-            f"batches and may take no part{alone * (not any(has_own_question(batch) for batch in first))}"
+            f"stage {number} ({stage.name}): {' and '.join(idle)} found nothing to compare in the first {probed} "
+            f"batches and may take no part{alone * (not any(has_own_question(batch) for batch in first()))}"
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from faqtune.recipe import Losses
 from faqtune.train.batches import Batch
@@ -27,9 +27,14 @@ def has_own_question(batch: Batch) -> bool:
     return bool((batch.labels[:, batch.is_question] == 1).any())
 
 
-def idle_losses(batches: Sequence[Batch], losses: Losses) -> list[str]:
+def idle_losses(batches: Iterable[Batch], losses: Losses) -> list[str]:
     """Names of the losses with a weight that have nothing to compare in any of the batches."""
-    return [name for name in losses.active if not any(_takes_part(name, batch, losses) for batch in batches)]
+    idle = losses.active
+    for batch in batches:
+        idle = [name for name in idle if not _takes_part(name, batch, losses)]
+        if not idle:
+            break
+    return idle
 
 
 def _takes_part(name: str, batch: Batch, losses: Losses) -> bool:

@@ -57,7 +57,7 @@ def per_entry(entries: Entries, counts: Counts) -> Counts:
 
     An entry without a row in a resample weighs nothing there.
 
-    >>> even = per_entry(Entries(np.array([0, 0, 0, 5])), once(4))
+    >>> even = per_entry(Entries(np.array([0, 0, 0, 5])), np.ones((4, 1)))
     >>> mean(np.array([1.0, 1.0, 1.0, 0.0]), even).round(9).tolist()
     [0.5]
     """

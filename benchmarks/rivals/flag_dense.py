@@ -3,8 +3,8 @@
 InfoNCE at temperature 0.02 over groups of 8 and all other passages of the batch; negatives drawn from ranks 2 to
 200 as by its `hn_mine`; learning rate 1e-5, warm-up a tenth, pooling that of the base model. The package keeps the
 last model; here the best of all measurements on the selection part is kept, which can only help it. On a GPU in
-float16, as in its example.
-Options: `labels` (no dialogues), `lr`, `epochs`, `batch`.
+float16, as in its example; on a CPU in float32, and with the option `bf16` in bfloat16.
+Options: `labels` (no dialogues), `bf16`, `lr`, `epochs`, `batch`.
 """
 
 from __future__ import annotations
@@ -115,6 +115,7 @@ def arguments(task: Task, folder: Path, data: Path) -> dict[str, Any]:
             report_to="none",
             disable_tqdm=True,
             fp16=device() == "cuda",
+            bf16=device() == "cpu" and "bf16" in task.options,
             use_cpu=device() == "cpu",
             dataloader_pin_memory=False,
         ),

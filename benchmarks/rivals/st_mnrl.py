@@ -2,8 +2,9 @@
 
 Negatives from `mine_hard_negatives`, no text twice in a batch, the best of all measurements on the selection part
 is kept (in memory, which is faster than the trainer's own way over files). Pairs that the margin leaves too few
-negatives are trained on without. On a GPU in bfloat16, as its documentation advises where a GPU has it.
-Options: `labels` (no dialogues), `lr`, `epochs`, `batch`, `negatives`, `margin`, `scale`, `gist`.
+negatives are trained on without. On a GPU in bfloat16, as its documentation advises where a GPU has it; on a CPU in
+float32, its default, and with the option `bf16` in bfloat16.
+Options: `labels` (no dialogues), `bf16`, `lr`, `epochs`, `batch`, `negatives`, `margin`, `scale`, `gist`.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ def main() -> None:
             eval_strategy="steps",
             eval_steps=every,
             save_strategy="no",
-            bf16=device() == "cuda",
+            bf16=device() == "cuda" or "bf16" in task.options,
             use_cpu=device() == "cpu",
             dataloader_pin_memory=False,
             logging_strategy="no",

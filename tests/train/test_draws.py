@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from faqtune.recipe import Recipe, Stage
+from faqtune.recipe import Recipe, Stage, load_recipe
 from faqtune.records import Catalogue, Entry
 from faqtune.train.data import Example, TrainingData
 from faqtune.train.draws import evaluate_every, noise_of_step, queries_of_step, queries_per_step, steps_of, usable
@@ -156,3 +156,41 @@ def test_labels_are_thinned_to_the_pairs_that_a_stage_may_have(shop: TrainingDat
     assert list(kept.labels) == [label for label in shop.labels if label in kept.labels]
     assert usable(stage, shop, seed=0).labels == kept.labels
     assert usable(stage, shop, seed=1).labels != kept.labels
+
+
+def two_kinds(shop: TrainingData, of_machines: int, of_people: int) -> TrainingData:
+    labels = [Example(f"弱{n}", n % 8, weight=0.8) for n in range(of_machines)]
+    labels[of_machines // 2 : of_machines // 2] = [Example(f"人{n}", n % 8, trusted=True) for n in range(of_people)]
+    return replace(shop, labels=tuple(labels))
+
+
+def test_only_labels_that_a_stage_draws_are_thinned(shop: TrainingData, recipe_of: Callable[..., Recipe]):
+    """As in classic-two-stage, where 52 of 300 hand labels were left beside 10,000 of machines."""
+    data = two_kinds(shop, of_machines=400, of_people=12)
+    mining = {"negatives_per_query": 8}  # 10 pairs a label
+
+    def kept(**given: float) -> Counter[bool]:
+        stage = stage_of(recipe_of, data=given, mining=mining)
+        return Counter(label.trusted for label in usable(stage, data, seed=0).labels)
+
+    assert kept(human_labels=1, most_pairs=120) == {True: 12, False: 400}
+    assert kept(human_labels=1, most_pairs=70) == {True: 7, False: 400}
+    assert kept(weak_labels=1, most_pairs=120) == {True: 12, False: 12}
+    assert kept(weak_labels=1, human_labels=1, most_pairs=120).total() == 12
+    assert kept(catalogue=1, dialogues=1, most_pairs=120) == {True: 12, False: 400}
+    assert kept(weak_labels=1, most_pairs=0) == {True: 12, False: 400}
+
+
+def test_the_classic_second_stage_keeps_all_hand_labels(shop: TrainingData):
+    data = two_kinds(shop, of_machines=3000, of_people=300)
+    weak, human = load_recipe("classic-two-stage").stages
+    assert Counter(label.trusted for label in usable(weak, data, 0).labels) == {True: 300, False: 210_000 // 102}
+    assert Counter(label.trusted for label in usable(human, data, 0).labels) == {True: 300, False: 3000}
+    assert queries_per_step(human, usable(human, data, 0)) == {"human_labels": 16}
+
+
+def test_each_kind_of_labels_has_its_own_minimum_of_confidence(shop: TrainingData, recipe_of: Callable[..., Recipe]):
+    labels = [Example(f"{of}{weight}", 0, weight, of == "人") for of in "人机" for weight in (0.2, 0.4, 0.6, 0.8)]
+    stage = stage_of(recipe_of, data={"labels": 1, "minimum_confidence": 0.6, "minimum_human_confidence": 0.4})
+    kept = usable(stage, replace(shop, labels=tuple(labels)), seed=0).labels
+    assert [label.text for label in kept] == ["人0.4", "人0.6", "人0.8", "机0.6", "机0.8"]

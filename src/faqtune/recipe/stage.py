@@ -31,7 +31,16 @@ class Data(Part):
         default=0.0, ge=0, le=1, title="Share of the labelled queries that get one character swapped, lost or doubled"
     )
     most_pairs: int = Field(
-        default=0, ge=0, title="Labels are left out at random until their pairs with mined entries are no more; 0: all"
+        default=0,
+        ge=0,
+        title="Labels that the stage draws are left out at random until so many pairs are drawn an epoch (each has its "
+        "positive, its mined entries and one sentence of noise); 0: all",
+    )
+    most_negatives: int = Field(
+        default=0,
+        ge=0,
+        title="Of all that a query is compared with in its batch, at most so many are negatives of one positive, "
+        "the noise of `online_contrastive` included; texts beyond that are left out at random; 0: all",
     )
 
     @property

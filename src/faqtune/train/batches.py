@@ -113,7 +113,13 @@ def batch_at(data: TrainingData, stage: Stage, mined: Mined, seed: int, stage_nu
     noise = noise_of_step(mined, stage, rng)
     for number in noise:
         draft.question(int(mined.noise_best[number]))
-    return _finish(draft, mined, noise)
+    labels = _labels(draft, mined)
+    if stage.data.most_negatives:
+        contrastive = stage.losses.online_contrastive
+        _leave_out(
+            labels, stage.data.most_negatives, len(noise) if contrastive.weight and contrastive.noise else 0, rng
+        )
+    return _finish(draft, labels, noise)
 
 
 def _add_dialogue(draft: _Draft, number: int) -> None:
@@ -178,7 +184,7 @@ def _choose_positive(draft: _Draft, source: str, row: int, key: str, rng: np.ran
     return draft.answer(row) if draft.data.catalogue.entries[row].answer else None
 
 
-def _finish(draft: _Draft, mined: Mined, noise_numbers: NDArray[np.int64]) -> Batch:
+def _finish(draft: _Draft, labels: NDArray[np.float32], noise_numbers: NDArray[np.int64]) -> Batch:
     noise = [draft.data.noise[number] for number in noise_numbers]
     texts = [*(query.text for query in draft.queries), *(column.text for column in draft.columns), *noise]
     places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
@@ -187,7 +193,7 @@ def _finish(draft: _Draft, mined: Mined, noise_numbers: NDArray[np.int64]) -> Ba
         queries=np.array([places[query.text] for query in draft.queries], dtype=np.int64),
         columns=np.array([places[column.text] for column in draft.columns], dtype=np.int64),
         noise=np.array([places[text] for text in noise], dtype=np.int64),
-        labels=_labels(draft, mined),
+        labels=labels,
         weights=np.array([query.weight for query in draft.queries], dtype=np.float32),
         is_question=np.array([column.kind == "question" for column in draft.columns], dtype=np.bool_),
         noise_numbers=noise_numbers,
@@ -215,6 +221,14 @@ def _labels(draft: _Draft, mined: Mined) -> NDArray[np.float32]:
         if query.chosen is not None:
             row[query.chosen] = 1
     return labels
+
+
+def _leave_out(labels: NDArray[np.float32], most: int, noise: int, rng: np.random.Generator) -> None:
+    """Of a row's zeros leave so many, `noise` included, as `most` for each of its positives; others become NaN."""
+    for row in labels:
+        zeros = np.flatnonzero(row == 0)
+        left = max(0, most * max(1, int((row == 1).sum())) - noise)
+        row[rng.permutation(zeros)[left:]] = np.nan
 
 
 class _Owners:

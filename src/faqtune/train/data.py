@@ -88,12 +88,16 @@ class TrainingData:
         kept = (label for label in self.labels if label.weight >= (of_people if label.trusted else of_machines))
         return replace(self, labels=tuple(kept))
 
-    def at_most(self, labels: int, seed: int) -> TrainingData:
-        """The same with so many labels, drawn without looking at them, in their order."""
-        if len(self.labels) <= labels:
+    def at_most(self, count: int, among: NDArray[np.int64], seed: int) -> TrainingData:
+        """The same with so many of the labels `among` (their numbers), drawn without looking at them, and all others.
+
+        They stay in their order.
+        """
+        if len(among) <= count:
             return self
-        kept = sorted(np.random.default_rng([seed, len(self.labels)]).permutation(len(self.labels))[:labels])
-        return replace(self, labels=tuple(self.labels[number] for number in kept))
+        left_out = set(np.random.default_rng([seed, len(among)]).permutation(among)[count:].tolist())
+        kept = (label for number, label in enumerate(self.labels) if number not in left_out)
+        return replace(self, labels=tuple(kept))
 
     @cached_property
     def examples(self) -> tuple[Example, ...]:

@@ -21,13 +21,18 @@ FIFTHS, OFTENEST_STEPS, SELDOMEST_STEPS = 5, 10, 1000
 
 
 def usable(stage: Stage, data: TrainingData, seed: int) -> TrainingData:
-    """What a stage learns from: labels that are sure enough, and no more of them than `most_pairs` allows."""
+    """What a stage learns from: labels that are sure enough, and no more of them than `most_pairs` allows.
+
+    Of labels that it does not draw none is left out: what they say of a text still keeps it from being a negative.
+    """
     given = stage.data
     kept = data.confident(given.minimum_confidence, given.minimum_human_confidence)
-    if not given.most_pairs:
+    drawn = [kept.numbers_of(source) for source in given.shares if source in LABELS]
+    if not given.most_pairs or not drawn:
         return kept
     # Its positive and one sentence of noise belong to a label's pairs besides its mined entries.
-    return kept.at_most(max(1, given.most_pairs // (stage.mining.negatives_per_query + 2)), seed)
+    labels = max(1, given.most_pairs // (stage.mining.negatives_per_query + 2))
+    return kept.at_most(labels, np.unique(np.concatenate(drawn)), seed)
 
 
 def queries_per_step(stage: Stage, data: TrainingData) -> dict[str, int]:

@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
+SAID_OUT_OF_MEMORY = (
+    "can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "MPS backend out of memory",
+)  # fmt: skip
+"""By these words torch's plain RuntimeErrors are known: of the CPU, of CUDA outside torch's own store, of Apple's."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was too small, of the machine or of a GPU. By names and words: torch need not be there.
+
+    >>> is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"))
+    True
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in SAID_OUT_OF_MEMORY)
+
 
 class UserError(Exception):
     """Bad input or a missing step. The CLI prints it without a traceback and exits with 2.

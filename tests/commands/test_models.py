@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from torch import Tensor
 
 from faqtune import UserError, Workspace, evaluate_models, label_queries, match_texts, train_model
 from faqtune.commands.models import load_model, load_unchanged, model_digest, model_place, resolved_name
-from faqtune.model import TextModel
+from faqtune.model import FLOAT16_WARNING, TextModel
 from faqtune.progress import Silent
 from faqtune.runs import RUNNING, find_run
 
@@ -102,3 +106,33 @@ def test_the_settings_say_how_a_folder_pools_that_does_not_say_it(tiny_model_fol
     workspace.config_path.write_text('[model]\nbase = "mine"\npooling = "mean"\n', encoding="utf-8")
     assert load_model(workspace, "mine", Silent()).layout.pooling == "mean"
     assert load_unchanged(workspace, "mine", Silent()).layout.pooling == "mean"
+
+
+def test_whoever_encodes_in_too_little_memory_is_told(new_shop: Workspace, heard: Any) -> None:
+    model = load_model(new_shop, new_shop.config().model.base, heard, exact=True)
+    embed = model.embed_ids
+
+    def small(ids: Sequence[Sequence[int]]) -> Tensor:
+        if len(ids) > 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return embed(ids)
+
+    model.embed_ids = small  # type: ignore[method-assign]
+    model.encode(["怎么退货", "包邮吗", "能开票吗", "多久发货"])
+    assert [line for line in heard.lines if "memory was too small" in line] == heard.lines[-1:]
+
+
+@pytest.mark.parametrize(
+    ("precision", "exact", "warned"), [("float16", False, 1), ("float16", True, 0), ("", False, 0)]
+)
+def test_float16_comes_with_a_warning(
+    new_shop: Workspace, heard: Any, precision: str, exact: bool, warned: int
+) -> None:
+    if precision:
+        text = new_shop.config_path.read_text(encoding="utf-8")
+        text, count = re.subn(r"(?m)^# precision = .*$", f'precision = "{precision}"', text)
+        assert count == 1
+        new_shop.config_path.write_text(text, encoding="utf-8")
+    model = load_model(new_shop, new_shop.config().model.base, heard, exact=exact)
+    assert heard.lines.count(FLOAT16_WARNING) == warned
+    assert (model.precision.name == "float16") is bool(warned)

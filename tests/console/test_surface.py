@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import faqtune
 from faqtune import Workspace
 from faqtune.console.surface import Surface, with_project
+from faqtune.errors import is_out_of_memory
 
 Run = Callable[..., tuple[int, str, str]]
 CLEAN = dict(os.environ, PYTHONPATH=str(Path(faqtune.__file__).parents[1]))
@@ -52,19 +53,49 @@ def test_being_ended_is_being_interrupted(number: signal.Signals) -> None:
     assert "Traceback" not in err
 
 
-def test_too_little_memory_is_said() -> None:
+CUDA_FULL = type("OutOfMemoryError", (RuntimeError,), {})("CUDA out of memory. Tried to allocate 2.00 GiB")
+CPU_FULL = RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "there is not enough memory. Next: close other programs"),
+        (CPU_FULL, "there is not enough memory. Next: close other programs"),
+        (CUDA_FULL, "the memory of the GPU is too small. Next: end other programs that use it"),
+        (RuntimeError("CUDA error: out of memory"), "the memory of the GPU is too small. Next: end other programs"),
+    ],
+)
+def test_too_little_memory_is_said(error: Exception, said: str) -> None:
+    result = CliRunner().invoke(_raising(error), ["eat"])
+    assert result.exit_code == 2
+    assert result.output.startswith(f"faqtune: {said}") and result.output.count("\n") == 1
+
+
+def test_the_error_that_torch_raises_is_known_by_its_name() -> None:
+    import torch
+
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory")) and is_out_of_memory(CUDA_FULL)
+    assert not is_out_of_memory(RuntimeError("shapes do not match")) and not is_out_of_memory(OSError("no memory"))
+
+
+def test_another_runtime_error_keeps_its_traceback() -> None:
+    error = RuntimeError("shapes do not match")
+    assert CliRunner().invoke(_raising(error), ["eat"]).exception is error
+
+
+def _raising(error: Exception) -> typer.Typer:
+    """A program whose command `eat` fails with an error."""
     app = typer.Typer(cls=Surface)
 
     @app.command()
     def eat() -> None:
-        raise MemoryError
+        raise error
 
     @app.callback()
     def _() -> None: ...
 
-    result = CliRunner().invoke(app, ["eat"])
-    assert result.exit_code == 2
-    assert "not enough memory" in result.output
+    return app
 
 
 @pytest.mark.parametrize(

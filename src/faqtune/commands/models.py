@@ -59,13 +59,15 @@ def load_model(workspace: Workspace, name: str, reporter: Reporter, *, exact: bo
     reporter.say(f"loading the model {place}")
     if config.precision == "float16" and not exact:
         reporter.say(FLOAT16_WARNING)
-    return load(
+    model = load(
         place,
         max_length_tokens=config.max_length_tokens,
         prompt=config.prompt,
         pooling=config.pooling or None,
         precision="float32" if exact else config.precision,
     )
+    model.room.say = reporter.say
+    return model
 
 
 def load_unchanged(workspace: Workspace, name: str, reporter: Reporter, *, stored: bool = False) -> TextModel:

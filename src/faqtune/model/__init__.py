@@ -17,7 +17,6 @@ if TYPE_CHECKING:
         Precision,
         autocast,
         free_memory,
-        is_out_of_memory,
         pick_device,
         pick_precision,
     )
@@ -44,8 +43,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "card": ("ModelCard",),
     "device": (
-        "EXACT", "FLOAT16_WARNING", "Precision", "autocast", "free_memory", "is_out_of_memory", "pick_device",
-        "pick_precision",
+        "EXACT", "FLOAT16_WARNING", "Precision", "autocast", "free_memory", "pick_device", "pick_precision",
     ),
     "doctor": ("Check", "diagnose"),
     "freezing": ("ParameterCounts", "count_parameters", "freeze", "layers_above", "unfreeze"),
@@ -88,7 +86,6 @@ __all__ = [
     "effective_weights",
     "free_memory",
     "freeze",
-    "is_out_of_memory",
     "layers_above",
     "lexical_weights",
     "line_between",

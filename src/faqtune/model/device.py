@@ -117,11 +117,6 @@ def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
         yield
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether memory was too small; on a CPU torch says so in words only."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error)
-
-
 def free_memory(device: torch.device) -> None:
     """Give back what was set aside for tensors that are gone."""
     if device.type == "cuda":

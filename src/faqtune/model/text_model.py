@@ -13,27 +13,15 @@ from torch.nn import functional
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from faqtune.encoder import Vectors
-from faqtune.model.device import Precision, autocast
+from faqtune.errors import is_out_of_memory
+from faqtune.model.device import Precision, autocast, free_memory
 from faqtune.model.heads import TokenHeads
 from faqtune.model.layout import Layout, Pooling
+from faqtune.model.room import KEPT_BATCHES, MOST_KEPT_BATCHES, Room, batches
 from faqtune.model.source import ModelSource
 
 Ids = Sequence[int]
 """The token ids of one text, special tokens included."""
-
-CPU_BATCH_TOKENS = 2048
-"""Measured with the built-in model on one core: with batches that end early (below), 1024 to 8192 are equal
-within the noise; a small one takes least memory."""
-
-FULL_ENOUGH_TOKENS = 512
-LEAST_FILLED = 0.9
-"""A batch of so many tokens ends before texts that would be less than so full: what padding costs
-grows with the batch, what one more batch costs does not."""
-
-ACCELERATOR_BATCH_TOKENS = 32768
-
-KEPT_BATCHES = 16
-"""Of vectors that stay on an accelerator before they are fetched together: it need not wait for this side then."""
 
 
 class TextModel(nn.Module):
@@ -64,6 +52,8 @@ class TextModel(nn.Module):
         """Only where a training asked for them (`faqtune.model.attach_heads`)."""
         self.adapters: tuple[int, float, int] | None = None
         """Rank, alpha and lower layers without, of adapters that are attached (`faqtune.model.attach_lora`)."""
+        self.room = Room()
+        """What memory holds when texts are encoded, and whom to tell."""
         self._remembered: dict[str, list[int]] = {}
 
     @property
@@ -182,31 +172,57 @@ class TextModel(nn.Module):
 
         Every distinct text is encoded once, in batches of similar length of at most
         `batch_tokens` tokens, padding included (a longer text gets a batch of its own; None:
-        what suits the device).
+        what suits the device). Where memory does not hold a batch, half as many tokens go through at once
+        from then on, which changes nothing but the time.
         `on_progress` gets the number of distinct texts done and in all. A text's vector does
-        not depend on the order of the texts. Dropout is off meanwhile.
+        not depend on the order of the texts. Dropout is off meanwhile. Raises UserError where memory does not
+        hold a single text.
         """
         distinct = sorted(set(texts))
         ids = self._tokenise(distinct)
         vectors = np.empty((len(distinct), self.dimension), dtype=np.float32)
-        budget = batch_tokens or (CPU_BATCH_TOKENS if self.device.type == "cpu" else ACCELERATOR_BATCH_TOKENS)
-        done: list[int] = []
-        kept: list[Tensor] = []
-        at_once = 1 if self.device.type == "cpu" else KEPT_BATCHES
-        batches = list(_batches([len(tokens) for tokens in ids], budget))
-        with torch.inference_mode(), self._evaluating(), autocast(self.device, self.precision):
-            for number, rows in enumerate(batches, start=1):
-                kept.append(self.embed_ids([ids[row] for row in rows]))
-                if number % at_once and number < len(batches):
-                    continue
-                found = [row for batch in batches[number - len(kept) : number] for row in batch]
-                vectors[found] = torch.cat(kept).cpu().numpy()
-                kept.clear()
-                done += found
-                if on_progress is not None:
-                    on_progress(len(done), len(distinct))
+        left = dict.fromkeys(range(len(distinct)))
+
+        def take(rows: Sequence[int], found: Vectors) -> None:
+            self.room.went_through()
+            vectors[rows] = found
+            for row in rows:
+                del left[row]
+            if on_progress is not None:
+                on_progress(len(distinct) - len(left), len(distinct))
+
+        while left:
+            budget = self.room.budget(self.device, batch_tokens)
+            too_large = self._encode(ids, list(batches(ids, left, budget)), take)
+            if too_large:
+                free_memory(self.device)
+                self.room.shrink(too_large, budget, self.device)
         row_of = {text: row for row, text in enumerate(distinct)}
         return vectors[[row_of[text] for text in texts]]
+
+    def _encode(
+        self, ids: Sequence[Ids], batches: Sequence[Sequence[int]], take: Callable[[Sequence[int], Vectors], None]
+    ) -> list[int]:
+        """Encode batches of rows of `ids` and hand them to `take`. Returns the lengths of the batch that memory does
+        not hold, with which it ends; [] after the last."""
+        kept: list[Tensor] = []
+        rows: list[int] = []
+        at_once = KEPT_BATCHES.get(self.device.type, MOST_KEPT_BATCHES)
+        with torch.inference_mode(), self._evaluating(), autocast(self.device, self.precision):
+            for number, batch in enumerate(batches, start=1):
+                try:
+                    kept.append(self.embed_ids([ids[row] for row in batch]))
+                    rows += batch
+                    if number % at_once and number < len(batches):
+                        continue
+                    found = torch.cat(kept).cpu().numpy()
+                except (RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    return [len(ids[row]) for row in batch]
+                take(rows, found)
+                kept, rows = [], []
+        return []
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:
@@ -216,21 +232,3 @@ class TextModel(nn.Module):
             yield
         finally:
             self.train(was_training)
-
-
-def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Rows in batches, longest first, so that a batch that does not fit into memory shows itself at once.
-
-    >>> list(_batches([2, 9, 3, 3], batch_tokens=6))
-    [[1], [2, 3], [0]]
-    """
-    rows: list[int] = []
-    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
-        longest = lengths[rows[0]] if rows else 0
-        is_full = (len(rows) + 1) * longest > batch_tokens
-        if rows and (is_full or (len(rows) * longest >= FULL_ENOUGH_TOKENS and lengths[row] < LEAST_FILLED * longest)):
-            yield rows
-            rows = []
-        rows.append(row)
-    if rows:
-        yield rows

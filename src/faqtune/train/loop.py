@@ -61,6 +61,7 @@ def train(
     `ranks.joined` every rank calls it with the same arguments and gets the same weights; rank 0 writes.
     """
     _refuse_empty_stages(recipe, data)
+    told_before = model.room.say
     model.eval()  # no dropout: gradient caching and resuming are then exact
     try:
         if any(stage.heads.trained for stage in recipe.stages):
@@ -75,8 +76,10 @@ def train(
             training = Training(
                 model, data, recipe, folder / "checkpoints", log, measure, listener, stop, names, progress, before
             )
+            model.room.say = training.note
             return _run(training)
     finally:
+        model.room.say = told_before
         merge_lora(model)  # of a training that was stopped
         unfreeze(model)
 

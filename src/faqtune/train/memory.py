@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import torch
 
-from faqtune.errors import UserError
-from faqtune.model import TextModel, free_memory, is_out_of_memory
+from faqtune.errors import UserError, is_out_of_memory
+from faqtune.model import TextModel, free_memory
 from faqtune.recipe import Stage
 from faqtune.train import ranks
 from faqtune.train.batches import Batch
 from faqtune.train.budget import CPU_AT_ONCE_TOKENS, TokenBudget, token_budget
 from faqtune.train.engine import StepLoss, learn
 from faqtune.train.heads import learn_with_heads
+from faqtune.train.optimiser import update
 from faqtune.train.state import Training
 
 LEAST_TOKENS = 64
@@ -55,6 +56,24 @@ def learn_within_memory(training: Training, stage: Stage, batch: Batch, place: s
             f"{place}: memory was too small; going on with gradient caching and {smaller} tokens at once, "
             "which changes nothing but the time"
         )
+
+
+def update_within_memory(
+    training: Training, stage: Stage, optimiser: torch.optim.Optimizer, learning_rate: float, place: str
+) -> float:
+    """One step of the optimiser, as `update`. What it remembers takes its memory in the first one."""
+    try:
+        return update(optimiser, learning_rate, stage.max_gradient_norm)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        other = "set optimiser to adafactor, " if stage.optimiser == "adamw" else ""
+        raise UserError(
+            f"{place}: the memory of {training.model.device} is too small for what {stage.optimiser} remembers of "
+            "each weight that is trained",
+            f"{other}freeze lower layers (freeze.lower_layers), train adapters (freeze.lora_rank) or take a smaller "
+            "base model; the last checkpoint is kept",
+        ) from error
 
 
 def _budget(training: Training) -> TokenBudget:

@@ -18,8 +18,7 @@ import torch
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
-from faqtune.errors import UserError
-from faqtune.model import is_out_of_memory
+from faqtune.errors import UserError, is_out_of_memory
 from faqtune.processes import LAUNCHER, Place
 
 PATIENCE = timedelta(minutes=30)

@@ -17,9 +17,9 @@ from faqtune.train.budget import spare_scarce_memory
 from faqtune.train.checkpoints import Checkpoint, Progress
 from faqtune.train.data import TrainingData
 from faqtune.train.draws import evaluate_every, steps_of, usable
-from faqtune.train.memory import learn_within_memory
+from faqtune.train.memory import learn_within_memory, update_within_memory
 from faqtune.train.mining import Mined, mine
-from faqtune.train.optimiser import make_optimiser, restore_optimiser, schedule, update
+from faqtune.train.optimiser import make_optimiser, restore_optimiser, schedule
 from faqtune.train.shares import encoder_of
 from faqtune.train.state import Training
 from faqtune.train.teaching import can_learn, has_own_question, idle_losses
@@ -156,7 +156,7 @@ def _step(
     loss = learn_within_memory(training, stage, batch, place)
     _refuse_not_finite("loss", loss.total, place)
     rate = stage.learning_rate * schedule(progress.step, steps, stage.warmup_share)
-    norm = update(optimiser, rate, stage.max_gradient_norm)
+    norm = update_within_memory(training, stage, optimiser, rate, place)
     _refuse_not_finite("gradient's norm", norm, place)
     progress.step += 1
     progress.idle_steps = 0 if loss.total != 0 and norm > 0 else progress.idle_steps + 1

@@ -1,0 +1,81 @@
+"""How many tokens are encoded at once: what suits the device, and what its memory turns out to hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import torch
+
+from faqtune.errors import UserError
+
+CPU_BATCH_TOKENS = 2048
+"""Measured with the built-in model on one core: with batches that end early (below), 1024 to 8192 are equal
+within the noise; a small one takes least memory."""
+
+FULL_ENOUGH_TOKENS = 512
+LEAST_FILLED = 0.9
+"""A batch of so many tokens ends before texts that would be less than so full: what padding costs
+grows with the batch, what one more batch costs does not."""
+
+ACCELERATOR_BATCH_TOKENS = 32768
+
+KEPT_BATCHES = {"cpu": 1}
+MOST_KEPT_BATCHES = 16
+"""Of vectors that stay on an accelerator before they are fetched together: it need not wait for this side then."""
+
+
+class Room:
+    """What memory has held of a model's texts so far. `say` is told, once, when it turned out to be less."""
+
+    def __init__(self) -> None:
+        self.most_tokens: int | None = None
+        """None: it never was too little."""
+        self.say: Callable[[str], None] = lambda text: None
+        self._is_news = False
+
+    def budget(self, device: torch.device, wanted_tokens: int | None = None) -> int:
+        """Padded tokens to encode at once: the wanted ones or what suits the device, but no more than memory held."""
+        tokens = wanted_tokens or (CPU_BATCH_TOKENS if device.type == "cpu" else ACCELERATOR_BATCH_TOKENS)
+        return tokens if self.most_tokens is None else min(tokens, self.most_tokens)
+
+    def shrink(self, lengths: Sequence[int], budget_tokens: int, device: torch.device) -> None:
+        """Memory did not hold a batch of texts of these `lengths` in tokens: half as many at once from now on.
+
+        Raises UserError where it was a single text.
+        """
+        if len(lengths) == 1:
+            raise UserError(
+                f"the memory of {device} is too small, even to encode a single text of {lengths[0]} tokens",
+                "end other programs that use it, lower max_length_tokens or take a smaller base under [model] in "
+                "faqtune.toml",
+            )
+        self.most_tokens = min(budget_tokens, len(lengths) * max(lengths)) // 2
+        self._is_news = True
+
+    def went_through(self) -> None:
+        """Memory held what was encoded; says so if less than before had to be tried."""
+        if self._is_news:
+            self._is_news = False
+            self.say(
+                f"memory was too small to encode as many texts at once; going on with {self.most_tokens} tokens at "
+                "once, which changes nothing but the time"
+            )
+
+
+def batches(ids: Sequence[Sequence[int]], rows: Iterable[int], batch_tokens: int) -> Iterator[list[int]]:
+    """Rows of `ids` in batches, longest first, so that one that does not fit into memory shows itself at once.
+
+    >>> list(batches([[7] * length for length in (2, 9, 3, 3)], range(4), batch_tokens=6))
+    [[1], [2, 3], [0]]
+    """
+    batch: list[int] = []
+    for row in sorted(rows, key=lambda row: -len(ids[row])):
+        longest = len(ids[batch[0]]) if batch else 0
+        filled = len(batch) * longest
+        is_full = filled + longest > batch_tokens
+        if batch and (is_full or (filled >= FULL_ENOUGH_TOKENS and len(ids[row]) < LEAST_FILLED * longest)):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch

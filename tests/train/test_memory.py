@@ -1,0 +1,67 @@
+"""Too little memory beside the encoder's forward and backward: in the optimiser, and when texts are encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from faqtune.errors import UserError
+from faqtune.train import memory
+
+Toys = Callable[..., Any]
+
+
+@pytest.mark.parametrize(("optimiser", "advice"), [("adamw", "adafactor, freeze"), ("adafactor", "freeze lower")])
+def test_too_little_memory_for_what_the_optimiser_remembers_says_what_to_do(
+    toy: Toys, monkeypatch: pytest.MonkeyPatch, optimiser: str, advice: str
+):
+    update, calls = memory.update, []
+
+    def full(*given: Any) -> float:
+        calls.append(1)
+        if len(calls) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return update(*given)
+
+    monkeypatch.setattr(memory, "update", full)
+    training = toy(optimiser=optimiser)
+    with pytest.raises(UserError, match=rf"stage 1 \(warm\), step 3: the memory of cpu .* {optimiser} rem") as error:
+        training.train()
+    assert advice in error.value.next_step and "lora_rank" in error.value.next_step
+    assert ("adafactor" in error.value.next_step) is (optimiser == "adamw")
+    assert (training.folder / "checkpoints" / "01-0000002").is_dir()
+
+
+def test_another_error_of_the_optimiser_is_not_taken_for_too_little_memory(toy: Toys, monkeypatch: pytest.MonkeyPatch):
+    def broken(*_: Any) -> float:
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(memory, "update", broken)
+    with pytest.raises(RuntimeError, match="shapes"):
+        toy().train()
+
+
+def test_mining_and_measuring_in_too_little_memory_change_nothing_but_the_time_and_are_noted(toy: Toys):
+    undisturbed = toy()
+    undisturbed.train()
+    training = toy(folder=undisturbed.folder / "small")
+    training.folder.mkdir()
+    embed = training.model.embed_ids
+
+    def small(ids: Sequence[Sequence[int]]) -> Tensor:
+        if torch.is_inference_mode_enabled() and len(ids) * max(map(len, ids)) > 200:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
+        return embed(ids)
+
+    training.model.embed_ids = small
+    before = training.model.room.say
+    assert training.train().status == "done"
+    (note,) = [event["text"] for event in training.log() if event["event"] == "noted"]
+    assert "memory was too small" in note
+    losses = [[e["loss"] for e in run.log() if e["event"] == "step"] for run in (undisturbed, training)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    assert training.model.room.say is before, "a finished training is told nothing"

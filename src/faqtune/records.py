@@ -20,6 +20,9 @@ PARTS = ("train", "selection", "calibration", "test")
 
 TRAIN, SELECTION, CALIBRATION, TEST = PARTS
 
+SLIP_CHARACTERS = 4
+"""In shorter texts another character is another question."""
+
 HUMAN = "human:"
 """Every `by` that names a person begins with it: "human:gold", "human:王敏"."""
 
@@ -165,6 +168,19 @@ class Pair:
     claims: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class OwnPair:
+    """A text and an entry that it asks for, from a file of labelled pairs that the user brought along.
+
+    It is trained on and never measured. `by_people`: a person said so, otherwise a program; `source` is its place.
+    """
+
+    text: str
+    entry: str
+    by_people: bool
+    source: str
+
+
 @dataclass(frozen=True)
 class Split:
     """Which part each conversation and noise source belongs to, and which entries are held out.
@@ -193,6 +209,29 @@ def normalise(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     # Folding can take composed letters apart again.
     return " ".join(unicodedata.normalize("NFKC", folded).split())
+
+
+def letters(text: str) -> str:
+    """Letters and digits of a text, in its canonical form.
+
+    >>> letters("几天 能到？！")
+    '几天能到'
+    """
+    return "".join(filter(str.isalnum, normalise(text)))
+
+
+def slips(text: str) -> Iterator[str]:
+    """The text, then, unless it is very short, what is left of it without any one character.
+
+    Texts that have one of these in common differ by a character swapped, replaced, left out or doubled, or in one
+    that each has and the other has not.
+
+    >>> list(slips("几天能到")), list(slips("在吗"))
+    (['几天能到', '天能到', '几能到', '几天到', '几天能'], ['在吗'])
+    """
+    yield text
+    if len(text) >= SLIP_CHARACTERS:
+        yield from (text[:place] + text[place + 1 :] for place in range(len(text)))
 
 
 def content_id(*parts: str, length: int = 10) -> str:

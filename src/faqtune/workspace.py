@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from faqtune.config import CONFIG_NAME, Config, load_config
-from faqtune.records import SCHEMA, Catalogue, Conversation, Entry, Noise, Pair, Query, Split, Turn
+from faqtune.records import SCHEMA, Catalogue, Conversation, Entry, Noise, OwnPair, Pair, Query, Split, Turn
 from faqtune.stored import check_schema, read_json, read_jsonl, reading
 
 T = TypeVar("T")
@@ -58,6 +58,11 @@ class Workspace:
     @property
     def pairs_path(self) -> Path:
         return self.root / "pairs.jsonl"
+
+    @property
+    def own_pairs_path(self) -> Path:
+        """Labelled pairs that the user brought along, to train on."""
+        return self.root / "own-pairs.jsonl"
 
     @property
     def split_path(self) -> Path:
@@ -116,6 +121,12 @@ class Workspace:
 
     def pairs(self) -> list[Pair]:
         return list(read_jsonl(self.pairs_path, "faqtune split", _maker(Pair, "claims")))
+
+    def own_pairs(self) -> list[OwnPair]:
+        """Nothing if faqtune.toml names no such files."""
+        if not self.own_pairs_path.exists():
+            return []
+        return list(read_jsonl(self.own_pairs_path, "faqtune ingest", lambda row: OwnPair(**row)))
 
     def split(self) -> Split:
         made_by = "faqtune split"

@@ -28,12 +28,13 @@ from faqtune.records import (
     Conversation,
     Entry,
     Noise,
+    OwnPair,
     Query,
     Split,
     Turn,
     normalise,
 )
-from faqtune.stored import write_json, write_jsonl
+from faqtune.stored import write_json, write_jsonl, write_text
 from faqtune.workspace import Workspace
 
 SHOP = Catalogue(
@@ -319,3 +320,47 @@ def test_a_project_is_loaded_as_it_lies_on_disk(workspace):
     assert "faqtune split" in caught.value.next_step
     write_json(workspace.split_path, split)
     assert load_project(workspace) == project_of(queries, [rules("q1", "发货")], split, [Noise("聊天", "n")])
+
+
+@pytest.fixture
+def with_own_pairs(workspace):
+    """A query that is measured, one that trains, one that measures nothing in a conversation of the test."""
+    write_text(workspace.config_path, "[pairs]\ngenerated_confidence = 0.7\n")
+    queries = [
+        query("q1", "昨天拍的今天能发吗", "c1"),
+        query("q2", "七天后还能退不", "c2"),
+        query("q3", "没人标过的一个问题", "c1"),
+    ]
+    split = Split(0, {"c1": TEST, "c2": TRAIN}, {}, {"发票": TEST})
+    return project_of(queries, [human("q1", "发货"), rules("q2", "退货")], split)
+
+
+def test_own_pairs_train_as_sure_as_their_makers(workspace, with_own_pairs, heard):
+    own = [OwnPair("急用能当天寄走不", "发货", True, "a#1"), OwnPair("不喜欢能退款吗", "退货", False, "b#1")]
+    pairs, _ = pairs_of(with_own_pairs.decisions, with_own_pairs.queries, SHOP)
+    labels = training_data(workspace, with_own_pairs, pairs, (), own, heard).labels
+
+    assert [(label.text, label.row, label.weight, label.trusted) for label in labels[1:]] == [
+        ("急用能当天寄走不", 0, 1.0, True),
+        ("不喜欢能退款吗", 1, 0.7, False),
+    ]
+    assert labels[0].text == "七天后还能退不"
+    assert heard.lines == [
+        "your own pairs: 2 of 2 are trained on; left out 0 of entries held out of training, 0 near what measures"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "昨天拍的今天能发吗？",  # measured
+        "昨天拍的今能天发吗",  # with a slip
+        "在不在\n昨天拍的今天能发吗",  # after another turn
+        "没人标过的一个问题",  # of a conversation that measures, though this query does not
+        "可以开发票吗亲",  # near a question of a held-out entry
+    ],
+)
+def test_own_pairs_near_anything_that_measures_never_train(workspace, with_own_pairs, heard, text):
+    own = [OwnPair(text, "发货", True, "a#1"), OwnPair("开票要多久", "发票", True, "a#2")]
+    assert training_data(workspace, with_own_pairs, [], (), own, heard).labels == ()
+    assert heard.lines[0].startswith("your own pairs: 0 of 2 are trained on; left out 1 of entries held out")

@@ -136,3 +136,35 @@ def test_noise_written_before_there_were_strata_is_chatter(new_shop: Workspace) 
     )
     (found,) = new_shop.noise()
     assert found.stratum == "chatter"
+
+
+PAIRS = [["急着用今天寄得出吗", "什么时候发货", 1.0], ["急着用今天寄得出吗", "发什么快递", 0.0]]
+
+
+def test_pairs_of_the_users_own_are_read_where_they_are_named(new_shop: Workspace) -> None:
+    assert "pairs" not in ingest_files(new_shop).reports
+    assert new_shop.own_pairs() == []
+    without = new_shop.config_path.read_text(encoding="utf-8")
+    (new_shop.root / "annonated_dataset.json").write_text(json.dumps(PAIRS, ensure_ascii=False), encoding="utf-8")
+    named = without.replace("[pairs]\n", '[pairs]\nfiles = ["annonated_dataset.json"]\n')
+    new_shop.config_path.write_text(named, encoding="utf-8")
+
+    made = ingest_files(new_shop)
+
+    assert (made.skipped, made.pairs) == (False, 1)
+    assert [(pair.text, pair.by_people) for pair in new_shop.own_pairs()] == [("急着用今天寄得出吗", True)]
+    assert ingest_files(new_shop).pairs == 1
+
+    new_shop.config_path.write_text(without, encoding="utf-8")
+    assert ingest_files(new_shop).pairs == 0
+    assert new_shop.own_pairs() == []
+
+
+def test_own_pairs_that_cannot_be_read_leave_what_was_there(new_shop: Workspace) -> None:
+    ingest_files(new_shop)
+    before = new_shop.catalogue_path.read_bytes()
+    text = new_shop.config_path.read_text(encoding="utf-8")
+    new_shop.config_path.write_text(text.replace("[pairs]\n", '[pairs]\nfiles = ["none.json"]\n'), encoding="utf-8")
+    with pytest.raises(UserError, match=r"there is no .*none.json. Next: mend pairs.files in"):
+        ingest_files(new_shop)
+    assert new_shop.catalogue_path.read_bytes() == before

@@ -7,9 +7,10 @@ import json
 import pytest
 
 from faqtune.errors import UserError
-from faqtune.ingest import convert
+from faqtune.ingest import convert, read_gold
 from faqtune.ingest.forms import form_of
 from faqtune.ingest.kinds import expand
+from faqtune.records import Catalogue, Entry
 from faqtune.workspace import Workspace
 
 PARSED = [
@@ -187,3 +188,24 @@ def test_a_file_can_be_converted_onto_itself(put):
     path = put("a.json", json.dumps(OUTPUT[:2]), "utf-16")
     convert(path, path, to_form="output")
     assert loaded(path) == OUTPUT[:2]
+
+
+def test_pairs_become_hand_labels_without_copies_that_differ_by_a_slip(put, tmp_path):
+    rows = [
+        ["几号能到我家", "几天能到？", 1.0], ["几号能到我家家", "几天能到？", 1.0], ["几号能到我家", "包邮吗", 0.0],
+        ["几号能到我家呀", "包邮吗", 1.0], ["免运费吗", "包邮吗", 1.0],
+    ]  # fmt: skip
+    source, target = as_json(put, "annonated_dataset.json", rows), tmp_path / "labels.jsonl"
+    made = convert(source, target, to_form="gold")
+
+    assert made.lost == {"pair of label 0": 1, "copy of a text with a slip": 1}
+    assert loaded(target) == [
+        {"query": "几号能到我家", "entry": "几天能到？"},
+        {"query": "几号能到我家呀", "entry": "包邮吗"},
+        {"query": "免运费吗", "entry": "包邮吗"},
+    ]
+    assert made.records == 3
+    found, _ = read_gold([target], Catalogue((Entry("e", ("几天能到？",), "3天"), Entry("p", ("包邮吗",), "包"))))
+    assert [label.entry for label in found] == ["e", "p", "p"]
+    with pytest.raises(UserError, match="sheet cannot become gold"):
+        convert(put("a.csv", "问题,答案\n几天到,三天\n"), tmp_path / "x.jsonl", to_form="gold")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,8 @@ def test_every_form_is_told_by_its_content(put, xlsx):
         (put("modified_daily_datasets.json", NESTED), "noise", "daily"),
         (put("f.txt", "你好\n"), "noise", "sentences"),
         (put("g.jsonl", '{"query": "a", "entry": null}\n'), "gold", "gold"),
-        (put("h.json", '[["a", "b", 1.0]]'), "unknown", "triples"),
-        (put("i.jsonl", '{"query": "a", "pos": ["b"]}\n'), "unknown", "flagembedding"),
+        (put("h.json", '[["a", "b", 1.0]]'), "pairs", "triples"),
+        (put("i.jsonl", '{"query": "a", "pos": ["b"]}\n'), "pairs", "flagembedding"),
     ]
     assert kinds(*(path for path, _, _ in files)) == [(path.name, kind, form) for path, kind, form in files]
 
@@ -178,3 +179,17 @@ def test_a_long_line_of_chatter_is_read_as_the_limits_say(put):
     assert (guess.kind, guess.problem, guess.counts) == ("noise", "", {"sentences": 2})
     (table,) = inspect([put("faq.txt", '问题,答案\n"几天到,三天\n' + "能退吗,能\n" * 10_000)])
     assert "never closed" in table.problem
+
+
+def test_pairs_go_where_their_name_says_who_made_them(put, xlsx, tmp_path):
+    files = [
+        xlsx("base2.xlsx", {"S": FAQ}),
+        put("annonated_dataset.json", '[["几号到", "几天能到", 1.0], ["几号到", "在吗", 0.0]]'),
+        put("answer2problem1.json", '[["几号能到", "几天能到", 1.0]]'),
+    ]
+    guesses = inspect(files)
+    assert [guess.kind for guess in guesses] == ["catalogue", "pairs", "pairs"]
+    assert guesses[1].preview == ("几号到 → 几天能到: 1", "几号到 → 在吗: 0")
+    assert ["people" in guess.remarks[0] for guess in guesses[1:]] == [True, False]
+    written = tomllib.loads(write_config(guesses, tmp_path))["pairs"]
+    assert written == {"files": ["annonated_dataset.json"], "generated_files": ["answer2problem1.json"]}

@@ -11,7 +11,15 @@ from faqtune.alone import alone
 from faqtune.config import Config
 from faqtune.digests import digest
 from faqtune.errors import UserError
-from faqtune.ingest import FileReport, IngestReport, Remark, read_catalogue, read_conversations, read_noise
+from faqtune.ingest import (
+    FileReport,
+    IngestReport,
+    Remark,
+    read_catalogue,
+    read_conversations,
+    read_noise,
+    read_own_pairs,
+)
 from faqtune.progress import Reporter, Silent
 from faqtune.records import Conversation, Noise, normalise
 from faqtune.steps import is_current, mark_current
@@ -27,12 +35,13 @@ NOISE_KEYS = {
     "noise.garbage_files": "garbage",
 }
 """Where faqtune.toml names noise, and of which stratum it is."""
+PAIR_KEYS = ("pairs.files", "pairs.generated_files")
 SAID_EVERY_CONVERSATIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """Counts, and one report per kind of input (`catalogue`, `conversations`, `noise`).
+    """Counts, and one report per kind of input (`catalogue`, `conversations`, `noise`, `pairs` where there are any).
 
     `turns` are those with a customer's text. `skipped`: nothing had changed, all this is what was said then.
     """
@@ -44,11 +53,13 @@ class Ingested:
     turns: int
     noise: int
     reports: dict[str, IngestReport]
+    pairs: int = 0
 
 
 @alone
 def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporter | None = None) -> Ingested:
-    """Read all files of `faqtune.toml` into `catalogue.jsonl`, `conversations.jsonl` and `noise.jsonl`.
+    """Read all files of `faqtune.toml` into `catalogue.jsonl`, `conversations.jsonl` and `noise.jsonl`, and pairs of
+    the user's own, where it names any, into `own-pairs.jsonl`.
 
     Conversations are streamed. Raises UserError with file, sheet and row for input that cannot be
     read; then nothing is written and what was there stays.
@@ -58,11 +69,13 @@ def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporte
     files = _files(workspace, config)
     inputs = _inputs(config, files)
     written = [workspace.catalogue_path, workspace.conversations_path, workspace.noise_path]
-    outputs = [*written, _summary_path(workspace)]
+    has_pairs = any(files[key] for key in PAIR_KEYS)
+    outputs = [*written, *[workspace.own_pairs_path] * has_pairs, _summary_path(workspace)]
     if not force and is_current(workspace, STEP, inputs, outputs, say=reporter.say):
         return replace(_read(workspace), skipped=True)
     catalogue, catalogue_report = read_catalogue(files["catalogue"], config.catalogue)
     noise, noise_report = _noise(files, config)
+    pairs, pairs_report = read_own_pairs(catalogue, files["pairs.files"], files["pairs.generated_files"])
     conversations: Iterable[Conversation] = ()
     report = IngestReport()
     if files["conversations"]:
@@ -71,6 +84,10 @@ def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporte
     write_jsonl(workspace.conversations_path, counter.counted(conversations))
     write_jsonl(workspace.catalogue_path, catalogue)
     write_jsonl(workspace.noise_path, noise)
+    if has_pairs:
+        write_jsonl(workspace.own_pairs_path, pairs)
+    else:
+        workspace.own_pairs_path.unlink(missing_ok=True)
     result = Ingested(
         skipped=False,
         entries=len(catalogue),
@@ -78,7 +95,9 @@ def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporte
         conversations=counter.conversations,
         turns=counter.turns,
         noise=len(noise),
-        reports={"catalogue": catalogue_report, "conversations": report, "noise": noise_report},
+        reports={"catalogue": catalogue_report, "conversations": report, "noise": noise_report}
+        | ({"pairs": pairs_report} if has_pairs else {}),
+        pairs=len(pairs),
     )
     write_json(_summary_path(workspace), result)
     mark_current(workspace, STEP, inputs, outputs)
@@ -93,6 +112,7 @@ def _files(workspace: Workspace, config: Config) -> dict[str, list[Path]]:
         "catalogue": config.catalogue.files,
         "conversations": config.conversations.files,
         **{key: getattr(config.noise, key.partition(".")[2]) for key in NOISE_KEYS},
+        **{key: getattr(config.pairs, key.partition(".")[2]) for key in PAIR_KEYS},
     }
     files = {kind: [workspace.resolve(name) for name in names] for kind, names in named.items()}
     for kind, paths in files.items():

@@ -81,7 +81,9 @@ def _guesses(workspace: Workspace, files: Sequence[Path], noise: Sequence[Path],
         if guess.kind != "gold":
             raise UserError(
                 f"{guess.path.name} holds no hand labels but {guess.kind} ({guess.form})",
-                'hand labels are JSONL, one {"query": "…", "entry": "…"} a line: see docs/formats.md',
+                "give it without --gold to train on it, or make hand labels of it with `faqtune convert --to gold`"
+                if guess.kind == "pairs"
+                else 'hand labels are JSONL, one {"query": "…", "entry": "…"} a line: see docs/formats.md',
             )
     if not any(guess.kind == "catalogue" for guess in guesses):
         raise UserError("none of the files is a catalogue of questions and answers", "give the FAQ spreadsheet as well")
@@ -119,7 +121,7 @@ def _difference(workspace: Workspace, wanted: Config, model: str, gold_catalogue
     What the command line does not speak of is the user's own.
     """
     there = workspace.config()
-    for kind in ("catalogue", "conversations", "noise", "gold"):
+    for kind in ("catalogue", "conversations", "noise", "gold", "pairs"):
         asked = _resolved(workspace, getattr(wanted, kind).files)
         if asked and asked != _resolved(workspace, getattr(there, kind).files):
             return f"names other files under [{kind}] than the command line"

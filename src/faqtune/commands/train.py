@@ -106,7 +106,7 @@ def train_model(
     if track:
         refuse_tracker(track)
     config = workspace.config()
-    plan, project, data, selection = _read(workspace, recipe, overrides, without)
+    plan, project, data, selection = _read(workspace, recipe, overrides, without, reporter)
     read = digest(plan.model_dump_json(), data.digest(), selection.digest())
     base = resolved_name(workspace, base or config.model.base)
     inputs = digest(
@@ -156,7 +156,11 @@ def _concluded(workspace: Workspace, plan: Recipe, trained: Trained, reporter: R
 
 
 def _read(
-    workspace: Workspace, recipe: str, overrides: tuple[str, ...], without: frozenset[str] | None
+    workspace: Workspace,
+    recipe: str,
+    overrides: tuple[str, ...],
+    without: frozenset[str] | None,
+    reporter: Reporter | None = None,
 ) -> tuple[Recipe, Project, TrainingData, EvaluationSet]:
     plan = load_recipe(recipe or configured_recipe(workspace), overrides)
     project, pairs = load_project(workspace), workspace.pairs()
@@ -164,7 +168,12 @@ def _read(
     if without:
         project = without_hand_labels(workspace, project, without)
         pairs, _ = pairs_of(project.decisions, project.queries, project.catalogue)
-    return plan, project, training_data(workspace, project, pairs, to_train_on(workspace)), selection
+    return (
+        plan,
+        project,
+        training_data(workspace, project, pairs, to_train_on(workspace), workspace.own_pairs()),
+        selection,
+    )
 
 
 def _measured_on(selection: EvaluationSet) -> Measure:

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from faqtune.commands.assemble import MEASURING, STRATUM_OF_REASON, Project, evaluation_set
+from faqtune.commands.own_pairs import own_examples
 from faqtune.evaluate import EvaluationSet
 from faqtune.label.llm import Synthetic
-from faqtune.records import HUMAN, TRAIN, Pair, Split, normalise
+from faqtune.progress import Reporter, Silent
+from faqtune.records import HUMAN, TRAIN, OwnPair, Pair, Split, normalise
 from faqtune.split import check, check_split, without_leaks
 from faqtune.train.data import Example, TrainingData
 from faqtune.workspace import Workspace
@@ -20,11 +22,17 @@ LEAST_CHARACTERS = 4
 
 
 def training_data(
-    workspace: Workspace, project: Project, pairs: Iterable[Pair], synthetic: Sequence[Synthetic] = ()
+    workspace: Workspace,
+    project: Project,
+    pairs: Iterable[Pair],
+    synthetic: Sequence[Synthetic] = (),
+    own: Sequence[OwnPair] = (),
+    reporter: Reporter | None = None,
 ) -> TrainingData:
     """Everything of the training part, without held-out entries and without texts that are measured.
 
-    `synthetic` texts are trained on too: paraphrases as labels, near noise as noise; none of a held-out entry.
+    `synthetic` texts are trained on too: paraphrases as labels, near noise as noise; none of a held-out entry. So are
+    the user's `own` pairs, but for those that are near anything that measures.
     Raises UserError if a conversation or a noise source is in two parts.
     """
     check_split(project.split)
@@ -48,6 +56,7 @@ def training_data(
     labels += [
         Example(one.text, catalogue.rows[one.entry], one.confidence) for one in synthetic if one.entry in catalogue.rows
     ]
+    labels += own_examples(workspace, project, own, forbidden, (reporter or Silent()).say)
     near_noise = [one.text for one in synthetic if one.entry is None and one.near in catalogue.rows]
     # What people say no entry answers is the nearest noise there is.
     answerless = [

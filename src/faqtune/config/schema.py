@@ -63,6 +63,17 @@ class GoldConfig(Section):
     )
 
 
+class PairsConfig(Section):
+    files: list[str] = Field(
+        default=[],
+        title="Labelled pairs that people made, to train on: annonated_dataset.json or FlagEmbedding JSONL",
+    )
+    generated_files: list[str] = Field(default=[], title="The same made by a program, such as answer2problem.json")
+    generated_confidence: float = Field(
+        default=0.6, ge=0, le=1, title="How sure a pair of those is, as a label of training"
+    )
+
+
 class ModelConfig(Section):
     base: str = Field(default="BAAI/bge-m3", title="builtin, a hub name, or a folder")
     max_length_tokens: int = Field(default=128, ge=8, le=8192, title="Longer texts are cut")
@@ -180,6 +191,7 @@ class Config(Section):
     conversations: ConversationsConfig = ConversationsConfig()
     noise: NoiseConfig = NoiseConfig()
     gold: GoldConfig = GoldConfig()
+    pairs: PairsConfig = PairsConfig()
     model: ModelConfig = ModelConfig()
     label: LabelConfig = LabelConfig()
     annotate: AnnotateConfig = AnnotateConfig()

@@ -29,6 +29,7 @@ def _show(result: Ingested) -> None:
         f"catalogue      {result.entries} entries, {result.questions} standard questions",
         f"conversations  {result.conversations}, {result.turns} turns with a customer's text",
         f"noise          {result.noise} sentences",
+        *[f"your own pairs {result.pairs}, to train on"] * ("pairs" in result.reports),
     )
     for kind, report in result.reports.items():
         _show_report(kind, report)

@@ -1,4 +1,4 @@
-"""Everything that comes in: catalogues, chat logs, chatter and hand labels, in any form that companies have them.
+"""Everything that comes in: catalogues, chat logs, chatter, hand labels and pairs, in any form that users have them.
 
 Readers take files and folders, find out encodings, sheets, columns and roles, stream what is
 large, and return records with an `IngestReport` of what was left out and why. Bad input is a
@@ -15,6 +15,7 @@ from faqtune.ingest.guess import Guess, inspect
 from faqtune.ingest.logs import read_conversations
 from faqtune.ingest.messages import JOINT
 from faqtune.ingest.noise import read_noise
+from faqtune.ingest.own_pairs import read_own_pairs
 from faqtune.ingest.report import FileReport, IngestReport, Remark
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "read_conversations",
     "read_gold",
     "read_noise",
+    "read_own_pairs",
     "write_config",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from faqtune.config import CatalogueConfig, ConversationsConfig, NoiseConfig
 from faqtune.errors import UserError
@@ -21,6 +21,7 @@ from faqtune.ingest.legacy import (
     write_daily,
     write_data,
     write_flagembedding,
+    write_gold,
     write_output,
     write_parsed_data,
     write_sentences,
@@ -30,7 +31,7 @@ from faqtune.ingest.logs import session_turns
 from faqtune.ingest.noise import read_noise
 from faqtune.ingest.pair_forms import FlagRow, flag_rows, pairs_of, read_flagembedding, read_pairs, read_triples
 from faqtune.ingest.report import IngestReport
-from faqtune.records import Conversation, Entry, Noise, Pair, content_id, normalise
+from faqtune.records import Conversation, Entry, Noise, Pair, content_id, letters, normalise, slips
 from faqtune.stored import write_jsonl
 
 FAMILIES = {
@@ -39,8 +40,9 @@ FAMILIES = {
     "noise": ("daily", "noise", "sentences"),
     "pairs": ("triples", "pairs", "flagembedding"),
 }
-"""Forms that hold the same things. A form can become another of its family; conversations can also
-become noise (what the customers say)."""
+"""Forms that hold the same things. A form can become another of its family; conversations can also become noise
+(what the customers say), and pairs hand labels."""
+BESIDES = (("conversations", "noise"), ("pairs", "gold"))
 
 _NUMBERED = re.compile(r".+#\d+")
 """Ids and sources that only say "file#index"; a new form counts anew."""
@@ -73,9 +75,9 @@ def convert(source: Path, target: Path, from_form: str = "", to_form: str = "") 
     from_form = from_form or _common_form(origins, source)
     family = _family(from_form, source.name)
     to_form = to_form or _form_for(target, family)
-    to_family = _family(to_form, target.name)
-    if to_form not in _WRITERS or (family != to_family and (family, to_family) != ("conversations", "noise")):
-        choice = ", ".join(form for form in FAMILIES[family] if form in _WRITERS)
+    to_family = to_form if to_form == "gold" else _family(to_form, target.name)
+    if to_form not in _WRITERS or (family != to_family and (family, to_family) not in BESIDES):
+        choice = ", ".join([form for form in FAMILIES[family] if form in _WRITERS] + ["gold"] * (family == "pairs"))
         raise UserError(f"{from_form} cannot become {to_form}", f"choose the target form from {choice}")
     report = ConvertReport(source.name, target.name, from_form, to_form)
     lost: Counter[str] = Counter()
@@ -161,7 +163,8 @@ def _read(origins: Sequence[Source], from_form: str, to_form: str, lost: Counter
         for origin in origins if from_form not in ("noise", "sentences") else ():
             lost["words of the agent"] += sum(bool(t.agent) for c in _conversations(origin, from_form) for t in c.turns)
         return iter(sentences)
-    return chain.from_iterable(_pairs(origin, from_form, to_form, lost) for origin in origins)
+    found = chain.from_iterable(_pairs(origin, from_form, to_form, lost) for origin in origins)
+    return _first_copies(cast(Iterator[Pair], found), lost) if to_form == "gold" else found
 
 
 def _skipped(report: IngestReport) -> Counter[str]:
@@ -183,6 +186,19 @@ def _pairs(origin: Source, from_form: str, to_form: str, lost: Counter[str]) -> 
         return rows if to_form == "flagembedding" else _pairs_of_rows(rows, lost)
     pairs = read_triples(origin) if from_form == "triples" else read_pairs(origin)
     return flag_rows(_counted(pairs, to_form, lost)) if to_form == "flagembedding" else pairs
+
+
+def _first_copies(pairs: Iterable[Pair], lost: Counter[str]) -> Iterator[Pair]:
+    """Without positives that are one slip away from an earlier one: as labels of their own a split would tear them
+    apart, and what is trained on would be measured."""
+    seen: set[tuple[str, str]] = set()
+    for pair in pairs:
+        forms = {(normalise(pair.partner), slip) for slip in slips(letters(pair.text))}
+        if pair.label == 1 and not seen.isdisjoint(forms):
+            lost["copy of a text with a slip"] += 1
+            continue
+        seen |= forms if pair.label == 1 else set()
+        yield pair
 
 
 def _pairs_of_rows(rows: Iterable[FlagRow], lost: Counter[str]) -> Iterator[Pair]:
@@ -216,6 +232,8 @@ def _left_behind(record: Record, to_form: str) -> Iterator[str]:
             yield from ["entry"] * bool(record.entry)
             yield from ["group"] * bool(record.group)
             yield from ["claims"] * bool(record.claims)
+        case Pair() if to_form == "gold":
+            yield from ["pair of label 0"] * (record.label == 0)
 
 
 _WRITERS: dict[str, Callable[[Path, Any], int]] = {
@@ -231,4 +249,5 @@ _WRITERS: dict[str, Callable[[Path, Any], int]] = {
     "triples": write_triples,
     "pairs": write_jsonl,
     "flagembedding": write_flagembedding,
+    "gold": write_gold,
 }

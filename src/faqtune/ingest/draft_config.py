@@ -39,6 +39,10 @@ CHINESE = {
     "gold": "人工标注（可选）",
     "gold.files": "人工标注文件（JSONL）",
     "gold.catalogue": "标注所用编号来自的问答库文件（若不是上面那个）",
+    "pairs": "自带的训练句对（可选）：只用于训练，从不用于评测",
+    "pairs.files": "人工做的句对：annonated_dataset.json 或 FlagEmbedding JSONL",
+    "pairs.generated_files": "程序生成的句对，如 answer2problem.json",
+    "pairs.generated_confidence": "程序生成的句对作为训练标签的置信度",
     "model": "模型",
     "model.base": "基础模型：builtin、模型名或文件夹",
     "model.max_length_tokens": "超过此长度的文本会被截断",
@@ -140,12 +144,15 @@ def _decided(guesses: Sequence[Guess], project: Path) -> dict[tuple[str, str], s
     sheets = [guess for guess in catalogues if guess.form == "sheet"]
     ids = [guess for guess in catalogues if guess.form == "catalogue_json"]
     logs, gold = by_kind.get("conversations", []), by_kind.get("gold", [])
+    pairs = by_kind.get("pairs", [])
     named = {
         # The JSON forms next to a spreadsheet are the same catalogue, preprocessed.
         ("catalogue", "files"): sheets or catalogues,
         ("conversations", "files"): logs,
         ("noise", "files"): by_kind.get("noise", []),
         ("gold", "files"): gold,
+        ("pairs", "files"): [guess for guess in pairs if not guess.is_generated],
+        ("pairs", "generated_files"): [guess for guess in pairs if guess.is_generated],
     }
     decided: dict[tuple[str, str], str | list[str]] = {
         place: [_name(guess.path, project) for guess in found] for place, found in named.items()

@@ -19,10 +19,11 @@ from faqtune.ingest.jsonstream import layout_of, stream_items
 from faqtune.ingest.kinds import Source, expand, kind_of
 from faqtune.ingest.logs import session_turns
 from faqtune.ingest.noise import read_noise
+from faqtune.ingest.own_pairs import labelled_pairs
 from faqtune.ingest.report import IngestReport
 from faqtune.ingest.sheets import open_sheets
 
-Kind = Literal["catalogue", "conversations", "noise", "gold", "unknown"]
+Kind = Literal["catalogue", "conversations", "noise", "gold", "pairs", "unknown"]
 
 SAMPLE = 200
 """Conversations that are looked at; catalogues and chatter are read whole."""
@@ -33,6 +34,7 @@ PREVIEW = 3
 PREVIEW_CHARS = 120
 
 _LOG_NAME = re.compile(r"output|conversation|session|dialog|chat|log|对话|会话|聊天|日志", re.IGNORECASE)
+_GENERATED_NAME = re.compile(r"answer2problem|generated|auto|synthetic|生成|自动", re.IGNORECASE)
 _KINDS: dict[Form, Kind] = {
     "sheet": "catalogue",
     "parsed_data": "catalogue",
@@ -45,6 +47,9 @@ _KINDS: dict[Form, Kind] = {
     "noise": "noise",
     "sentences": "noise",
     "gold": "gold",
+    "triples": "pairs",
+    "pairs": "pairs",
+    "flagembedding": "pairs",
 }
 
 
@@ -70,6 +75,11 @@ class Guess:
     preview: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     problem: str = ""
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether pairs were made by a program, by their name."""
+        return bool(_GENERATED_NAME.search(self.path.stem))
 
 
 def inspect(paths: Sequence[Path], noise: Sequence[Path] = ()) -> list[Guess]:
@@ -154,9 +164,19 @@ def _look_at_gold(source: Source, form: Form) -> Guess:
     return Guess(source.path, "gold", form, encodings=(layout.encoding,), preview=tuple(islice(queries, PREVIEW)))
 
 
+def _look_at_pairs(source: Source, form: Form) -> Guess:
+    lines = [
+        f"{pair.text} → {pair.partner}: {pair.label:g}" for _, pair in islice(labelled_pairs(source, form), PREVIEW)
+    ]
+    guess = Guess(
+        source.path, "pairs", form, encodings=(layout_of(source).encoding,),
+        preview=tuple(line[:PREVIEW_CHARS] for line in lines),
+    )  # fmt: skip
+    made_by = "by a program, to judge by the name" if guess.is_generated else "by people"
+    return replace(guess, remarks=(f"pairs to train on, made {made_by}; they are never measured",))
+
+
 def _look_at_other(source: Source, form: Form) -> Guess:
-    if form in ("triples", "pairs", "flagembedding"):
-        return Guess(source.path, "unknown", form, remarks=("training pairs: `faqtune convert` reads them",))
     problem = f"{source.name}: neither questions with answers nor conversations nor sentences are recognised in it"
     kind = kind_of(source)
     if kind == "json":
@@ -183,6 +203,7 @@ _LOOKS: dict[Kind, Callable[[Source, Form], Guess]] = {
     "conversations": _look_at_conversations,
     "noise": _look_at_noise,
     "gold": _look_at_gold,
+    "pairs": _look_at_pairs,
     "unknown": _look_at_other,
 }
 

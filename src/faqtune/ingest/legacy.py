@@ -56,6 +56,12 @@ def write_triples(path: Path, pairs: Iterable[Pair]) -> int:
     return _write_list(path, ([pair.text, pair.partner, pair.label] for pair in pairs), indent=None)
 
 
+def write_gold(path: Path, pairs: Iterable[Pair]) -> int:
+    """Hand labels as `--gold` takes them, of the pairs of label 1: `{"query": …, "entry": a standard question}`."""
+    labels = ({"query": pair.text, "entry": pair.partner} for pair in pairs if pair.label == 1)
+    return _write_lines(path, (json.dumps(label, ensure_ascii=False) for label in labels))
+
+
 def write_flagembedding(path: Path, rows: Iterable[FlagRow]) -> int:
     """FlagEmbedding's JSONL."""
     return _write_lines(path, (json.dumps(flag_item(row), ensure_ascii=False) for row in rows))

@@ -2,5 +2,6 @@
 
 from faqtune.split.assign import assign, hand_labels_train
 from faqtune.split.leaks import check, check_split, without_leaks
+from faqtune.split.near import without_near_leaks
 
-__all__ = ["assign", "check", "check_split", "hand_labels_train", "without_leaks"]
+__all__ = ["assign", "check", "check_split", "hand_labels_train", "without_leaks", "without_near_leaks"]

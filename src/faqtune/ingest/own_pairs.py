@@ -1,0 +1,153 @@
+"""Labelled pairs that the user brought along, as texts with the entry that they ask for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from faqtune.errors import UserError
+from faqtune.ingest.forms import form_of
+from faqtune.ingest.kinds import Source, expand
+from faqtune.ingest.pair_forms import pairs_of, read_flagembedding, read_pairs, read_triples
+from faqtune.ingest.report import IngestReport
+from faqtune.records import Catalogue, OwnPair, Pair, normalise
+
+SHOWN_CHARS = 40
+
+UNKNOWN = "neither text is a question or an answer of the catalogue"
+STANDARD = "only says what the catalogue says"
+TWO_ENTRIES = "both texts are standard questions, of two entries"
+REPEATED = "repeated pair"
+CONTRADICTED = "a pair of label 0 says the opposite"
+
+
+class _Place(NamedTuple):
+    source: Source
+    form: str
+    by_people: bool
+
+
+def read_own_pairs(
+    catalogue: Catalogue, by_people: Sequence[Path], generated: Sequence[Path]
+) -> tuple[list[OwnPair], IngestReport]:
+    """Every text that a pair of label 1 puts to an entry, once for each entry; first those that people made.
+
+    A pair of label 0 adds nothing, since a text is trained against every other entry anyway; but it takes back what
+    a pair of label 1 says of the same two, unless only a program contradicts people. Files are read twice, so that
+    memory grows with the positives only.
+
+    Raises UserError for a file that holds no pairs, a damaged item, or files without any usable pair.
+    """
+    report = IngestReport()
+    places = [*_places(by_people, True, report), *_places(generated, False, report)]
+    entries = _Entries(catalogue)
+    found: dict[tuple[str, str], OwnPair] = {}
+    for place in places:
+        for row, pair in labelled_pairs(place.source, place.form):
+            if pair.label == 1:
+                _take(pair, row, place, entries, found, report)
+    for place in places:
+        for row, pair in labelled_pairs(place.source, place.form):
+            if pair.label == 0:
+                _take_back(pair, row, place, entries, found, report)
+    for kept in found.values():
+        report.count(kept.source.rpartition("#")[0], "pairs")
+    if places and not found:
+        names = ", ".join(place.source.name for place in places)
+        raise UserError(
+            f"{names}: no pair is of use: {_why(report)}",
+            "check that these are pairs of this catalogue, or take them out of [pairs] in faqtune.toml",
+        )
+    return list(found.values()), report
+
+
+def _places(paths: Sequence[Path], by_people: bool, report: IngestReport) -> Iterator[_Place]:
+    for source in expand(paths):
+        form = form_of(source)
+        if form not in ("triples", "pairs", "flagembedding"):
+            raise UserError(
+                f"{source.name} holds no pairs but {form}",
+                "pairs are [[text, text, 1 or 0], …] or FlagEmbedding JSONL: see docs/formats.md",
+            )
+        report.file(source.name).form = form
+        report.count(source.name, "pairs", 0)
+        yield _Place(source, form, by_people)
+
+
+def labelled_pairs(source: Source, form: str) -> Iterator[tuple[int, Pair]]:
+    """Every pair of a file of one of the three forms, with the number of its item, from 1."""
+    if form == "flagembedding":
+        for row, line in enumerate(read_flagembedding(source), 1):
+            yield from ((row, pair) for pair in pairs_of(line))
+    else:
+        yield from enumerate((read_triples if form == "triples" else read_pairs)(source), 1)
+
+
+class _Entries:
+    """Which entries a text stands for: those with such a question, else those with such an answer."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.questions: dict[str, list[str]] = defaultdict(list)
+        self.answers: dict[str, list[str]] = defaultdict(list)
+        for entry in catalogue:
+            for key in dict.fromkeys(map(normalise, entry.questions)):
+                self.questions[key].append(entry.id)
+            if entry.answer:
+                self.answers[normalise(entry.answer)].append(entry.id)
+
+    def asked(self, pair: Pair) -> tuple[str, list[str], str]:
+        """The text of a pair, the entries that its other side stands for, and why it is of no use ("" if it is)."""
+        text, partner = normalise(pair.text), normalise(pair.partner)
+        of_text, of_partner = self.questions.get(text, []), self.questions.get(partner, [])
+        if of_text and of_partner:
+            return pair.text, [], TWO_ENTRIES if set(of_text).isdisjoint(of_partner) else STANDARD
+        if of_text:
+            return (pair.partner, of_text, "") if partner not in self.answers else (pair.text, [], STANDARD)
+        found = of_partner or self.answers.get(partner, [])
+        return pair.text, found, "" if found else UNKNOWN
+
+
+def _take(
+    pair: Pair,
+    row: int,
+    place: _Place,
+    entries: _Entries,
+    found: dict[tuple[str, str], OwnPair],
+    report: IngestReport,
+) -> None:
+    text, asked, useless = entries.asked(pair)
+    key = normalise(text)
+    new = [entry for entry in asked if (key, entry) not in found]
+    if not useless and key and new:
+        for entry in new:
+            found[key, entry] = OwnPair(text, entry, place.by_people, f"{place.source.name}#{row}")
+    else:
+        report.skip(place.source.name, useless or (REPEATED if key else "no text"), text[:SHOWN_CHARS], row=row)
+
+
+def _take_back(
+    pair: Pair,
+    row: int,
+    place: _Place,
+    entries: _Entries,
+    found: dict[tuple[str, str], OwnPair],
+    report: IngestReport,
+) -> None:
+    report.count(place.source.name, "pairs of label 0, which say nothing new")
+    text, asked, _ = entries.asked(pair)
+    for entry in asked:
+        said = found.get((normalise(text), entry))
+        if said is not None and (place.by_people or not said.by_people):
+            del found[normalise(text), entry]
+            report.skip(place.source.name, CONTRADICTED, text[:SHOWN_CHARS], row=row)
+
+
+def _why(report: IngestReport) -> str:
+    """The reason that left out most."""
+    counts: dict[str, int] = defaultdict(int)
+    for file in report.files.values():
+        for why, number in file.skipped.items():
+            counts[why] += number
+    return max(counts, key=counts.__getitem__, default="no pair has the label 1")

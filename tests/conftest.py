@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from faqtune.model import TextModel
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# A busy machine is slow, and no test may fail for that.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts background jobs with Ctrl-C ignored; what is tested here is what it does.
     signal.signal(signal.SIGINT, signal.default_int_handler)

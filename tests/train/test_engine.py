@@ -11,7 +11,7 @@ from torch import Tensor
 from faqtune.encoder import Encoder
 from faqtune.model import Precision, TextModel
 from faqtune.recipe import Losses, Mining, Recipe
-from faqtune.train import engine, losses, memory
+from faqtune.train import engine, losses, scale
 from faqtune.train.batches import Batch, batch_at
 from faqtune.train.data import TrainingData
 from faqtune.train.engine import batch_loss, learn, micro_batches
@@ -146,7 +146,7 @@ def test_float16_keeps_gradients_that_it_could_not_hold_unscaled(
     in_float32 = learned(tiny_model, batch, small, 200, graph_tokens)
     tiny_model.precision = Precision("float16", "test")
     scaled = learned(tiny_model, batch, small, 200, graph_tokens)
-    memory.unscale(tiny_model)
+    scale.unscale(tiny_model)
     found = {name: p.grad for name, p in tiny_model.named_parameters() if p.grad is not None}
     agree(in_float32, found, 0.05)
     name = "backbone.encoder.layer.0.attention.self.value.weight"

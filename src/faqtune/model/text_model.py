@@ -52,6 +52,8 @@ class TextModel(nn.Module):
         """Only where a training asked for them (`faqtune.model.attach_heads`)."""
         self.adapters: tuple[int, float, int] | None = None
         """Rank, alpha and lower layers without, of adapters that are attached (`faqtune.model.attach_lora`)."""
+        self.scale_halvings = 0
+        """How often gradients turned out to be too large for their scale."""
         self.room = Room()
         """What memory holds when texts are encoded, and whom to tell."""
         self._remembered: dict[str, list[int]] = {}
@@ -77,6 +79,11 @@ class TextModel(nn.Module):
     @property
     def device(self) -> torch.device:
         return next(self.backbone.parameters()).device
+
+    @property
+    def gradient_scale(self) -> float:
+        """What gradients are multiplied by on their way into the backbone; 1 but for float16."""
+        return max(1.0, self.precision.gradient_scale * 0.5**self.scale_halvings)
 
     def tokenise(self, texts: Sequence[str]) -> list[list[int]]:
         """Token ids of each text, with prompt and special tokens, cut to `max_length_tokens`.
@@ -118,7 +125,7 @@ class TextModel(nn.Module):
     def _tokens(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Vectors of tokens, (n, l, d). Gradients go on into the backbone multiplied by the precision's scale."""
         tokens: Tensor = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        scale = self.precision.gradient_scale
+        scale = self.gradient_scale
         if scale != 1 and tokens.requires_grad:
             tokens.register_hook(lambda gradient: gradient * scale)  # type: ignore[no-untyped-call]
         return tokens

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,12 @@ class Progress:
     """Measurements in a row that found no better model."""
     idle_steps: int = 0
     """Steps in a row that had nothing to learn."""
+    sampled_at_start: list[float] = field(default_factory=list)
+    """A few of the stage's weights before its first step, until they are known to move."""
     micro_batch_tokens: int = 0
     """What memory has turned out to hold; 0: what the recipe says."""
+    scale_halvings: int = 0
+    """How often float16 could not hold gradients, and their scale was halved."""
     graph_tokens: int = 0
     """Of how many tokens a graph is kept on a CPU, found at the first step; 0: not found yet."""
     events: int = 0
@@ -64,6 +68,7 @@ class Progress:
 
     def start_stage(self, number: int) -> None:
         self.stage, self.step, self.without_better, self.idle_steps = number, 0, 0, 0
+        self.sampled_at_start = []
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,8 @@ def _refuse_empty_stages(recipe: Recipe, data: TrainingData) -> None:
             raise UserError(
                 f"{place} has nothing to learn from: no "
                 f"{' and no '.join(source.replace('_', ' ') for source in stage.data.shares)} in the training part",
-                "label by hand and give training a share of it (split.human_labels_for_training in faqtune.toml)"
+                "give it a share of the hand labels: set human_labels_for_training = 0.5 under [split] in "
+                "faqtune.toml and run `faqtune split` again; where there are none yet, `faqtune annotate` first"
                 if set(stage.data.shares) == {"human_labels"}
                 else "label more (`faqtune label`), lower minimum_confidence, or give another source a share",
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from faqtune.errors import UserError, is_out_of_memory
-from faqtune.model import TextModel, free_memory
+from faqtune.model import free_memory
 from faqtune.recipe import Stage
 from faqtune.train import ranks
 from faqtune.train.batches import Batch
@@ -13,6 +13,7 @@ from faqtune.train.budget import CPU_AT_ONCE_TOKENS, TokenBudget, token_budget
 from faqtune.train.engine import StepLoss, learn
 from faqtune.train.heads import learn_with_heads
 from faqtune.train.optimiser import update
+from faqtune.train.scale import unscale
 from faqtune.train.state import Training
 
 LEAST_TOKENS = 64
@@ -67,12 +68,14 @@ def update_within_memory(
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        other = "set optimiser to adafactor, " if stage.optimiser == "adamw" else ""
         raise UserError(
             f"{place}: the memory of {training.model.device} is too small for what {stage.optimiser} remembers of "
             "each weight that is trained",
-            f"{other}freeze lower layers (freeze.lower_layers), train adapters (freeze.lora_rank) or take a smaller "
-            "base model; the last checkpoint is kept",
+            "set optimiser to adafactor, freeze lower layers (freeze.lower_layers), train adapters (freeze.lora_rank) "
+            "or take a smaller base model; the last checkpoint is kept"
+            if stage.optimiser == "adamw"
+            else "freeze lower layers (freeze.lower_layers), train adapters (freeze.lora_rank) or take a smaller base "
+            "model; the last checkpoint is kept",
         ) from error
 
 
@@ -86,13 +89,3 @@ def _budget(training: Training) -> TokenBudget:
     return TokenBudget(
         training.recipe.micro_batch_tokens or min(CPU_AT_ONCE_TOKENS, progress.graph_tokens), progress.graph_tokens
     )
-
-
-def unscale(model: TextModel) -> None:
-    """Take the precision's scale out of the backbone's gradients again. What float16 could not hold is infinite, and
-    shows in their norm."""
-    if model.precision.gradient_scale == 1:
-        return
-    for parameter in model.backbone.parameters():
-        if parameter.grad is not None:
-            parameter.grad.div_(model.precision.gradient_scale)

@@ -20,7 +20,9 @@ from faqtune.train.draws import evaluate_every, steps_of, usable
 from faqtune.train.memory import learn_within_memory, update_within_memory
 from faqtune.train.mining import Mined, mine
 from faqtune.train.optimiser import make_optimiser, restore_optimiser, schedule
+from faqtune.train.scale import halve_scale, refuse_not_finite
 from faqtune.train.shares import encoder_of
+from faqtune.train.standstill import refuse_standstill, sampled_weights
 from faqtune.train.state import Training
 from faqtune.train.teaching import can_learn, has_own_question, idle_losses
 from faqtune.train.trainable import prepare
@@ -43,7 +45,9 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     spare_scarce_memory(training.model, stage)
     optimiser = make_optimiser(training.model, stage, layers_above(training.model))
     mined: Mined | None = None
-    if resumed is not None:
+    if resumed is None:
+        progress.sampled_at_start = sampled_weights(training.model)
+    else:
         restore_optimiser(optimiser, resumed.optimiser)
         mined = resumed.mined
     training.listener.stage_started(stage, progress.stage, steps, progress.step)
@@ -57,6 +61,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
         if mined is None or _mining_is_due(stage.mining, progress.step, measure_every):
             mined = _mine(training, stage, data, steps, mined)
         _step(training, stage, data, mined, optimiser, steps)
+        refuse_standstill(training.model, stage, progress, steps)
         ended = _why_it_ends(training, stage)
         is_last = progress.step == steps or bool(ended)
         if is_last or _is_due(progress.step, measure_every):
@@ -153,11 +158,15 @@ def _step(
     place = f"stage {progress.stage} ({stage.name}), step {progress.step + 1}"
     started = time.perf_counter()
     batch = batch_at(data, stage, mined, recipe.seed, progress.stage, progress.step)
-    loss = learn_within_memory(training, stage, batch, place)
-    _refuse_not_finite("loss", loss.total, place)
     rate = stage.learning_rate * schedule(progress.step, steps, stage.warmup_share)
-    norm = update_within_memory(training, stage, optimiser, rate, place)
-    _refuse_not_finite("gradient's norm", norm, place)
+    while True:
+        loss = learn_within_memory(training, stage, batch, place)
+        refuse_not_finite("loss", loss.total, training.model, place)
+        norm = update_within_memory(training, stage, optimiser, rate, place)
+        # Where it is not finite the weights are as they were.
+        if math.isfinite(norm) or not halve_scale(training, place):
+            break
+    refuse_not_finite("gradient's norm", norm, training.model, place)
     progress.step += 1
     progress.idle_steps = 0 if loss.total != 0 and norm > 0 else progress.idle_steps + 1
     training.log.write(
@@ -172,8 +181,3 @@ def _step(
         seconds=time.perf_counter() - started,
     )
     training.listener.stepped(stage, progress.stage, progress.step, loss)
-
-
-def _refuse_not_finite(what: str, value: float, place: str) -> None:
-    if not math.isfinite(value):
-        raise UserError(f"{place}: the {what} is {value}", "lower the learning rate; the last checkpoint is kept")

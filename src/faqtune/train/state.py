@@ -73,6 +73,7 @@ class Training:
     def begin(self) -> Checkpoint | None:
         """Go back to the newest checkpoint; without one measure the base model, the first that is best."""
         found = self._newest_checkpoint()
+        self.model.scale_halvings = 0 if found is None else found.progress.scale_halvings
         if found is None:
             self.log.rewind(0)
             self.measure_now(at_start=True)

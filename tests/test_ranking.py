@@ -52,7 +52,7 @@ def test_the_best_of_many_are_those_of_a_whole_sort(k: int):
     scores[21, :450] = np.nan
     scores[22, 3] = np.nan
 
-    np.testing.assert_array_equal(ranking._best(scores, k), np.argsort(-scores, axis=1, kind="stable")[:, :k])
+    np.testing.assert_array_equal(ranking.highest(scores, k), np.argsort(-scores, axis=1, kind="stable")[:, :k])
 
 
 def test_by_hand():

@@ -74,16 +74,24 @@ def rank(queries: Vectors, questions: Vectors, owners: Sequence[int], k: int = 1
     step = max(1, BLOCK_SCORES // len(owners))
     for start in range(0, len(queries), step):
         block = entry_scores(queries[start : start + step] @ questions.T, owners)
-        order = _best(block, k)
+        order = highest(block, k)
         rows[start : start + step] = order
         scores[start : start + step] = np.take_along_axis(block, order, axis=1)
     return Ranking(rows, scores)
 
 
-def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Columns of the `k` greatest of each row, int64 (q, k), best first; on ties the earlier column."""
+def highest(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Columns of the `k` greatest of each row of `scores` (q, c), int64 (q, k), best first; on ties the earlier column.
+
+    `k` at most c. What is no number comes last.
+    """
     if 2 * k >= scores.shape[1]:
         return _sorted(scores)[:, :k]
+    if k == 1:
+        first: NDArray[np.int64] = scores.argmax(axis=1)[:, None]
+        no_number = np.isnan(np.take_along_axis(scores, first, axis=1)[:, 0])
+        first[no_number] = _sorted(scores[no_number])[:, :1]
+        return first
     # Sorting all of a large catalogue takes many times as long as what it is sorted for.
     least = -np.partition(-scores, k - 1, axis=1)[:, k - 1 : k]
     reaching = scores >= least

@@ -191,7 +191,11 @@ def _free_port() -> int:
 
 def victim() -> Any:
     """The module beside this one that knows a shop in JSON and how to measure it."""
-    spec = importlib.util.spec_from_file_location("victim", Path(__file__).with_name("victim.py"))
+    return beside("victim")
+
+
+def beside(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -199,6 +203,8 @@ def victim() -> Any:
 
 
 def do(scenario: str, model: TextModel, data: TrainingData, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    if scenario == "search":
+        return beside("searcher").search_alone(data)  # type: ignore[no-any-return]
     if scenario in ENGINE:
         return steps(model, data, recipe, *ENGINE[scenario])
     if scenario == "adapters":

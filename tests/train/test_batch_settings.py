@@ -15,7 +15,9 @@ from faqtune.records import Catalogue, Entry
 from faqtune.train.batches import batch_at
 from faqtune.train.data import Example, TrainingData
 from faqtune.train.draws import queries_of_step
-from faqtune.train.mining import Mined, mine
+from faqtune.train.mined import Mined
+from faqtune.train.mining import mine
+from faqtune.train.ragged import Ragged
 
 
 def crowded_stage(**data: float) -> Stage:
@@ -91,7 +93,7 @@ def test_the_classic_batch_holds_to_1000_negatives_for_a_positive(characters: En
 
 def nothing_mined(data: TrainingData, hard: NDArray[np.int32] | None = None) -> Mined:
     nothing = np.full((len(data.examples), 0), -1, dtype=np.int32)
-    suspects = np.zeros((len(data.examples), len(data.catalogue)), dtype=np.bool_)
+    suspects = Ragged.of([()] * len(data.examples))
     of_noise = np.arange(len(data.noise), dtype=np.int32)
     return Mined(nothing if hard is None else hard, nothing, suspects, 0 * of_noise, of_noise, 0.0)
 

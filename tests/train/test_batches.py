@@ -15,7 +15,8 @@ from faqtune.records import Catalogue, Entry, normalise
 from faqtune.train.batches import Batch, batch_at
 from faqtune.train.data import Example, TrainingData
 from faqtune.train.draws import queries_of_step
-from faqtune.train.mining import Mined, mine
+from faqtune.train.mined import Mined
+from faqtune.train.mining import mine
 from faqtune.train.teaching import can_learn
 
 WORDS = ["退货", "怎么退货", "运费", "包邮吗", "发票", "ＯＫ", "ok", "refund", "Refund ", "地址"]
@@ -84,7 +85,7 @@ def naive_label(data: TrainingData, mined: Mined, source: str, number: int, colu
     }
     if example.row in rows:
         return 1.0
-    return math.nan if any(mined.suspects[number, row] for row in rows) else 0.0
+    return math.nan if any(row in mined.suspects[number] for row in rows) else 0.0
 
 
 @settings(max_examples=60, deadline=None)
@@ -153,7 +154,7 @@ def test_suspects_take_no_part(characters: Encoder, data: TrainingData):
             if source == "dialogues":
                 continue
             own = [normalise(x) for x in data.catalogue.entries[data.examples[number].row].questions]
-            for row in np.flatnonzero(mined.suspects[number]):
+            for row in mined.suspects[number]:
                 theirs = {normalise(x) for x in data.catalogue.entries[row].questions} - set(own)
                 columns = [normalise(batch.texts[c]) in theirs for c in batch.columns] & batch.is_question
                 assert np.isnan(batch.labels[q, columns]).all()

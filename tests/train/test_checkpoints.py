@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import shutil
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,8 @@ from safetensors import SafetensorError
 from faqtune.errors import UserError
 from faqtune.train import checkpoints, sending
 from faqtune.train.checkpoints import Checkpoint, Progress, latest_checkpoint, save_best, save_checkpoint
-from faqtune.train.mining import Mined
+from faqtune.train.mined import Mined
+from faqtune.train.ragged import Ragged
 from faqtune.train.shards import ShardedAdamW
 from faqtune.train.stored import StoredTensors
 
@@ -25,12 +27,12 @@ FULL = OSError(errno.ENOSPC, "No space left on device")
 FULL_IN_RUST = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
 
-def mined(entries: int = 11) -> Mined:
+def mined(suspects: int = 11) -> Mined:
     chance = np.random.default_rng(0)
     return Mined(
         chance.integers(-1, 5, (7, 2)).astype(np.int32),
         chance.integers(-1, 5, (7, 1)).astype(np.int32),
-        chance.random((7, entries)) > 0.5,
+        Ragged.of([range(suspects), *[()] * 5, [3]]),
         np.arange(3, dtype=np.int32),
         np.array([2, 0], dtype=np.int32),
         0.25,
@@ -46,18 +48,18 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("entries", [1, 8, 11])
-def test_a_checkpoint_comes_back_as_it_went(tmp_path: Path, entries: int):
+@pytest.mark.parametrize("suspects", [0, 8])
+def test_a_checkpoint_comes_back_as_it_went(tmp_path: Path, suspects: int):
     went = checkpoint_at(40)
-    went = Checkpoint(went.progress, {"w": torch.randn(3, 2).T}, {"0.step": torch.tensor(7.0)}, mined(entries))
+    went = Checkpoint(went.progress, {"w": torch.randn(3, 2).T}, {"0.step": torch.tensor(7.0)}, mined(suspects))
     save_checkpoint(tmp_path, went)
     came = latest_checkpoint(tmp_path, "this")
     assert came is not None and came.progress == went.progress
     assert torch.equal(came.weights["w"], went.weights["w"]) and torch.equal(
         came.optimiser["0.step"], went.optimiser["0.step"]
     )
-    for name in ("hard", "suspects", "noise_best", "noise_order"):
-        left, right = getattr(came.mined, name), getattr(went.mined, name)
+    for name in ("hard", "near_queries", "suspects.starts", "suspects.numbers", "noise_best", "noise_order"):
+        left, right = (attrgetter(name)(found.mined) for found in (came, went))
         np.testing.assert_array_equal(left, right)
         assert left.dtype == right.dtype
 
@@ -87,11 +89,11 @@ def test_the_optimiser_is_read_tensor_by_tensor(tmp_path: Path, monkeypatch: pyt
 
 def test_nothing_mined_comes_back_as_nothing(tmp_path: Path):
     nothing = np.zeros((0, 0), dtype=np.int32)
-    empty = Mined(nothing, nothing, np.zeros((0, 4), dtype=np.bool_), nothing.reshape(-1), nothing.reshape(-1), 0.0)
+    empty = Mined(nothing, nothing, Ragged.of(()), nothing.reshape(-1), nothing.reshape(-1), 0.0)
     went = checkpoint_at(1)
     save_checkpoint(tmp_path, Checkpoint(went.progress, went.weights, went.optimiser, empty))
     came = latest_checkpoint(tmp_path, "this")
-    assert came is not None and came.mined.suspects.shape == (0, 4) and came.mined.hard.shape == (0, 0)
+    assert came is not None and len(came.mined.suspects) == 0 and came.mined.hard.shape == (0, 0)
 
 
 def test_the_last_two_are_kept_with_the_best_they_speak_of(tmp_path: Path):

@@ -60,6 +60,7 @@ def test_sure_labels_stay_and_so_do_those_of_people():
     assert [example.text for example in kept.labels] == ["乙", "丙"]
 
 
-def test_data_is_put_together_without_torch():
-    code = "import sys; from faqtune.train import TrainingData; sys.exit('torch' in sys.modules)"
+@pytest.mark.parametrize("module", ["train", "train.batches"])
+def test_data_and_batches_are_put_together_without_torch(module: str):
+    code = f"import sys; from faqtune.{module} import TrainingData; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

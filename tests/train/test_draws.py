@@ -11,7 +11,8 @@ from faqtune.recipe import Recipe, Stage, load_recipe
 from faqtune.records import Catalogue, Entry
 from faqtune.train.data import Example, TrainingData
 from faqtune.train.draws import evaluate_every, noise_of_step, queries_of_step, queries_per_step, steps_of, usable
-from faqtune.train.mining import Mined
+from faqtune.train.mined import Mined
+from faqtune.train.ragged import Ragged
 
 
 def stage_of(recipe_of: Callable[..., Recipe], **settings: object) -> Stage:
@@ -21,7 +22,7 @@ def stage_of(recipe_of: Callable[..., Recipe], **settings: object) -> Stage:
 def mined_with(noise_order: list[int]) -> Mined:
     nothing = np.zeros((0, 0), dtype=np.int32)
     best = np.zeros(len(noise_order), np.int32)
-    return Mined(nothing, nothing, nothing.astype(bool), best, np.array(noise_order, np.int32), 0.3)
+    return Mined(nothing, nothing, Ragged.of(()), best, np.array(noise_order, np.int32), 0.3)
 
 
 @pytest.mark.parametrize("batch_queries", [2, 5, 9, 30])

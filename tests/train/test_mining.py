@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from faqtune.encoder import Encoder
 from faqtune.recipe import Mining
 from faqtune.records import Catalogue, Entry, normalise
-from faqtune.train import mining
+from faqtune.train import search
 from faqtune.train.data import Example, TrainingData
 from faqtune.train.mining import mine
 
@@ -98,7 +98,7 @@ def test_mining_equals_plain_loops(characters: Encoder, data: TrainingData, k: i
     related, unrelated = [], naive_unrelated(characters, data)
     for number, example in enumerate(naive_examples(data)):
         suspects = naive_suspects(characters, data, example, margin, unrelated)
-        assert set(np.flatnonzero(mined.suspects[number])) == suspects
+        assert set(mined.suspects[number].tolist()) == suspects
         hard = [q for q in mined.hard[number].tolist() if q >= 0]
         found = [cosine(characters, example.text, data.catalogue.questions[q]) for q in hard]
         assert found == pytest.approx(naive_hard(characters, data, example, suspects, k), abs=1e-5)
@@ -165,11 +165,11 @@ def test_mining_worked_out_by_hand():
     assert figures["unrelated"] == pytest.approx(unrelated, abs=1e-4)
     # The limit 0.334 + 0.9 (0.5 - 0.334) = 0.483 is above the 0.469 of the entry at 62°: no suspects ...
     assert unrelated == pytest.approx(0.3340, abs=1e-4)
-    assert not mined.suspects[0].any()
+    assert mined.suspects[0].tolist() == []
     assert mined.hard[0].tolist() == [1, 2]
     # ... and 0.334 + 0.7 (0.5 - 0.334) = 0.450 is below it, so the next ones take its place.
     mined, figures = mine(Table(degrees), data, Mining(negatives_per_query=2, relative_margin=0.7))
-    assert np.flatnonzero(mined.suspects[0]).tolist() == [1]
+    assert mined.suspects[0].tolist() == [1]
     assert mined.hard[0].tolist() == [2, 3]
     assert figures["suspects_per_query"] == 1 and figures["queries_without_negative"] == 0
     assert mined.noise_best.tolist() == [3]
@@ -181,17 +181,19 @@ def test_a_person_s_label_is_not_doubted():
     for trusted in (True, False):
         data = TrainingData(catalogue, (Example("我要退", 0, trusted=trusted),))
         mined, figures = mine(Table(degrees), data, Mining(negatives_per_query=1, relative_margin=0.95))
-        assert mined.suspects[0].tolist() == [False, not trusted]
+        assert mined.suspects[0].tolist() == ([] if trusted else [1])
         assert mined.hard[0].tolist() == [1 if trusted else -1]
         assert figures["queries_without_negative"] == (not trusted)
 
 
 def test_blocks_change_nothing(characters: Encoder, shop: TrainingData, monkeypatch: pytest.MonkeyPatch):
     whole, whole_figures = mine(characters, shop, Mining(negatives_per_query=3, relative_margin=0.8))
-    monkeypatch.setattr(mining, "BLOCK_SCORES", 5 * len(shop.catalogue.questions))
+    monkeypatch.setattr(search, "BLOCK_SCORES", 5 * len(shop.catalogue.questions))
     blocks, figures = mine(characters, shop, Mining(negatives_per_query=3, relative_margin=0.8))
-    for name in ("hard", "suspects", "noise_best", "noise_order"):
+    for name in ("hard", "noise_best", "noise_order"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(blocks, name))
+    np.testing.assert_array_equal(whole.suspects.numbers, blocks.suspects.numbers)
+    np.testing.assert_array_equal(whole.suspects.starts, blocks.suspects.starts)
     assert figures == pytest.approx(whole_figures)
 
 

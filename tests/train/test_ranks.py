@@ -34,7 +34,7 @@ spec.loader.exec_module(rank)
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 APART = ("interrupted apart", "resumed interrupted apart")
-TRAININGS = ("whole", "adapters", "interrupted", "resumed interrupted", "too little memory", *APART)
+TRAININGS = ("search", "whole", "adapters", "interrupted", "resumed interrupted", "too little memory", *APART)
 
 
 class Pairs:
@@ -116,6 +116,17 @@ def test_rank_0_gets_all_that_the_ranks_remember(
 def test_all_ranks_end_with_the_same_weights_to_the_bit(together: Callable[[str], dict[str, Any]], scenario: str):
     first, second = together(scenario)["every"]
     assert first == second
+
+
+def test_two_ranks_mine_what_one_does_to_the_bit(
+    pairs: Pairs, together: Callable[[str], dict[str, Any]], tmp_path: Path
+):
+    """Each compares half of the blocks."""
+    one, both = pairs.alone("search", tmp_path), together("search")
+    assert both["weights"].keys() == one["weights"].keys()
+    for name, found in one["weights"].items():
+        assert found.numel() and torch.equal(both["weights"][name], found), name
+    assert both["figures"] == one["figures"]
 
 
 @pytest.mark.parametrize("scenario", ["whole", "adapters"])

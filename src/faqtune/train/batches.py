@@ -12,7 +12,7 @@ from faqtune.recipe import Stage
 from faqtune.records import normalise
 from faqtune.train.data import TrainingData
 from faqtune.train.draws import noise_of_step, queries_of_step
-from faqtune.train.mining import Mined
+from faqtune.train.mined import Mined
 
 Kind = Literal["question", "answer", "query", "reply"]
 
@@ -235,7 +235,7 @@ class _Owners:
     """The entries behind each column, flat, so that a query is compared with all columns at once."""
 
     def __init__(self, columns: list[_Column]) -> None:
-        # A reply has no entry: -1, which no entry equals, and whose suspect bit is never looked at.
+        # A reply has no entry: -1, which no entry equals.
         rows = [sorted(column.rows) or [-1] for column in columns]
         self._rows = np.array([row for group in rows for row in group], dtype=np.int64)
         self._starts = np.cumsum([0, *map(len, rows)])[:-1]
@@ -244,6 +244,6 @@ class _Owners:
         """bool (c,): columns that an entry has."""
         return np.logical_or.reduceat(self._rows == row, self._starts)
 
-    def any_in(self, entries: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """bool (c,): columns that one of the chosen `entries` (e,) has."""
-        return np.logical_or.reduceat(entries[self._rows], self._starts)
+    def any_in(self, entries: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """bool (c,): columns that one of these entries has."""
+        return np.logical_or.reduceat(np.isin(self._rows, entries), self._starts)

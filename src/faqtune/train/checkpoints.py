@@ -26,7 +26,8 @@ from torch import Tensor
 from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.model.folders import atomic_folder
-from faqtune.train.mining import Mined
+from faqtune.train.mined import Mined
+from faqtune.train.ragged import Ragged
 from faqtune.train.stored import StoredTensors
 
 KEPT = 2
@@ -162,12 +163,11 @@ def _load(path: Path) -> Checkpoint:
 
 
 def _arrays(mined: Mined) -> dict[str, NDArray[Any]]:
-    """Suspects as one bit for each example and entry: there may be hundreds of millions."""
     return {
         "hard": mined.hard,
         "near_queries": mined.near_queries,
-        "suspects": np.packbits(mined.suspects, axis=1),
-        "entries": np.array([mined.suspects.shape[1]]),
+        "suspects": mined.suspects.numbers,
+        "suspects_starts": mined.suspects.starts,
         "noise_best": mined.noise_best,
         "noise_order": mined.noise_order,
         "noise_similarity": np.array([mined.noise_similarity]),
@@ -175,12 +175,10 @@ def _arrays(mined: Mined) -> dict[str, NDArray[Any]]:
 
 
 def _mined(arrays: dict[str, NDArray[Any]]) -> Mined:
-    entries = int(arrays["entries"][0])
-    suspects = np.unpackbits(arrays["suspects"], axis=1, count=entries).astype(np.bool_)
     return Mined(
         arrays["hard"],
         arrays["near_queries"],
-        suspects,
+        Ragged(arrays["suspects_starts"], arrays["suspects"]),
         arrays["noise_best"],
         arrays["noise_order"],
         float(arrays["noise_similarity"][0]),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from faqtune.recipe import SOURCES, Stage
 from faqtune.train.data import TrainingData
-from faqtune.train.mining import Mined
+from faqtune.train.mined import Mined
 
 LABELS = ("human_labels", "weak_labels", "labels")
 

@@ -1,8 +1,9 @@
-"""What each rank encodes: of a batch, and of texts that are mined or measured; then all ranks have all vectors."""
+"""What each rank does of what all need: of a batch, of texts that are mined or measured, and of the search."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -10,6 +11,9 @@ from torch import Tensor
 from faqtune.encoder import Encoder, Vectors
 from faqtune.model import TextModel
 from faqtune.train import ranks, sending
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def stretches(lengths: Sequence[int], count: int) -> list[list[int]]:
@@ -38,6 +42,14 @@ def gather_rows(own: Tensor, shares: Sequence[Sequence[int]]) -> Tensor:
     for part, share in zip(sending.all_rows(own, max(map(len, shares))), shares, strict=True):
         rows[torch.tensor(share, dtype=torch.int64, device=own.device)] = part[: len(share)]
     return rows
+
+
+def each_by_one_rank(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """What `work` makes of each item, on all ranks; of several ranks each does every so-manieth."""
+    with ranks.all_or_none():
+        own = [work(item) for item in items[ranks.number() :: ranks.count()]]
+    found = ranks.of_all(own)
+    return [found[place % ranks.count()][place // ranks.count()] for place in range(len(items))]
 
 
 def encoder_of(model: TextModel) -> Encoder:

@@ -11,14 +11,14 @@ import torch
 from faqtune.errors import UserError
 from faqtune.model import layers_above
 from faqtune.recipe import Mining, Stage
-from faqtune.train import ranks
 from faqtune.train.batches import Batch, batch_at
 from faqtune.train.budget import spare_scarce_memory
 from faqtune.train.checkpoints import Checkpoint, Progress
 from faqtune.train.data import TrainingData
 from faqtune.train.draws import evaluate_every, steps_of, usable
 from faqtune.train.memory import learn_within_memory, update_within_memory
-from faqtune.train.mining import Mined, mine
+from faqtune.train.mined import Mined
+from faqtune.train.mining import mine
 from faqtune.train.optimiser import make_optimiser, restore_optimiser, schedule
 from faqtune.train.scale import halve_scale, refuse_not_finite
 from faqtune.train.shares import encoder_of
@@ -117,7 +117,7 @@ def _mine(training: Training, stage: Stage, data: TrainingData, steps: int, last
     """Mine with the model as it is. The first mining of a training says how the base model's cosines lie."""
     progress = training.progress
     draw = (training.recipe.seed, progress.stage, progress.step)
-    mined, figures = ranks.same(mine(encoder_of(training.model), data, stage.mining, draw))
+    mined, figures = mine(encoder_of(training.model), data, stage.mining, draw)
     if last is not None:
         figures["noise_similarity_change"] = mined.noise_similarity - last.noise_similarity
     if progress.step == 0:

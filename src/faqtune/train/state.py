@@ -29,7 +29,7 @@ from faqtune.train.data import TrainingData
 from faqtune.train.engine import StepLoss
 from faqtune.train.handover import checkpoint_of_writer
 from faqtune.train.log import RunLog
-from faqtune.train.mining import Mined
+from faqtune.train.mined import Mined
 from faqtune.train.optimiser import optimiser_tensors
 from faqtune.train.selection import note_if_best
 from faqtune.train.shares import encoder_of

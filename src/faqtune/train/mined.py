@@ -1,0 +1,31 @@
+"""What a round of mining found, as batches draw from it and checkpoints keep it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faqtune.train.ragged import Ragged
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """What the model of a moment confuses; rows index `TrainingData.examples`.
+
+    `hard` int32 (rows, k): the nearest question of each of the k nearest other entries, as numbers
+    in `catalogue.questions`, nearest first; -1 where no more entry is usable. `near_queries` int32
+    (rows, j): the nearest labels of other entries, as numbers in `labels`; -1 where there are fewer.
+    `suspects` of each row: entries that may be right although the label says another; they take no
+    part. `noise_best` int32 (noise,): the question nearest to each noise sentence, -1 for
+    those that were not looked at. `noise_order` int32: numbers of the usable noise sentences,
+    nearest to the catalogue first. `noise_similarity`: mean cosine of noise with all questions.
+    """
+
+    hard: NDArray[np.int32]
+    near_queries: NDArray[np.int32]
+    suspects: Ragged
+    noise_best: NDArray[np.int32]
+    noise_order: NDArray[np.int32]
+    noise_similarity: float

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import termios
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -192,3 +193,31 @@ def _set(project: Path, **values: float) -> None:
 def _files_with_times(project: Path) -> dict[Path, int]:
     files = (path for path in project.rglob("*") if path.is_file() and path.name != ".faqtune.lock")
     return {path: path.stat().st_mtime_ns for path in files}
+
+
+def test_without_logs_a_catalogue_and_labelled_pairs_are_enough(cli: Run, shop: Path, tiny_model_folder: Path) -> None:
+    """From annonated_dataset.json alone: every line of the shop's file that is asked, and every hand label."""
+    faq = tomllib.loads((Path(__file__).parent / "small_shop.toml").read_text(encoding="utf-8"))["entry"]
+    asked = [
+        [text + more, entry["questions"][0], 1.0]
+        for entry in faq
+        for text in (*entry["asked"], *entry["gold"])
+        for more in ("", "，麻烦快一点", "？谢谢啦")
+    ]
+    Path("annonated_dataset.json").write_text(json.dumps(asked, ensure_ascii=False), encoding="utf-8")
+    assert cli("convert", "annonated_dataset.json", "labels.jsonl", "--to", "gold")[0] == 0
+
+    code, out, err = cli(
+        "tune", "FAQ.xlsx", "--gold", "labels.jsonl", "--noise", "chatter.json", "--model", str(tiny_model_folder),
+        "--project", str(shop), *FEW_STEPS,
+    )  # fmt: skip
+
+    assert code == 0, err
+    assert f"no logs: {len(asked)} hand labels train and measure" in err
+    assert "report.html" in out
+    run = next((shop / "runs").iterdir())
+    facts = json.loads((run / "run.json").read_text(encoding="utf-8"))["facts"]
+    assert 0 < facts["data"]["labels"] < len(asked)
+    code, out, err = cli("label", "--project", str(shop), "--force")
+    assert code == 0, err
+    assert f"No logs: {len(asked)} hand labels are all there is" in out

@@ -12,7 +12,8 @@ from faqtune.commands import split as command
 from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.settled import training_conversations, weighed_sources
 from faqtune.label import BY, Source
-from faqtune.records import CALIBRATION, SELECTION, TEST, TRAIN, Claim
+from faqtune.records import CALIBRATION, PARTS, SELECTION, TEST, TRAIN, Claim
+from faqtune.stored import write_jsonl
 
 
 def test_every_hand_labelled_conversation_is_in_the_test_part(tuned_shop: Workspace) -> None:
@@ -158,3 +159,14 @@ def test_a_source_that_the_training_labels_found_wrong_is_trained_on_less(tuned_
 
 def _of_people(workspace: Workspace) -> list[Claim]:
     return [claim for claim in claims.read(workspace.claims_path) if claim.is_human]
+
+
+def test_without_logs_hand_labels_are_in_every_part(tuned_shop: Workspace) -> None:
+    labelled = {claim.query for claim in claims.read(tuned_shop.claims_path) if claim.is_human}
+    places = {query.conversation for query in tuned_shop.queries() if query.id in labelled}
+    write_jsonl(tuned_shop.conversations_path, [])
+
+    make_split(tuned_shop)
+
+    parts = tuned_shop.split().conversations
+    assert {parts[place] for place in places} == set(PARTS)

@@ -16,8 +16,9 @@ import pytest
 from faqtune import UserError, Workspace, make_split, train_model
 from faqtune.commands.train import Interrupted
 from faqtune.progress import Silent
+from faqtune.records import OwnPair
 from faqtune.runs import DONE, INTERRUPTED, Run, all_runs, find_run
-from faqtune.stored import read_json
+from faqtune.stored import read_json, write_jsonl
 
 
 class CtrlC(Silent):
@@ -54,6 +55,21 @@ def test_other_settings_are_another_run_and_the_one_asked_for_last_is_the_newest
 
     assert train_model(tuned_shop).skipped
     assert find_run(tuned_shop).name == first.name
+
+
+def test_pairs_of_the_users_own_are_trained_on_and_counted(tuned_shop: Workspace, heard: Any) -> None:
+    first = find_run(tuned_shop)
+    entry = next(e.id for e in tuned_shop.catalogue() if e.id not in tuned_shop.split().held_out)
+    own = [OwnPair("我老家那边的亲戚也想喝一点尝尝鲜", entry, True, "annonated_dataset.json#1")]
+    write_jsonl(tuned_shop.own_pairs_path, own)
+
+    made = train_model(tuned_shop, reporter=heard)
+
+    assert not made.skipped
+    said = [line for line in heard.lines if line.startswith("your own pairs")]
+    assert len(said) == 1
+    assert said[0].startswith("your own pairs: 1 of 1 are trained on; left out 0 of entries held out")
+    assert made.run.facts["data"]["labels"] == first.facts["data"]["labels"] + 1
 
 
 def test_an_interrupted_training_goes_on_even_if_forced(tuned_shop: Workspace) -> None:

@@ -23,6 +23,8 @@ from faqtune.workspace import Workspace
 
 BY_RULES, BY_PEOPLE = "label", "hand labels"
 """The two halves of the step: hand labels that change do not set the model to work."""
+NO_THRESHOLD = 1.0
+"""Of reply cosines, where there are no replies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ def label_queries(
     """Label with the reply rules, using `model` (default: the project's base) to compare texts.
 
     Machine claims of an earlier run are replaced; what people said stays. A second round with a
-    tuned model labels more and better. Raises UserError if there are no conversations.
+    tuned model labels more and better. Without logs the hand labels are all there is. Raises UserError if there are
+    none either.
     """
     reporter = reporter or Silent()
     config = workspace.config()
@@ -70,7 +73,7 @@ def label_queries(
         return replace(_read(workspace), skipped=True)
     catalogue = workspace.catalogue()
     gold = gold_labels(workspace, gold_files, catalogue, reporter=reporter)
-    labelling = _kept(workspace) if rules_stand else _labelling(workspace, catalogue, name, reporter)
+    labelling = _kept(workspace) if rules_stand else _labelling(workspace, catalogue, name, gold, reporter)
     forget(workspace, BY_PEOPLE, *([] if rules_stand else [BY_RULES]))
     queries = {query.id: query for query in (*_asked_elsewhere(workspace), *labelling.queries, *map(gold_query, gold))}
     write_jsonl(workspace.queries_path, queries.values())
@@ -140,14 +143,18 @@ def _inputs(workspace: Workspace, name: str, gold_files: Sequence[Path]) -> tupl
     return by_rules, digest(data, config.gold.model_dump_json(), *gold_files, *ids_from)
 
 
-def _labelling(workspace: Workspace, catalogue: Catalogue, name: str, reporter: Reporter) -> Labelling:
+def _labelling(
+    workspace: Workspace, catalogue: Catalogue, name: str, gold: Sequence[GoldLabel], reporter: Reporter
+) -> Labelling:
     settings = workspace.config().label
     found = list(exchanges(workspace.conversations(), settings.max_prefix_turns))
-    if not found:
+    if not found and not gold:
         raise UserError(
             "there is no conversation with a customer's text and a reply",
             "name chat logs under [conversations] in faqtune.toml, then run `faqtune ingest`",
         )
+    if not found:
+        return Labelling((), (), NO_THRESHOLD, 0, ())
     encoder = ReportingEncoder(load_model(workspace, name, reporter), reporter, name)
     return label(catalogue, found, encoder, settings)
 

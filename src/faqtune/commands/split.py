@@ -50,7 +50,8 @@ class Splitted:
 @alone
 def make_split(workspace: Workspace, *, force: bool = False, reporter: Reporter | None = None) -> Splitted:
     """Write `split.json` and `pairs.jsonl`. Conversations with hand labels go to the test part, unless
-    `split.human_labels_for_training` gives a share of them to training.
+    `split.human_labels_for_training` gives a share of them to training. Without any logs they are shared out like
+    conversations of logs: there is nothing else to train on and to choose by.
 
     Which entries are held out follows from what the sources say of themselves; the pairs then from the sources
     weighed by the people's labels of the training part, which the split has to name first.
@@ -116,15 +117,15 @@ def _assigned(
     unsupported = sum(decisions[query].reason == "unsupported" for query in human)
     # A hand label's conversation need not be among the logs (labels from elsewhere): it is for testing too.
     by_people = dict.fromkeys(queries[query].conversation for query in human)
-    conversations = dict.fromkeys(conversation.id for conversation in workspace.conversations()) | by_people
+    logs = dict.fromkeys(conversation.id for conversation in workspace.conversations())
     sentences = workspace.noise()
     noise = sorted({sentence.source for sentence in sentences})
     made = assign(
-        conversations,
+        logs | by_people,
         noise,
         labelled,
         settings,
-        by_people=by_people,
+        by_people=by_people if logs else (),
         has_near_noise=(TEST,) if unsupported >= ENOUGH_UNSUPPORTED else (),
         calibrating=set(asked_queries(workspace).values()) if settings.calibration > 0 else (),
         measured_only={sentence.source for sentence in sentences if sentence.stratum in MEASURED_ONLY},

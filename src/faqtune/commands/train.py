@@ -168,12 +168,8 @@ def _read(
     if without:
         project = without_hand_labels(workspace, project, without)
         pairs, _ = pairs_of(project.decisions, project.queries, project.catalogue)
-    return (
-        plan,
-        project,
-        training_data(workspace, project, pairs, to_train_on(workspace), workspace.own_pairs()),
-        selection,
-    )
+    data = training_data(workspace, project, pairs, to_train_on(workspace), workspace.own_pairs(), reporter)
+    return plan, project, data, selection
 
 
 def _measured_on(selection: EvaluationSet) -> Measure:

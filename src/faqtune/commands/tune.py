@@ -107,18 +107,22 @@ def _prepared(workspace: Workspace, *, force: bool, reporter: Reporter) -> tuple
     ingested = ingest_files(workspace, force=force, reporter=reporter)
     reporter.say(
         f"    {ingested.entries} entries with {ingested.questions} questions, {ingested.conversations} conversations, "
-        f"{ingested.noise} noise sentences{_unless_new(ingested.skipped)}"
+        f"{ingested.noise} noise sentences"
+        f"{f', {ingested.pairs} pairs of your own' * bool(ingested.pairs)}{_unless_new(ingested.skipped)}"
     )
     reporter.say("2/6 labelling from agents' replies")
     labelled = label_queries(workspace, force=force, reporter=reporter)
-    # Hand labels only measure: without labels of the rules nothing can be trained or chosen by.
-    if not labelled.claims:
+    # Beside logs hand labels only measure: without labels of the rules nothing can be trained or chosen by.
+    if labelled.exchanges and not labelled.claims:
         raise UserError(*why_no_label(labelled))
-    reporter.say(
-        f"    {labelled.claims} labels from {labelled.exchanges} exchanges (reply cosine ≥ "
-        f"{labelled.threshold_cosine:.3f}), estimated precision {labelled.mean_confidence:.0%}"
-        f"{_unless_new(labelled.skipped)}"
-    )
+    if labelled.exchanges:
+        reporter.say(
+            f"    {labelled.claims} labels from {labelled.exchanges} exchanges (reply cosine ≥ "
+            f"{labelled.threshold_cosine:.3f}), estimated precision {labelled.mean_confidence:.0%}"
+            f"{_unless_new(labelled.skipped)}"
+        )
+    else:
+        reporter.say(f"    no logs: {labelled.human} hand labels train and measure{_unless_new(labelled.skipped)}")
     reporter.say("3/6 splitting")
     splitted = make_split(workspace, force=force, reporter=reporter)
     shares = ", ".join(f"{part} {count}" for part, count in splitted.queries.items())

@@ -62,9 +62,11 @@ def _show(result: Labelled) -> None:
             f"{result.threshold_cosine:.3f} on; estimated precision {result.mean_confidence:.0%}"
         )
         _show_coverage(result)
-    else:
+    elif result.exchanges:
         emit(*(f"{text[0].upper()}{text[1:]}." for text in why_no_label(result)))
-    if result.human:
+    else:
+        emit(f"No logs: {result.human} hand labels are all there is; they train and measure.")
+    if result.human and result.exchanges:
         compared = result.precision
         share = f", {compared.right / compared.compared:.0%}" if compared.compared else ""
         emit(

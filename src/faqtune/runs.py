@@ -15,7 +15,8 @@ from faqtune.stored import read_json, write_json
 from faqtune.workspace import Workspace
 
 RUN_NAME = "run.json"
-DONE, RUNNING, INTERRUPTED = "done", "running", "interrupted"
+DONE, RUNNING, INTERRUPTED, FAILED = "done", "running", "interrupted", "failed"
+"""Of these, all but the first can be taken up again."""
 SET_ASIDE = "set aside"
 """Finished, and not to be used unless it is named: it was no better than the model from before, or trained to see
 what fewer labels bring."""

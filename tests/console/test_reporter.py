@@ -61,11 +61,31 @@ def test_long_work_says_a_line_every_ten_seconds_and_its_end(clock: Clock, capsy
         for done in range(1, 26):
             clock.now += 1
             reporter.advance("steps", done, 25)
-        assert _lines(capsys) == ["    steps: 11 of 25", "    steps: 21 of 25", "    steps: 25 of 25"]
+        assert _lines(capsys) == [
+            "    steps: 11 of 25, about 14 s left", "    steps: 21 of 25, about 4 s left", "    steps: 25 of 25",
+        ]  # fmt: skip
         clock.now += 1
         reporter.advance("steps", 1, 2)
         reporter.advance("steps", 2, 2)
         assert _lines(capsys) == []
+
+
+def test_the_time_left_counts_what_was_done_here_and_starts_anew_with_other_work(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ConsoleReporter() as reporter:
+        # Taken up after 900 steps: their time is not known, and 2 s a step are.
+        for done in range(901, 908):
+            reporter.advance("steps", done, 1000)
+            clock.now += 2
+        assert _lines(capsys) == ["    steps: 906 of 1000, about 3 min 8 s left"]
+        # The stage has ended early; the next one is slower.
+        for done in range(1, 4):
+            reporter.advance("steps", done, 500)
+            clock.now += 20
+        assert _lines(capsys) == [
+            "    steps: 2 of 500, about 2 h 46 min left", "    steps: 3 of 500, about 2 h 45 min left",
+        ]  # fmt: skip
 
 
 def test_in_a_pipe_a_line_is_a_line() -> None:

@@ -170,8 +170,11 @@ class Record:
         self.told: list[tuple[Any, ...]] = []
         self.on_step: Callable[[int, int], None] = lambda stage, step: None
 
-    def stage_started(self, stage: Any, number: int, steps: int, done: int) -> None:
+    def stage_started(self, stage: Any, number: int, steps: int, done: int, before: int) -> None:
         self.told.append(("stage", number, steps, done))
+
+    def settled(self, number: int, settings: dict[str, Any]) -> None:
+        self.told.append(("settled", number, settings))
 
     def stepped(self, stage: Any, number: int, step: int, loss: Any) -> None:
         self.told.append(("step", number, step, loss.total))

@@ -14,6 +14,7 @@ from faqtune.model import TextModel
 from faqtune.recipe import Recipe
 from faqtune.train import memory
 from faqtune.train.data import Example
+from faqtune.train.draws import OFTENEST_STEPS
 
 Toys = Callable[..., Any]
 
@@ -164,6 +165,41 @@ def test_the_log_is_one_json_object_per_line(toy: Toys):
     lines = (training.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == outcome.history
     assert [f"{e['event']} {e['step']}" for e in outcome.history] == [
-        "measured 0", "mined 0", "step 1", "step 2", "measured 2", "step 3", "mined 3", "step 4", "measured 4",
-        "step 5", "step 6", "measured 6",
+        "measured 0", "mined 0", "started 0", "step 1", "step 2", "measured 2", "step 3", "mined 3", "step 4",
+        "measured 4", "step 5", "step 6", "measured 6",
     ]  # fmt: skip
+    assert all(event["seconds"] > 0 for event in outcome.history if event["event"] != "started")
+
+
+def test_a_stage_writes_every_setting_that_it_is_run_with(toy: Toys):
+    """Taken as they are from what the first step was given, so that the log cannot say anything else."""
+    training = toy({}, {"name": "then", "evaluate_every_steps": None, "max_steps": 3})
+    with pytest.MonkeyPatch.context() as patch:
+        given: list[tuple[Any, ...]] = []
+        learn = memory.learn
+        patch.setattr(memory, "learn", lambda *all: given.append(all) or learn(*all))
+        training.train()
+    first, second = (event for event in training.log() if event["event"] == "started")
+    assert [(event["stage"], event["step"], event["name"], event["steps"]) for event in (first, second)] == [
+        (1, 0, "warm", 6), (2, 0, "then", 3),
+    ]  # fmt: skip
+    for event, (_, batch, losses, at_once, graph_tokens, *_) in ((first, given[0]), (second, given[6])):
+        assert event["settings"]["losses"] == losses.model_dump()
+        assert (event["micro_batch_tokens"], event["graph_tokens"]) == (at_once, graph_tokens)
+        assert sum(event["queries_per_step"].values()) == len(batch.queries)
+        assert _open_settings(event) == []
+    assert first["settings"]["optimiser"] == "adamw" and first["settings"]["learning_rate"] == 3e-3
+    assert (first["device"], first["precision"], first["processes"]) == ("cpu", "float32", 1)
+    assert (first["evaluate_every_steps"], second["evaluate_every_steps"]) == (2, OFTENEST_STEPS)
+    assert second["settings"]["evaluate_every_steps"] == OFTENEST_STEPS
+    assert [told[1:] for told in training.record.told if told[0] == "settled"] == [
+        (event["stage"], {name: value for name, value in event.items() if name not in ("event", "stage", "step")})
+        for event in (first, second)
+    ]
+
+
+def _open_settings(value: Any, place: str = "") -> list[str]:
+    """Where a value says nothing."""
+    if isinstance(value, dict):
+        return [found for name, inner in value.items() for found in _open_settings(inner, f"{place}.{name}")]
+    return [place] * (value is None)

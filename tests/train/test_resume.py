@@ -119,8 +119,9 @@ def test_cut_off_after_a_stage_that_ended_early_it_goes_on_with_the_next(toy: To
     whole.train()
     started = cut.record.stage_started
 
-    def stop(stage: Any, number: int, steps: int, done: int) -> None:
-        started(stage, number, steps, done)
+    def stop(stage: Any, number: int, steps: int, done: int, before: int) -> None:
+        started(stage, number, steps, done, before)
+        assert before == (number > 1) * sum(event[0] == "step" for event in cut.record.told)
         if number == 2:
             raise KeyboardInterrupt
 

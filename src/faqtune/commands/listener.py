@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
+from faqtune.commands.run_files import RunFiles
+from faqtune.errors import UserError
 from faqtune.progress import Reporter
 from faqtune.recipe import Recipe, Stage
 
@@ -14,17 +17,21 @@ SHOWN_FIGURES = ("oscr@5", "recall@1", "auroc")
 
 
 class TrainingListener:
-    """A `faqtune.train.Listener`."""
+    """A `faqtune.train.Listener`. `files`: those of the run to be kept up to date, in the process that writes."""
 
-    def __init__(self, plan: Recipe, reporter: Reporter) -> None:
-        self.plan, self.reporter = plan, reporter
+    def __init__(self, plan: Recipe, reporter: Reporter, files: RunFiles | None = None) -> None:
+        self.plan, self.reporter, self.files = plan, reporter, files
         self.steps = 0
 
-    def stage_started(self, stage: Stage, number: int, steps: int, done: int) -> None:
+    def stage_started(self, stage: Stage, number: int, steps: int, done: int, before: int) -> None:
         self.steps = steps
         of = f" of {len(self.plan.stages)}" if len(self.plan.stages) > 1 else ""
         after = f", going on after step {done}" if done else ""
         self.reporter.say(f"stage {number}{of} ({stage.name}): {steps} steps of {stage.batch_queries} queries{after}")
+
+    def settled(self, number: int, settings: dict[str, Any]) -> None:
+        if self.files is not None:
+            self.files.write_recipe()
 
     def stepped(self, stage: Stage, number: int, step: int, loss: StepLoss) -> None:
         self.reporter.advance(f"training steps (loss {loss.total:.3f})", step, self.steps)
@@ -34,6 +41,8 @@ class TrainingListener:
         names = dict.fromkeys((*SHOWN_FIGURES, metric))
         shown = ", ".join(f"{name} {figures[name]:.3f}" for name in names if name in figures)
         self.reporter.say(f"step {step}: {shown}{f' (best by {metric} so far)' if is_best else ''}")
+        if self.files is not None:
+            self.files.draw_now_and_then()
 
     def mined(self, number: int, step: int, figures: dict[str, float]) -> None:
         change = f" ({figures['noise_similarity_change']:+.3f})" if "noise_similarity_change" in figures else ""
@@ -45,3 +54,9 @@ class TrainingListener:
 
     def noted(self, text: str) -> None:
         self.reporter.say(text)
+
+    def finish(self) -> None:
+        """The training has ended, however it did."""
+        if self.files is not None:
+            with suppress(UserError):  # a full disk may be what has ended it, which must not be lost for that
+                self.files.draw()

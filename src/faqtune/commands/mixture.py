@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from faqtune import __version__
+from faqtune.commands.run_files import RECIPE_AS_RUN
 from faqtune.commands.run_labels import LABELS_NAME
 from faqtune.errors import UserError
 from faqtune.runs import DONE, Run, all_runs, find_run, new_run
@@ -124,7 +125,7 @@ def _carry_along(source: Run, kind: str, facts: dict[str, Any], run: Run) -> Non
     recipe = read_json(source.folder / "recipe.json", "faqtune train")
     outline = {key: value for key, value in facts.items() if key != "curve"}
     write_json(run.folder / "recipe.json", recipe | {kind: outline})
-    for name in ("log.jsonl", "loss_curve.svg", LABELS_NAME):
+    for name in ("log.jsonl", "loss_curve.svg", RECIPE_AS_RUN, LABELS_NAME):
         if (source.folder / name).is_file():
             write_text(run.folder / name, (source.folder / name).read_text(encoding="utf-8"))
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stdout
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from faqtune.commands.listener import TrainingListener
+from faqtune.commands.run_files import RunFiles
 from faqtune.errors import UserError
 from faqtune.progress import Reporter
 from faqtune.recipe import Recipe, Stage
@@ -26,6 +30,8 @@ TRACKERS = {
 """Names, and the packages of which one must be installed."""
 
 PROJECT = "faqtune"
+TRACKED = "tracked"
+"""The fact of a run that says by which name or number each tracker knows it."""
 
 
 def refuse_tracker(name: str) -> None:
@@ -39,63 +45,130 @@ def refuse_tracker(name: str) -> None:
 
 
 class Tracked(TrainingListener):
-    """Tells a tracker, too. Values are named after their stage and count its steps, so that a resumed training
-    goes on in the same curves. A tracker that fails is left alone: it must not cost a training."""
+    """Tells a tracker, too: losses stage by stage, since they are different sums, figures over the whole training.
 
-    def __init__(self, plan: Recipe, reporter: Reporter, name: str, run: Run) -> None:
-        super().__init__(plan, reporter)
-        self.name, self._tracker = name, _made(name, run, plan)
+    Steps count from the start of the training, since Weights & Biases drops what comes with a lower step than it had
+    before. A training that is taken up goes on in the tracker's run of it. A tracker that fails is left alone: it
+    must not cost a training.
+    """
+
+    def __init__(self, plan: Recipe, reporter: Reporter, files: RunFiles, name: str) -> None:
+        super().__init__(plan, reporter, files)
+        self.name, self._before = name, 0
+        # The files of TensorBoard want to know where a training is taken up, which only it will say.
+        self._tracker = None if name == "tensorboard" else _made(name, files.run, plan)
+        self._is_to_come = name == "tensorboard"
+
+    def stage_started(self, stage: Stage, number: int, steps: int, done: int, before: int) -> None:
+        super().stage_started(stage, number, steps, done, before)
+        self._before = before
+        # What this step had told is kept, what came after it will be told again.
+        self._begin(before + done + 1 if before + done else 0)
 
     def stepped(self, stage: Stage, number: int, step: int, loss: StepLoss) -> None:
         super().stepped(stage, number, step, loss)
-        self._send(number, "loss", {"total": loss.total, **loss.parts}, step)
+        self._send(f"stage {number} loss", {"total": loss.total, **loss.parts}, step)
 
     def measured(self, number: int, step: int, figures: dict[str, float], is_best: bool) -> None:
         super().measured(number, step, figures, is_best)
-        self._send(number, "selection", figures, step)
+        self._begin(0)
+        self._send("selection", figures, step)
 
     def mined(self, number: int, step: int, figures: dict[str, float]) -> None:
         super().mined(number, step, figures)
-        self._send(number, "mining", figures, step)
+        self._send("mining", figures, step)
 
     def finish(self) -> None:
         """Close the tracker."""
+        super().finish()
         self._quietly(lambda tracker: tracker.finish())
 
-    def _send(self, stage: int, group: str, values: Mapping[str, float], step: int) -> None:
-        # MLflow refuses @ in names.
-        named = {
-            f"stage {stage} {group}/{name.replace('@', ' at ')}": value
-            for name, value in values.items()
-            if math.isfinite(value)
-        }
-        self._quietly(lambda tracker: tracker.log(named, step=step))
+    def _begin(self, step: int) -> None:
+        """Start what waits to be told the first step that is to come; what it had of that and later steps is void."""
+        if self._is_to_come and self.files is not None:
+            self._is_to_come = False
+            self._tracker = _made(self.name, self.files.run, self.plan, purge_step=step)
+
+    def _send(self, group: str, values: Mapping[str, float], step: int) -> None:
+        named = {f"{group}/{_sayable(name)}": value for name, value in values.items() if math.isfinite(value)}
+        self._quietly(lambda tracker: tracker.log(named, step=self._before + step))
 
     def _quietly(self, told: Any) -> None:
         if self._tracker is None:
             return
         try:
-            told(self._tracker)
+            with redirect_stdout(sys.stderr):
+                told(self._tracker)
         except Exception as error:
             self._tracker = None
             self.reporter.say(f"{self.name} failed and is told no more; the training goes on: {error}")
 
 
-def _made(name: str, run: Run, plan: Recipe) -> Any:
-    """The tracker of accelerate, told the recipe. Raises UserError where it cannot be started."""
+def _sayable(name: str) -> str:
+    """A figure by a name that every tracker takes: MLflow refuses @, and on a disk it has `recall/macro` for a file in
+    a folder `recall`, which is a file already.
+
+    >>> _sayable("recall@1/macro")
+    'recall at 1 macro'
+    """
+    return name.replace("@", " at ").replace("/", " ")
+
+
+def _made(name: str, run: Run, plan: Recipe, **more: Any) -> Any:
+    """The tracker of accelerate, told the recipe; in the run that it has of an earlier part of the same training.
+
+    Raises UserError where it cannot be started.
+    """
+    from accelerate import PartialState
     from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
-    folder = run.folder / "tracking"
+    PartialState()  # without it most of them refuse to say that they have started
+    known = run.facts.get(TRACKED, {}).get(name, "")
+    # Its number is ours to choose, but for MLflow's. One that trains anew under the same name gets another.
+    identity = known or uuid.uuid4().hex[:16]
     try:
-        maker = LOGGER_TYPE_TO_CLASS[name]
-        if name == "tensorboard":
-            tracker = maker(run.name, logging_dir=folder)
-        elif name == "mlflow":
-            tracker = maker(experiment_name=PROJECT, run_name=run.name)
-        else:
-            tracker = maker(PROJECT, **{"experiment_name" if name == "swanlab" else "name": run.name})
-        tracker.start()
-        tracker.store_init_configuration({"run": run.name, "recipe": plan.model_dump_json()})
+        with redirect_stdout(sys.stderr):  # what they say must not come between our figures
+            tracker = LOGGER_TYPE_TO_CLASS[name](**_arguments(name, run, identity, is_new=not known), **more)
+            tracker.start()
+            _tell_recipe(name, tracker, run, plan)
     except Exception as error:
         raise UserError(f"{name} cannot be started: {error}", "set it up, or leave --track out") from error
+    if name == "mlflow":
+        identity = tracker.tracker.info.run_id
+    run.facts[TRACKED] = run.facts.get(TRACKED, {}) | {name: identity}
+    run.save()
     return tracker
+
+
+def _arguments(name: str, run: Run, identity: str, *, is_new: bool) -> dict[str, Any]:
+    """What a tracker of accelerate is made with."""
+    if name == "tensorboard":
+        return {"run_name": run.name, "logging_dir": run.folder / "tracking"}
+    if name == "mlflow":
+        return {"experiment_name": PROJECT, "run_name": run.name, "run_id": None if is_new else identity}
+    if name == "trackio":  # it knows its runs by their name
+        return {"run_name": PROJECT, "name": run.name, "resume": "never" if is_new else "allow"}
+    title = "experiment_name" if name == "swanlab" else "name"
+    return {"run_name": PROJECT, title: run.name, "id": identity, "resume": "allow"}
+
+
+def _tell_recipe(name: str, tracker: Any, run: Run, plan: Recipe) -> None:
+    settings = dict(_flat("", plan.model_dump()))
+    if name == "tensorboard":
+        # What it has for settings would be another run beside the curves, and one more after each interruption.
+        lines = [f"| {key} | {value} |" for key, value in settings.items()]
+        tracker.log({"recipe": "\n".join(["| setting | value |", "|---|---|", *lines])}, step=0)
+    else:
+        tracker.store_init_configuration({"run": run.name, **settings})
+
+
+def _flat(place: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Settings by their names, as `--set` has them: `stage.1.mining.every_steps`."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _flat(f"{place}.{name}" if place else name, inner)
+    elif place == "stages":
+        for number, stage in enumerate(value, start=1):
+            yield from _flat(f"stage.{number}", stage)
+    else:
+        yield place, str(value) if isinstance(value, list) else value

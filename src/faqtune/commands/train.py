@@ -13,6 +13,8 @@ from faqtune.commands.finish import drop_checkpoints, finish_training, training_
 from faqtune.commands.learning import ON_PURPOSE, has_point, keep_point
 from faqtune.commands.listener import TrainingListener
 from faqtune.commands.models import load_model, model_digest, resolved_name
+from faqtune.commands.on_its_way import Interrupted, on_its_way
+from faqtune.commands.run_files import RunFiles
 from faqtune.commands.run_labels import keep_labels
 from faqtune.commands.seen import remember_split
 from faqtune.commands.synthetic import to_train_on
@@ -25,10 +27,9 @@ from faqtune.evaluate import EvaluationSet, evaluate, point_figures
 from faqtune.label import pairs_of
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import Recipe, load_recipe
-from faqtune.report import loss_curve_svg
-from faqtune.runs import DONE, FINISHED, INTERRUPTED, RUNNING, Run, all_runs, find_run, new_run
+from faqtune.runs import DONE, FINISHED, INTERRUPTED, Run, all_runs, find_run, new_run
 from faqtune.steps import KEPT, of_another_version
-from faqtune.stored import write_json, write_text
+from faqtune.stored import write_json
 from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -47,12 +48,6 @@ class Trained:
     best_step: tuple[int, int]
     before: dict[str, float]
     after: dict[str, float]
-
-
-class Interrupted(UserError):  # noqa: N818 - that someone stopped it is no error
-    """A training was asked to stop and has left a checkpoint."""
-
-    exit_code = 130
 
 
 def follow(
@@ -218,27 +213,24 @@ def _train(
 ) -> Trained:
     from faqtune.train import train
 
-    model = load_model(workspace, run.base, reporter)
-    started = time.monotonic()
-    run.status = RUNNING
-    run.facts |= training_facts(model, data, selection)
-    run.save()
-    listener = Tracked(plan, reporter, track, run) if track else TrainingListener(plan, reporter)
-    try:
-        outcome = train(model, data, plan, run.folder, _measured_on(selection), listener)
-    finally:
-        if isinstance(listener, Tracked):
-            listener.finish()
-    run.facts["seconds"] = round(run.facts.get("seconds", 0.0) + time.monotonic() - started, 1)
-    write_text(run.folder / "loss_curve.svg", loss_curve_svg(outcome.history))
-    if outcome.status == INTERRUPTED:
-        run.status = INTERRUPTED
+    with on_its_way(run):
+        model = load_model(workspace, run.base, reporter)
+        started = time.monotonic()
+        run.facts |= training_facts(model, data, selection)
         run.save()
-        raise Interrupted(
-            f"training was interrupted; {run.checkpoints_path} holds all that was done",
-            "run the same command again to go on from there",
-        )
-    finish_training(run, plan, model, project, outcome, data, aside=ON_PURPOSE in run.facts)
+        files = RunFiles(run, plan)
+        listener = Tracked(plan, reporter, files, track) if track else TrainingListener(plan, reporter, files)
+        try:
+            outcome = train(model, data, plan, run.folder, _measured_on(selection), listener)
+        finally:
+            listener.finish()
+            run.facts["seconds"] = round(run.facts.get("seconds", 0.0) + time.monotonic() - started, 1)
+        if outcome.status == INTERRUPTED:
+            raise Interrupted(
+                f"training was interrupted; {run.checkpoints_path} holds all that was done",
+                "run the same command again to go on from there",
+            )
+        finish_training(run, plan, model, project, outcome, data, aside=ON_PURPOSE in run.facts)
     drop_checkpoints(run, keep=workspace.config().train.keep_checkpoints)
     reporter.say(f"model saved to {run.model_path}")
     return _trained(False, run)

@@ -14,6 +14,20 @@ SECONDS_BETWEEN_LINES = 10.0
 """In a pipe; work that takes less than this says nothing of its progress."""
 
 
+def duration(seconds: float) -> str:
+    """In the two units that matter.
+
+    >>> [duration(seconds) for seconds in (0.2, 59, 60, 754, 7320)]
+    ['1 s', '59 s', '1 min', '12 min 34 s', '2 h 2 min']
+    """
+    whole = max(1, round(seconds))
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    if whole >= 60:
+        return f"{whole // 60} min" + f" {whole % 60} s" * (whole % 60 > 0)
+    return f"{whole} s"
+
+
 class ConsoleReporter:
     """A `faqtune.progress.Reporter` for people, for use in a `with` block: a live bar must not outlive its work."""
 
@@ -23,6 +37,8 @@ class ConsoleReporter:
         self._bar: tuple[Progress, TaskID] | None = None
         self._next_line: float | None = None
         self._has_lines = False
+        self._first: tuple[float, int] | None = None
+        """When the work that is told of began, and how much of it had been done by then."""
 
     def __enter__(self) -> ConsoleReporter:
         return self
@@ -49,12 +65,21 @@ class ConsoleReporter:
         now = time.monotonic()
         if self._next_line is None:
             self._next_line = now + SECONDS_BETWEEN_LINES
+        if self._first is None or done < self._first[1]:
+            self._first = now, done
         is_over = done >= total
         if now >= self._next_line or (is_over and self._has_lines):
-            self.say(f"    {what}: {done} of {total}")
+            self.say(f"    {what}: {done} of {total}{self._left(now, done, total)}")
             self._next_line, self._has_lines = now + SECONDS_BETWEEN_LINES, True
         if is_over:
-            self._next_line, self._has_lines = None, False
+            self._next_line, self._first, self._has_lines = None, None, False
+
+    def _left(self, now: float, done: int, total: int) -> str:
+        """How long the rest takes, if it goes on as it has so far; "" where nothing tells."""
+        began, before = self._first or (now, done)
+        if not before < done < total:
+            return ""
+        return f", about {duration((now - began) / (done - before) * (total - done))} left"
 
     def _draw(self, what: str, done: int, total: int) -> None:
         if self._bar is None:

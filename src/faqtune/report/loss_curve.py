@@ -32,7 +32,7 @@ HEIGHTS = {"loss": 190.0, "figure": 90.0}
 
 
 def loss_curve_svg(history: Sequence[Mapping[str, Any]], language: Language = "en") -> str:
-    """Loss per step and smoothed; below it recall@1, OSCR@5% and noise similarity over the same steps, with the
+    """Loss per step and smoothed; below it recall@1, OSCR@5%, AUROC and noise similarity over the same steps, with the
     best step and the stages marked.
 
     `history` are the events of `log.jsonl`, maybe none. A whole SVG file with fixed light colours.

@@ -34,7 +34,7 @@ FILES: dict[Language, dict[str, str]] = {
 
 STATES: dict[Language, dict[str, str]] = {
     "en": {},
-    "zh": {"done": "已完成", "running": "进行中", "interrupted": "已中断"},
+    "zh": {"done": "已完成", "running": "进行中", "interrupted": "已中断", "failed": "失败", "set aside": "未采用"},
 }
 
 PARTS: dict[Language, dict[str, str]] = {

@@ -17,6 +17,7 @@ from faqtune.report.promises import fact as promised_fact
 from faqtune.report.promises import strange
 from faqtune.report.verdict import Change, change, headline
 from faqtune.report.words import HEADLINE, MEASURED
+from faqtune.runs import FINISHED
 from faqtune.scorecard import STRATA, Scorecard
 
 KEY_FACTS = ("recall@1", "fpr95", "precision")
@@ -143,6 +144,6 @@ def _run_warnings(run: RunFacts, card: Scorecard, language: Language) -> list[st
         warnings.append(words["not_test"].format(part=part_name(card.part, language)))
     if run.best_stage == 0:
         warnings.append(words["base_kept"])
-    if run.status and run.status != "done":
+    if run.status and run.status not in FINISHED:
         warnings.append(words["interrupted"].format(status=STATES[language].get(run.status, run.status)))
     return warnings

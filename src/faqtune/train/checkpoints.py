@@ -43,6 +43,8 @@ class Progress:
     stage: int = 1
     step: int = 0
     """Steps done in this stage."""
+    steps_before: int = 0
+    """Steps done in all stages before it."""
     best_stage: int = 0
     best_step: int = 0
     """Where the best weights so far were measured; (0, 0) is the base model."""
@@ -68,6 +70,7 @@ class Progress:
     """Length of the log."""
 
     def start_stage(self, number: int) -> None:
+        self.steps_before += self.step
         self.stage, self.step, self.without_better, self.idle_steps = number, 0, 0, 0
         self.sampled_at_start = []
 

@@ -32,6 +32,14 @@ class RunLog:
         except OSError as error:
             raise write_error(self.path, error) from error
 
+    def end(self, event: str, **fields: Any) -> None:
+        """The last event of a training that ends too early. Raises UserError when the disk is full."""
+        kept = self._lines()
+        if self.path.exists() and not self.path.read_bytes().endswith(b"\n"):
+            self.rewind(len(kept))  # what a full disk has cut off
+        self.length = len(kept)
+        self.write(event, **fields)
+
     def read(self) -> list[dict[str, Any]]:
         """All events."""
         return [json.loads(line) for line in self._lines()]

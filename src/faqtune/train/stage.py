@@ -21,6 +21,7 @@ from faqtune.train.mined import Mined
 from faqtune.train.mining import mine
 from faqtune.train.optimiser import make_optimiser, restore_optimiser, schedule
 from faqtune.train.scale import halve_scale, refuse_not_finite
+from faqtune.train.settings import settings_in_use
 from faqtune.train.shares import encoder_of
 from faqtune.train.standstill import refuse_standstill, sampled_weights
 from faqtune.train.state import Training
@@ -50,7 +51,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     else:
         restore_optimiser(optimiser, resumed.optimiser)
         mined = resumed.mined
-    training.listener.stage_started(stage, progress.stage, steps, progress.step)
+    training.listener.stage_started(stage, progress.stage, steps, progress.step, progress.steps_before)
     # Cut off behind its last checkpoint, a stage that ended early must not go on.
     ended = _had_ended(stage, progress) if resumed is not None else ""
     while progress.step < steps and not ended:
@@ -60,6 +61,8 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
             return False
         if mined is None or _mining_is_due(stage.mining, progress.step, measure_every):
             mined = _mine(training, stage, data, steps, mined)
+        if progress.step == 0:
+            training.settle(settings_in_use(training, stage, data, steps, measure_every))
         _step(training, stage, data, mined, optimiser, steps)
         refuse_standstill(training.model, stage, progress, steps)
         ended = _why_it_ends(training, stage)
@@ -117,14 +120,16 @@ def _mine(training: Training, stage: Stage, data: TrainingData, steps: int, last
     """Mine with the model as it is. The first mining of a training says how the base model's cosines lie."""
     progress = training.progress
     draw = (training.recipe.seed, progress.stage, progress.step)
+    started = time.perf_counter()
     mined, figures = mine(encoder_of(training.model), data, stage.mining, draw)
+    seconds = time.perf_counter() - started
     if last is not None:
         figures["noise_similarity_change"] = mined.noise_similarity - last.noise_similarity
     if progress.step == 0:
         if progress.stage == 1:
             progress.related_at_start, progress.unrelated_at_start = figures["related"], figures["unrelated"]
         _refuse_hopeless(training, stage, data, mined, steps)
-    training.log.write("mined", stage=progress.stage, step=progress.step, figures=figures)
+    training.log.write("mined", stage=progress.stage, step=progress.step, figures=figures, seconds=seconds)
     training.listener.mined(progress.stage, progress.step, figures)
     return mined
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -40,9 +40,12 @@ Measure = Callable[[Encoder], dict[str, float]]
 
 
 class Listener(Protocol):
-    """Told what happens, so that the training draws nothing itself. Stages count from 1; `step` are the steps done."""
+    """Told what happens, so that the training draws nothing itself. Stages count from 1; `step` are the steps done
+    in the stage, `before` those of all stages before it. `settled` tells the settings that a stage is run with, as
+    `settings_in_use` has them, once it has mined for the first time."""
 
-    def stage_started(self, stage: Stage, number: int, steps: int, done: int) -> None: ...
+    def stage_started(self, stage: Stage, number: int, steps: int, done: int, before: int) -> None: ...
+    def settled(self, number: int, settings: dict[str, Any]) -> None: ...
     def stepped(self, stage: Stage, number: int, step: int, loss: StepLoss) -> None: ...
     def measured(self, number: int, step: int, figures: dict[str, float], is_best: bool) -> None: ...
     def mined(self, number: int, step: int, figures: dict[str, float]) -> None: ...
@@ -98,13 +101,22 @@ class Training:
     def measure_now(self, *, at_start: bool = False) -> None:
         """Measure the model, and keep its weights if they are the best so far."""
         progress = self.progress
+        started = time.perf_counter()
         figures = ranks.same(self.measure(encoder_of(self.model)))
+        seconds = time.perf_counter() - started
         is_best = note_if_best(figures, self.recipe.selection, progress, at_start=at_start)
         if is_best and ranks.is_writer():
             found = effective_weights(self.model, self.names)
             save_best(self.checkpoints, progress.best_stage, progress.best_step, found)
-        self.log.write("measured", stage=progress.stage, step=progress.step, figures=figures, best=is_best)
+        self.log.write(
+            "measured", stage=progress.stage, step=progress.step, figures=figures, best=is_best, seconds=seconds
+        )
         self.listener.measured(progress.stage, progress.step, figures, is_best)
+
+    def settle(self, settings: dict[str, Any]) -> None:
+        """Keep in the log, and tell, what the stage is run with."""
+        self.log.write("started", stage=self.progress.stage, step=self.progress.step, **settings)
+        self.listener.settled(self.progress.stage, settings)
 
     def note(self, text: str) -> None:
         """Keep in the log, and tell, what happened besides steps and measurements."""

@@ -1,0 +1,52 @@
+"""What a run says of its training while it lasts, and of its end where that comes too early."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from faqtune.errors import UserError
+from faqtune.runs import FAILED, INTERRUPTED, RUNNING, Run
+
+FAILURE = "failure"
+"""The fact of a run that says why its training failed."""
+
+
+class Interrupted(UserError):  # noqa: N818 - that someone stopped it is no error
+    """A training was asked to stop and has left a checkpoint."""
+
+    exit_code = 130
+
+
+@contextmanager
+def on_its_way(run: Run) -> Iterator[None]:
+    """`run.json` says running inside. What ends a training too early is its last event in `log.jsonl`, and the run is
+    `interrupted` or `failed`, with the reason; it goes on to the caller, and the same training can be taken up.
+
+    A kill leaves no time for that: the run then goes on saying running.
+    """
+    run.facts.pop(FAILURE, None)
+    run.status = RUNNING
+    run.save()
+    try:
+        yield
+    except (Interrupted, KeyboardInterrupt):
+        _end(run, INTERRUPTED)
+        raise
+    except Exception as error:
+        reason = error if isinstance(error, UserError) else UserError(f"{type(error).__name__}: {error}")
+        _end(run, FAILED, problem=reason.problem, next=reason.next_step)
+        raise
+
+
+def _end(run: Run, status: str, **reason: str) -> None:
+    from faqtune.train.log import RunLog
+
+    run.status = status
+    if reason:
+        run.facts[FAILURE] = reason
+    # A full disk may be the reason itself, which must not be lost for that.
+    with suppress(UserError):
+        run.save()
+    with suppress(UserError):
+        RunLog(run.folder / "log.jsonl").end(status, **reason)

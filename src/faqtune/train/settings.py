@@ -1,0 +1,38 @@
+"""What a stage is run with: its settings, and a value for each that the recipe leaves open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from faqtune.recipe import Stage
+from faqtune.train import ranks
+from faqtune.train.data import TrainingData
+from faqtune.train.draws import queries_per_step
+from faqtune.train.memory import budget_of
+from faqtune.train.state import Training
+
+
+def settings_in_use(
+    training: Training, stage: Stage, data: TrainingData, steps: int, measure_every: int
+) -> dict[str, Any]:
+    """For the log; to be asked on all ranks after the first mining of a stage, before its first step.
+
+    `settings` is the stage with temperatures, ceiling, floor and the interval of measuring filled in. Tokens are those
+    that go through the encoder at once, and of how many a graph is kept (0: of none, gradients are cached).
+    """
+    progress, model = training.progress, training.model
+    training.budget = budget = training.budget or budget_of(training)
+    losses = stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start)
+    return {
+        "name": stage.name,
+        "steps": steps,
+        "evaluate_every_steps": measure_every,
+        "queries_per_step": queries_per_step(stage, data),
+        "sizes": data.sizes(),
+        "micro_batch_tokens": progress.micro_batch_tokens or budget.at_once,
+        "graph_tokens": 0 if progress.micro_batch_tokens else budget.graph,
+        "device": str(model.device),
+        "precision": model.precision.name,
+        "processes": ranks.count(),
+        "settings": stage.model_copy(update={"losses": losses, "evaluate_every_steps": measure_every}).model_dump(),
+    }

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from faqtune.errors import UserError
-from faqtune.model import TextModel, freeze, unfreeze
+from faqtune.model import TextModel, freeze, layers_above, unfreeze
 
 
 def step(model: TextModel) -> set[str]:
@@ -45,3 +45,11 @@ def test_counts_worked_out_by_hand(tiny_model: TextModel):
 def test_freezing_too_much_is_refused(tiny_model: TextModel, embeddings: bool, lower_layers: int):
     with pytest.raises(UserError):
         freeze(tiny_model, embeddings=embeddings, lower_layers=lower_layers)
+
+
+def test_layers_above_are_counted_from_the_last_layer_down(tiny_model: TextModel):
+    above = layers_above(tiny_model)
+    assert above.keys() == {name for name, _ in tiny_model.named_parameters()}
+    for name, count in above.items():
+        expected = 2 if ".embeddings." in name else 1 if ".layer.0." in name else 0
+        assert count == expected, name

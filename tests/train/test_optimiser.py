@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from transformers import get_linear_schedule_with_warmup
 
-from faqtune.model import TextModel
+from faqtune.model import TextModel, layers_above
 from faqtune.recipe import Recipe
 from faqtune.train.optimiser import make_optimiser, optimiser_tensors, restore_optimiser, schedule, update
 
@@ -135,3 +137,40 @@ def test_adafactor_is_the_formula(recipe_of: Callable[..., Recipe], size: float)
         update(optimiser, rate, 1e9)
         np.testing.assert_allclose(layer.weight.detach().numpy(), weight, atol=1e-5)
         np.testing.assert_allclose(layer.bias.detach().numpy(), bias, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["adamw", "adafactor"])
+def test_each_layer_below_the_highest_learns_so_much_slower(toy: Callable[..., Any], kind: str):
+    """By the first step of a real training: AdamW moves each number that has a gradient by its rate."""
+    training = toy(
+        optimiser=kind, layer_decay=0.1, learning_rate=1e-3, weight_decay=0.0, max_steps=1,
+        freeze={"embeddings": False}, losses={"ranking": {"weight": 1}},
+    )  # fmt: skip
+    before, depths = training.weights(), layers_above(training.model)
+    after: dict[str, Tensor] = {}
+    training.record.on_step = lambda stage, step: after.update(training.weights())
+    training.train()
+    moved = {name: float((after[name] - before[name]).abs().max()) for name in before}
+    moved_of = [[moved[name] for name in moved if f"layer.{layer}." in name and "weight" in name] for layer in (0, 1)]
+    words = "backbone.embeddings.word_embeddings.weight"
+    assert {depths[name] for name in moved if "layer.1." in name} == {0}
+    assert {depths[name] for name in moved if "layer.0." in name} == {1} and depths[words] == 2
+    if kind == "adamw":
+        assert moved_of[1] == pytest.approx([1e-3] * len(moved_of[1]), rel=0.01)
+        assert moved_of[0] == pytest.approx([1e-4] * len(moved_of[0]), rel=0.01)
+        assert moved[words] == pytest.approx(1e-5, rel=0.01)
+    # Adafactor's steps are as long by the root of their mean square, and so differ in single numbers.
+    assert max(moved_of[0]) / max(moved_of[1]) == pytest.approx(0.1, rel=0.5)
+    assert 0 < moved[words] < 0.5 * max(moved_of[0])
+
+
+@pytest.mark.parametrize("layer_decay", [1.0, 0.5])
+def test_the_learning_rate_of_each_group_is_its_share_of_the_schedules(
+    tiny_model: TextModel, recipe_of: Callable[..., Recipe], layer_decay: float
+):
+    optimiser = make_optimiser(tiny_model, recipe_of(layer_decay=layer_decay).stages[0], layers_above(tiny_model))
+    update(optimiser, 0.04, 1.0)
+    rate_of = {id(p): group["lr"] for group in optimiser.param_groups for p in group["params"]}
+    depths = layers_above(tiny_model)
+    found = {depths[name]: rate_of[id(p)] for name, p in tiny_model.named_parameters() if id(p) in rate_of}
+    assert found == {depth: 0.04 * layer_decay**depth for depth in (0, 1, 2)}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -145,3 +146,25 @@ def test_another_training_in_the_folder_is_refused(toy: Toys, changed: str):
             other.model.backbone.encoder.layer[1].output.dense.weight.mul_(1.001)
     with pytest.raises(UserError, match="another training"):
         other.train()
+
+
+@pytest.mark.parametrize(("minutes", "steps"), [(1, [2, 4, 6]), (0.5, [1, 2, 3, 4, 5, 6]), (10, [6]), (0, [6])])
+def test_a_checkpoint_is_written_every_so_many_minutes_and_changes_no_weight(
+    toy: Toys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: float, steps: list[int]
+):
+    """A step takes 31 seconds by the clock."""
+    usual = toy(folder=tmp_path / "usual")
+    usual.train()
+    training = toy(folder=tmp_path / "timed")
+    training.recipe = training.recipe.model_copy(
+        update={"checkpoint_every_steps": 0, "checkpoint_every_minutes": minutes}
+    )
+    clock, saved, save = [time.monotonic()], [], state.save_checkpoint
+    monkeypatch.setattr(state.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(
+        state, "save_checkpoint", lambda *given: (saved.append(given[1].progress.step), save(*given))[1]
+    )
+    training.record.on_step = lambda stage, step: clock.__setitem__(0, clock[0] + 31)
+    training.train()
+    assert saved == steps
+    assert training.has(usual.weights())

@@ -18,3 +18,34 @@ def test_the_best_step_is_named_with_the_figure_that_it_is_best_by(recipe: str, 
     assert f"{metric} {figures[metric]:.3f}" in line and line.endswith(f"(best by {metric} so far)")
     TrainingListener(load_recipe(recipe), heard).measured(1, 40, figures, is_best=False)
     assert "best" not in heard.lines[1]
+
+
+COSINES = {"related": 0.6, "unrelated": 0.2, "noise_similarity": 0.4123, "noise_best_similarity": 0.6551}
+NEGATIVES = {"queries_mined_for": 1204.0, "negatives_mined": 1190.0, "queries_without_negative": 14 / 1204}
+NOISE = {"noise_compared": 10000.0, "noise_near": 1500.0, "near_noise_per_step": 16.0}
+
+
+@pytest.mark.parametrize(
+    ("figures", "line"),
+    [
+        (
+            NEGATIVES | NOISE | {"noise_similarity_change": -0.0312},
+            "step 60: mining: 1,190 negatives of other entries for 1,204 queries (1.2% have none); "
+            "10,000 noise sentences compared, 16 a step from the 1,500 nearest; noise similarity 0.412, "
+            "-0.031 on the same sentences (with its nearest question 0.655)",
+        ),
+        (
+            NEGATIVES | {"queries_mined": 30.0, "queries_without_negative": 0.0},
+            "step 60: mining: 1,190 negatives of other entries and 30 customers' queries for 1,204 queries",
+        ),
+        (
+            NOISE | {"noise_near": 0.0, "near_noise_per_step": 0.0},
+            "step 60: mining: 10,000 noise sentences compared, near noise is off; noise similarity 0.412 "
+            "(with its nearest question 0.655)",
+        ),
+        ({}, "step 60: mining: nothing is mined"),
+    ],
+)
+def test_mining_says_what_it_found_and_what_it_did_to_noise(figures: dict[str, float], line: str, heard: Any) -> None:
+    TrainingListener(load_recipe("quick"), heard).mined(1, 60, COSINES | figures)
+    assert heard.lines == [line]

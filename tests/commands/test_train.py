@@ -149,7 +149,12 @@ def test_the_classic_stage_learns_from_weak_labels_and_the_model_with_the_lowest
     measured = [event["figures"]["noise_similarity"] for event in events if event["event"] == "measured"]
     best = [event["figures"]["noise_similarity"] for event in events if event["event"] == "measured" and event["best"]]
     assert best[-1] == min(measured)
-    assert set(events[1]["figures"]) >= {"noise_similarity", "noise_mined", "queries_without_negative"}
+    assert set(events[1]["figures"]) >= {
+        "noise_similarity",
+        "noise_compared",
+        "near_noise_per_step",
+        "queries_without_negative",
+    }
     assert all(set(event["parts"]) == {"online_contrastive"} for event in events if event["event"] == "step")
 
 

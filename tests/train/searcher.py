@@ -37,5 +37,6 @@ def search_alone(data: TrainingData) -> dict[str, Any]:
         "suspects_starts": mined.suspects.starts,
         "noise_best": mined.noise_best,
         "noise_order": mined.noise_order,
+        "noise_cosines": mined.noise_cosines,
     }
     return {"weights": {name: torch.from_numpy(array) for name, array in arrays.items()}, "figures": figures}

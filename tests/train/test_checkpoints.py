@@ -35,6 +35,7 @@ def mined(suspects: int = 11) -> Mined:
         Ragged.of([range(suspects), *[()] * 5, [3]]),
         np.arange(3, dtype=np.int32),
         np.array([2, 0], dtype=np.int32),
+        np.array([0.25, np.nan, 0.5], dtype=np.float32),
         0.25,
     )
 
@@ -58,7 +59,15 @@ def test_a_checkpoint_comes_back_as_it_went(tmp_path: Path, suspects: int):
     assert torch.equal(came.weights["w"], went.weights["w"]) and torch.equal(
         came.optimiser["0.step"], went.optimiser["0.step"]
     )
-    for name in ("hard", "near_queries", "suspects.starts", "suspects.numbers", "noise_best", "noise_order"):
+    for name in (
+        "hard",
+        "near_queries",
+        "suspects.starts",
+        "suspects.numbers",
+        "noise_best",
+        "noise_order",
+        "noise_cosines",
+    ):
         left, right = (attrgetter(name)(found.mined) for found in (came, went))
         np.testing.assert_array_equal(left, right)
         assert left.dtype == right.dtype
@@ -89,7 +98,7 @@ def test_the_optimiser_is_read_tensor_by_tensor(tmp_path: Path, monkeypatch: pyt
 
 def test_nothing_mined_comes_back_as_nothing(tmp_path: Path):
     nothing = np.zeros((0, 0), dtype=np.int32)
-    empty = Mined(nothing, nothing, Ragged.of(()), nothing.reshape(-1), nothing.reshape(-1), 0.0)
+    empty = Mined(nothing, nothing, Ragged.of(()), nothing.reshape(-1), nothing.reshape(-1), nothing.reshape(-1), 0.0)
     went = checkpoint_at(1)
     save_checkpoint(tmp_path, Checkpoint(went.progress, went.weights, went.optimiser, empty))
     came = latest_checkpoint(tmp_path, "this")

@@ -22,7 +22,7 @@ def stage_of(recipe_of: Callable[..., Recipe], **settings: object) -> Stage:
 def mined_with(noise_order: list[int]) -> Mined:
     nothing = np.zeros((0, 0), dtype=np.int32)
     best = np.zeros(len(noise_order), np.int32)
-    return Mined(nothing, nothing, Ragged.of(()), best, np.array(noise_order, np.int32), 0.3)
+    return Mined(nothing, nothing, Ragged.of(()), best, np.array(noise_order, np.int32), best * 0.3, 0.3)
 
 
 @pytest.mark.parametrize("batch_queries", [2, 5, 9, 30])

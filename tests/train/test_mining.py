@@ -136,6 +136,8 @@ def test_noise_is_ordered_by_its_nearest_question(characters: Encoder, data: Tra
     assert sorted(mined.noise_order) == [n for n, text in enumerate(data.noise) if normalise(text) not in answered]
     flat = [score for scores in every for score in scores]
     assert figures["noise_similarity"] == pytest.approx(sum(flat) / len(flat) if flat else 0.0, abs=1e-5)
+    means = [sum(scores) / len(scores) for scores in every]
+    np.testing.assert_allclose(mined.noise_cosines, means, atol=1e-5)
 
 
 class Table:
@@ -171,7 +173,6 @@ def test_mining_worked_out_by_hand():
     mined, figures = mine(Table(degrees), data, Mining(negatives_per_query=2, relative_margin=0.7))
     assert mined.suspects[0].tolist() == [1]
     assert mined.hard[0].tolist() == [2, 3]
-    assert figures["suspects_per_query"] == 1 and figures["queries_without_negative"] == 0
     assert mined.noise_best.tolist() == [3]
 
 
@@ -180,10 +181,9 @@ def test_a_person_s_label_is_not_doubted():
     catalogue = Catalogue((Entry("a", ("退货",), "答"), Entry("b", ("换货",), "答")))
     for trusted in (True, False):
         data = TrainingData(catalogue, (Example("我要退", 0, trusted=trusted),))
-        mined, figures = mine(Table(degrees), data, Mining(negatives_per_query=1, relative_margin=0.95))
+        mined, _ = mine(Table(degrees), data, Mining(negatives_per_query=1, relative_margin=0.95))
         assert mined.suspects[0].tolist() == ([] if trusted else [1])
         assert mined.hard[0].tolist() == [1 if trusted else -1]
-        assert figures["queries_without_negative"] == (not trusted)
 
 
 def test_blocks_change_nothing(characters: Encoder, shop: TrainingData, monkeypatch: pytest.MonkeyPatch):
@@ -203,3 +203,63 @@ def test_everything_is_encoded_in_one_go(characters: Encoder, shop: TrainingData
     monkeypatch.setattr(characters, "encode", lambda texts: calls.append(texts) or encode(texts))
     mine(characters, shop, Mining(negatives_per_query=1, relative_margin=0.95))
     assert len(calls) == 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(crowded_data(), st.data())
+def test_noise_near_to_queries_is_ordered_by_its_nearest_query(
+    characters: Encoder, data: TrainingData, draw: st.DataObject
+):
+    numbers = draw.draw(st.lists(st.integers(0, max(0, len(data.labels) - 1)), unique=True, max_size=4))
+    asked = np.array(numbers if data.labels else [], dtype=np.int64)
+    by_catalogue, _ = mine(characters, data, Mining())
+    mined, _ = mine(characters, data, Mining(near_to="queries"), queries=asked)
+    texts = [data.labels[number].text for number in asked] or data.catalogue.questions  # without queries what there is
+    best = [max(cosine(characters, data.noise[number], text) for text in texts) for number in mined.noise_order]
+    assert best == pytest.approx(sorted(best, reverse=True), abs=1e-6)
+    assert sorted(mined.noise_order) == sorted(by_catalogue.noise_order)
+    np.testing.assert_array_equal(mined.noise_best, by_catalogue.noise_best)
+
+
+def test_noise_near_to_queries_worked_out_by_hand():
+    degrees = {"我要退": 0, "退货": 60, "你好": 50, "天气": -10, "吃了吗": 20, "早": 90}
+    catalogue = Catalogue((Entry("a", ("退货",), "答"),))
+    data = TrainingData(catalogue, (Example("我要退", 0),), (), ("你好", "天气", "吃了吗", "早"))
+    order = {near: mine(Table(degrees), data, Mining(near_to=near))[0].noise_order for near in ("catalogue", "queries")}
+    assert [data.noise[n] for n in order["catalogue"]] == ["你好", "早", "吃了吗", "天气"]
+    assert [data.noise[n] for n in order["queries"]] == ["天气", "吃了吗", "你好", "早"]
+
+
+def test_of_more_noise_than_the_pool_some_is_compared_and_other_some_the_next_time(
+    characters: Encoder, shop: TrainingData
+):
+    """The figures and the trigger are those of the sentences compared."""
+    rounds = {}
+    for draw in (3, 4):
+        mined, figures = mine(characters, shop, Mining(noise_pool=5), (0, 1, draw))
+        compared = np.flatnonzero(mined.noise_best >= 0)
+        assert len(compared) == 5 and sorted(mined.noise_order) == compared.tolist()
+        np.testing.assert_array_equal(np.isnan(mined.noise_cosines), mined.noise_best < 0)
+        every = [cosine(characters, shop.noise[n], q) for n in compared for q in shop.catalogue.questions]
+        assert figures["noise_similarity"] == mined.noise_similarity == pytest.approx(sum(every) / len(every), abs=1e-5)
+        whole, _ = mine(characters, shop, Mining(noise_pool=len(shop.noise)))
+        np.testing.assert_array_equal(mined.noise_best[compared], whole.noise_best[compared])
+        assert len(whole.noise_order) == len(shop.noise)
+        rounds[draw] = set(compared.tolist())
+        again, _ = mine(characters, shop, Mining(noise_pool=5), (0, 1, draw))
+        np.testing.assert_array_equal(again.noise_order, mined.noise_order)
+    assert rounds[3] != rounds[4]
+
+
+@settings(max_examples=40, deadline=None)
+@given(crowded_data(), st.integers(1, 3))
+def test_mined_queries_are_the_nearest_labels_of_other_entries(characters: Encoder, data: TrainingData, j: int):
+    mined, _ = mine(characters, data, Mining(negatives_per_query=0, queries_per_query=j, relative_margin=1.0))
+    assert mined.near_queries.shape == (len(data.examples), j) and mined.hard.shape == (len(data.examples), 0)
+    for number, example in enumerate(data.examples):
+        suspects = set(mined.suspects[number].tolist())
+        others = [label for label in data.labels if label.row != example.row and label.row not in suspects]
+        best = sorted((cosine(characters, example.text, label.text) for label in others), reverse=True)[:j]
+        found = [data.labels[label] for label in mined.near_queries[number] if label >= 0]
+        assert [cosine(characters, example.text, label.text) for label in found] == pytest.approx(best, abs=1e-5)
+        assert all(label in others for label in found)

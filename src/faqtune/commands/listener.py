@@ -45,12 +45,8 @@ class TrainingListener:
             self.files.draw_now_and_then()
 
     def mined(self, number: int, step: int, figures: dict[str, float]) -> None:
-        change = f" ({figures['noise_similarity_change']:+.3f})" if "noise_similarity_change" in figures else ""
-        self.reporter.say(
-            f"step {step}: mined anew, noise similarity {figures['noise_similarity']:.3f}{change} "
-            f"(nearest question {figures['noise_best_similarity']:.3f}); "
-            f"{figures['queries_without_negative']:.0%} of labels without a usable negative"
-        )
+        found = "; ".join(filter(None, (_negatives(figures), _noise(figures)))) or "nothing is mined"
+        self.reporter.say(f"step {step}: mining: {found}")
 
     def noted(self, text: str) -> None:
         self.reporter.say(text)
@@ -60,3 +56,27 @@ class TrainingListener:
         if self.files is not None:
             with suppress(UserError):  # a full disk may be what has ended it, which must not be lost for that
                 self.files.draw()
+
+
+def _negatives(figures: dict[str, float]) -> str:
+    """What was mined for queries; nothing where none asks."""
+    if "queries_mined_for" not in figures:
+        return ""
+    kinds = {"negatives_mined": "negatives of other entries", "queries_mined": "customers' queries"}
+    mined = " and ".join(f"{figures[name]:,.0f} {kind}" for name, kind in kinds.items() if name in figures)
+    without = figures["queries_without_negative"]
+    return f"{mined} for {figures['queries_mined_for']:,.0f} queries" + f" ({without:.1%} have none)" * bool(without)
+
+
+def _noise(figures: dict[str, float]) -> str:
+    """How much near noise is taken, and how similar noise is; nothing where there is none."""
+    if "noise_compared" not in figures:
+        return ""
+    taken, compared = figures["near_noise_per_step"], f"{figures['noise_compared']:,.0f} noise sentences compared"
+    near = f"{taken:.0f} a step from the {figures['noise_near']:,.0f} nearest" if taken else "near noise is off"
+    change = figures.get("noise_similarity_change")
+    changed = "" if change is None else f", {change:+.3f} on the same sentences"
+    return (
+        f"{compared}, {near}; noise similarity {figures['noise_similarity']:.3f}{changed} "
+        f"(with its nearest question {figures['noise_best_similarity']:.3f})"
+    )

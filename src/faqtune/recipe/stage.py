@@ -71,6 +71,9 @@ class Mining(Part):
     near_noise: float = Field(
         default=0.5, ge=0, le=1, title="Share of the batch's noise that is taken from the nearest"
     )
+    near_to: Literal["catalogue", "queries"] = Field(
+        default="catalogue", title="Near to the catalogue's questions, or to the labelled queries that the stage draws"
+    )
     nearest_noise: int = Field(default=0, ge=0, title="So many sentences are the nearest; 0: a tenth of all")
     noise_pool: int = Field(default=0, ge=0, title="The nearest are looked for among so many drawn anew; 0: all")
     above_noise_similarity: float = Field(

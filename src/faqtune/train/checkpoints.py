@@ -173,6 +173,7 @@ def _arrays(mined: Mined) -> dict[str, NDArray[Any]]:
         "suspects_starts": mined.suspects.starts,
         "noise_best": mined.noise_best,
         "noise_order": mined.noise_order,
+        "noise_cosines": mined.noise_cosines,
         "noise_similarity": np.array([mined.noise_similarity]),
     }
 
@@ -184,6 +185,7 @@ def _mined(arrays: dict[str, NDArray[Any]]) -> Mined:
         Ragged(arrays["suspects_starts"], arrays["suspects"]),
         arrays["noise_best"],
         arrays["noise_order"],
+        arrays["noise_cosines"],
         float(arrays["noise_similarity"][0]),
     )
 

@@ -14,7 +14,7 @@ from faqtune.train.mined import Mined
 LABELS = ("human_labels", "weak_labels", "labels")
 
 NEAR_SHARE = 10
-"""A tenth of the noise counts as near to the catalogue, unless a stage says how many."""
+"""A tenth of the noise counts as near, unless a stage says how many."""
 
 FIFTHS, OFTENEST_STEPS, SELDOMEST_STEPS = 5, 10, 1000
 """Unless a stage says otherwise it is measured five times an epoch, but not after every few steps."""
@@ -27,12 +27,17 @@ def usable(stage: Stage, data: TrainingData, seed: int) -> TrainingData:
     """
     given = stage.data
     kept = data.confident(given.minimum_confidence, given.minimum_human_confidence)
-    drawn = [kept.numbers_of(source) for source in given.shares if source in LABELS]
-    if not given.most_pairs or not drawn:
+    if not given.most_pairs:
         return kept
     # Its positive and one sentence of noise belong to a label's pairs besides its mined entries.
     labels = max(1, given.most_pairs // (stage.mining.negatives_per_query + 2))
-    return kept.at_most(labels, np.unique(np.concatenate(drawn)), seed)
+    return kept.at_most(labels, labels_drawn(stage, kept), seed)
+
+
+def labels_drawn(stage: Stage, data: TrainingData) -> NDArray[np.int64]:
+    """Numbers of the labels that a stage draws queries from, ascending; none if it draws from other sources only."""
+    drawn = [data.numbers_of(source) for source in stage.data.shares if source in LABELS]
+    return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *drawn]))
 
 
 def queries_per_step(stage: Stage, data: TrainingData) -> dict[str, int]:
@@ -87,15 +92,21 @@ def queries_of_step(
     return drawn
 
 
-def noise_of_step(mined: Mined, stage: Stage, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Numbers of different noise sentences: the stage's share of the nearest, the rest from all others.
+def near_noise(mined: Mined, stage: Stage) -> tuple[NDArray[np.int32], int]:
+    """Numbers of the noise sentences that count as near, nearest first, and how many of them a step takes.
 
-    All are drawn alike where noise similarity is not above the stage's limit.
+    It takes none where noise similarity is not above the stage's limit.
     """
     mining, order = stage.mining, mined.noise_order
     count = min(stage.batch_noise, len(order))
-    near_count = round(count * mining.near_noise) if mined.noise_similarity > mining.above_noise_similarity else 0
-    nearest = order[: max(near_count, mining.nearest_noise or max(count, len(order) // NEAR_SHARE))]
-    near = rng.choice(nearest, size=near_count, replace=False)
-    others = np.setdiff1d(order, near)
+    taken = round(count * mining.near_noise) if mined.noise_similarity > mining.above_noise_similarity else 0
+    return order[: max(taken, mining.nearest_noise or max(count, len(order) // NEAR_SHARE))], taken
+
+
+def noise_of_step(mined: Mined, stage: Stage, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Numbers of different noise sentences: the stage's share of the nearest, the rest from all others."""
+    count = min(stage.batch_noise, len(mined.noise_order))
+    nearest, taken = near_noise(mined, stage)
+    near = rng.choice(nearest, size=taken, replace=False)
+    others = np.setdiff1d(mined.noise_order, near)
     return np.concatenate([near, rng.choice(others, size=count - len(near), replace=False)]).astype(np.int64)

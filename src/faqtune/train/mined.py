@@ -19,8 +19,9 @@ class Mined:
     (rows, j): the nearest labels of other entries, as numbers in `labels`; -1 where there are fewer.
     `suspects` of each row: entries that may be right although the label says another; they take no
     part. `noise_best` int32 (noise,): the question nearest to each noise sentence, -1 for
-    those that were not looked at. `noise_order` int32: numbers of the usable noise sentences,
-    nearest to the catalogue first. `noise_similarity`: mean cosine of noise with all questions.
+    those that were not compared. `noise_order` int32: numbers of the usable noise sentences,
+    nearest first (to the catalogue, or to the stage's queries). `noise_cosines` float32 (noise,): mean
+    cosine of each with all questions, NaN where not compared; `noise_similarity`: the mean of that.
     """
 
     hard: NDArray[np.int32]
@@ -28,4 +29,5 @@ class Mined:
     suspects: Ragged
     noise_best: NDArray[np.int32]
     noise_order: NDArray[np.int32]
+    noise_cosines: NDArray[np.float32]
     noise_similarity: float

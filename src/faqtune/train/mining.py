@@ -17,52 +17,55 @@ from faqtune.train.search import find, nearest
 
 
 def mine(
-    encoder: Encoder, data: TrainingData, settings: Mining, draw: Sequence[int] = (0,)
+    encoder: Encoder,
+    data: TrainingData,
+    settings: Mining,
+    draw: Sequence[int] = (0,),
+    queries: NDArray[np.int64] | None = None,
 ) -> tuple[Mined, dict[str, float]]:
     """Find the hard negatives of every example, and the question nearest to every noise sentence.
 
-    `draw`: seed of the noise that is looked at, where that is not all.
+    `draw`: seed of the noise that is compared, where that is not all. `queries`: numbers of the labels that noise is
+    near to, where the settings want it near to queries (None: all).
 
     Entries that may be right are suspects: those to which another label, or the catalogue itself,
     puts the same text; and, where no person vouches for the label, those that stand higher above the
     mean of unrelated cosines than `relative_margin` of the label's own entry does. That is the
     positive-aware margin of NV-Retriever (arXiv 2407.15831), made independent of a model's range of
-    cosines. Also returns figures, all of them means: of cosines `related` (example with the best question
+    cosines. Also returns figures, all of them means of cosines: `related` (example with the best question
     of its entry in other words), `unrelated` (example with other entries' questions),
-    `noise_similarity` (noise with all questions) and `noise_best_similarity` (with its nearest);
-    `suspects_per_query`, and the share of `queries_without_negative`; and `noise_mined`, how many
-    sentences of noise count as near to the catalogue.
+    `noise_similarity` (noise with all questions) and `noise_best_similarity` (with its nearest).
     """
     texts = [example.text for example in data.examples]
-    looked_at = _noise_looked_at(len(data.noise), settings.noise_pool, draw)
-    vectors = encoder.encode([*texts, *(data.noise[number] for number in looked_at)])
+    compared = _noise_compared(len(data.noise), settings.noise_pool, draw)
+    vectors = encoder.encode([*texts, *(data.noise[number] for number in compared)])
     rows, questions, noise = vectors[: len(texts)], vectors[len(data.labels) : len(texts)], vectors[len(texts) :]
     unrelated = _mean_unrelated(rows, questions, data)
     found = find(rows, data, settings, unrelated)
 
     best, number = nearest(noise, questions)
+    asked = np.arange(len(data.labels)) if queries is None else queries
+    nearness = nearest(noise, rows[asked])[0] if settings.near_to == "queries" and len(asked) else best
     noise_best = np.full(len(data.noise), -1, dtype=np.int32)
-    noise_best[looked_at] = number
-    usable = np.isin(looked_at, _usable_noise(data))
-    order = looked_at[usable][np.argsort(-best[usable], kind="stable")].astype(np.int32)
-    on_labels = slice(len(data.labels))
-    # The same on all ranks to the bit, as all that is found.
+    noise_best[compared] = number
+    noise_cosines = np.full(len(data.noise), np.nan, dtype=np.float32)
+    noise_cosines[compared] = noise @ questions.mean(axis=0)
+    usable = np.isin(compared, _usable_noise(data))
+    order = compared[usable][np.argsort(-nearness[usable], kind="stable")].astype(np.int32)
+    # The same on all ranks to the bit, as all that was found.
     figures = ranks.same(
         {
             "related": _mean(found.own[~np.isnan(found.own)], 1.0),
             "unrelated": unrelated,
             "noise_similarity": _mean_cosine(noise, questions),
             "noise_best_similarity": _mean(best),
-            "noise_mined": float(len(order)),
-            "suspects_per_query": _mean(found.suspects.sizes[on_labels]),
-            "queries_without_negative": _mean(found.hard[on_labels, 0] < 0) if found.hard.shape[1] else 0.0,
         }
     )
-    similarity = figures["noise_similarity"]
-    return Mined(found.hard, found.near_queries, found.suspects, noise_best, order, similarity), figures
+    of_noise = (noise_best, order, noise_cosines, figures["noise_similarity"])
+    return Mined(found.hard, found.near_queries, found.suspects, *of_noise), figures
 
 
-def _noise_looked_at(count: int, pool: int, draw: Sequence[int]) -> NDArray[np.int64]:
+def _noise_compared(count: int, pool: int, draw: Sequence[int]) -> NDArray[np.int64]:
     """Numbers of `pool` sentences of noise, in their order; of all where that is 0 or more than there are."""
     if not 0 < pool < count:
         return np.arange(count)

@@ -15,7 +15,8 @@ from faqtune.train.batches import Batch, batch_at
 from faqtune.train.budget import spare_scarce_memory
 from faqtune.train.checkpoints import Checkpoint, Progress
 from faqtune.train.data import TrainingData
-from faqtune.train.draws import evaluate_every, steps_of, usable
+from faqtune.train.draws import evaluate_every, labels_drawn, steps_of, usable
+from faqtune.train.findings import findings
 from faqtune.train.memory import learn_within_memory, update_within_memory
 from faqtune.train.mined import Mined
 from faqtune.train.mining import mine
@@ -121,10 +122,9 @@ def _mine(training: Training, stage: Stage, data: TrainingData, steps: int, last
     progress = training.progress
     draw = (training.recipe.seed, progress.stage, progress.step)
     started = time.perf_counter()
-    mined, figures = mine(encoder_of(training.model), data, stage.mining, draw)
+    mined, figures = mine(encoder_of(training.model), data, stage.mining, draw, labels_drawn(stage, data))
     seconds = time.perf_counter() - started
-    if last is not None:
-        figures["noise_similarity_change"] = mined.noise_similarity - last.noise_similarity
+    figures |= findings(mined, last, stage, data)
     if progress.step == 0:
         if progress.stage == 1:
             progress.related_at_start, progress.unrelated_at_start = figures["related"], figures["unrelated"]

@@ -72,9 +72,13 @@ def train_interrupted_twice(workspace: Workspace, name: str) -> Run:
 
 class Service:
     """What keeps the runs of a tracker, with the rule that Weights & Biases has: what comes with a lower step than
-    there was is dropped. Stands in for the package, so that all of accelerate's part is the real one."""
+    there was is dropped. Stands in for the package, so that all of accelerate's part is the real one.
 
-    def __init__(self) -> None:
+    `offline`: each process has a file of its own and knows of no other; a value that is told twice counts once.
+    """
+
+    def __init__(self, *, offline: bool) -> None:
+        self.offline = offline
         self.runs: dict[str, dict[str, list[int]]] = {}
         self.asked: list[dict[str, Any]] = []
         self.config: dict[str, Any] = {}
@@ -90,16 +94,18 @@ class Service:
     def init(self, **asked: Any) -> Any:
         self.asked.append(asked)
         values = self.runs.setdefault(asked.get("id") or asked["name"], {})
-        last = max((step for steps in values.values() for step in steps), default=0)
+        last = 0 if self.offline else max((step for steps in values.values() for step in steps), default=0)
 
         def log(told: dict[str, float], step: int) -> None:
             nonlocal last
             self.dropped += step < last
             last = max(last, step)
             for name in told:
-                values.setdefault(name, []).append(step)
+                steps = values.setdefault(name, [])
+                if not (self.offline and step in steps):
+                    steps.append(step)
 
-        return types.SimpleNamespace(log=log, finish=lambda: None)
+        return types.SimpleNamespace(log=log, finish=lambda: None, step=last + 1 if last else 0)
 
     def _configure(self, values: dict[str, Any], **_: Any) -> None:
         self.config |= values
@@ -113,11 +119,13 @@ def no_state() -> Iterator[None]:
     PartialState._reset_state()
 
 
-@pytest.mark.parametrize("name", ["wandb", "trackio", "swanlab"])
+@pytest.mark.parametrize(
+    ("name", "offline"), [("wandb", False), ("wandb", True), ("trackio", False), ("swanlab", True)]
+)
 def test_both_stages_of_a_training_that_was_interrupted_are_one_run_with_rising_steps(
-    two_stages: Workspace, monkeypatch: pytest.MonkeyPatch, name: str
+    two_stages: Workspace, monkeypatch: pytest.MonkeyPatch, name: str, offline: bool
 ) -> None:
-    service = Service()
+    service = Service(offline=offline)
     monkeypatch.setitem(sys.modules, name, service.module(name))
     monkeypatch.setattr(trackers, "find_spec", lambda package: object())
     run = train_interrupted_twice(two_stages, name)
@@ -151,3 +159,16 @@ def test_tensorboard_has_both_stages_of_a_training_that_was_interrupted_in_one_r
     steps = {tag: [event.step for event in found.Scalars(run.name, tag)] for tag in found.Runs()[run.name]["scalars"]}
     assert steps["stage 1 loss/total"] + steps["stage 2 loss/total"] == STEPS
     assert steps["selection/auroc"] == MEASURED
+
+
+def test_what_a_kill_has_cost_a_tracker_is_told_again(two_stages: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(offline=True)
+    monkeypatch.setitem(sys.modules, "wandb", service.module("wandb"))
+    monkeypatch.setattr(trackers, "find_spec", lambda package: object())
+    with pytest.raises(Interrupted):
+        train_model(two_stages, track="wandb", reporter=CtrlC(after_steps=6))
+    service.runs.clear()  # it had written nothing yet
+    train_model(two_stages, track="wandb")
+    (values,) = service.runs.values()
+    assert values["stage 1 loss/total"] + values["stage 2 loss/total"] == STEPS
+    assert values["selection/auroc"] == MEASURED and values["mining/related"][0] == 0

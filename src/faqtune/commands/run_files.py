@@ -31,16 +31,17 @@ class RunFiles:
     def draw(self) -> None:
         """`loss_curve.svg` of what the log holds; where that is nothing, no picture."""
         started = time.monotonic()
-        if events := self._events():
+        if events := self.events():
             write_text(self.run.folder / "loss_curve.svg", loss_curve_svg(events))
         ended = time.monotonic()
         self._next_picture = ended + LEAST_PAUSE * (ended - started)
 
     def write_recipe(self) -> None:
         """`recipe_as_run.json`: the recipe with what each stage that has begun takes for open settings."""
-        write_json(self.run.folder / RECIPE_AS_RUN, recipe_as_run(self.plan, self._events()))
+        write_json(self.run.folder / RECIPE_AS_RUN, recipe_as_run(self.plan, self.events()))
 
-    def _events(self) -> list[dict[str, Any]]:
+    def events(self) -> list[dict[str, Any]]:
+        """Of `log.jsonl` as it is now."""
         from faqtune.train.log import RunLog
 
         return RunLog(self.run.folder / "log.jsonl").read()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,8 @@ TRACKERS = {
 """Names, and the packages of which one must be installed."""
 
 PROJECT = "faqtune"
+TOLD_AGAIN = ("tensorboard", "wandb", "swanlab")
+"""They write late, so that a kill costs them more than the training, and show a value that is told twice once."""
 TRACKED = "tracked"
 """The fact of a run that says by which name or number each tracker knows it."""
 
@@ -54,44 +57,56 @@ class Tracked(TrainingListener):
 
     def __init__(self, plan: Recipe, reporter: Reporter, files: RunFiles, name: str) -> None:
         super().__init__(plan, reporter, files)
-        self.name, self._before = name, 0
-        # The files of TensorBoard want to know where a training is taken up, which only it will say.
-        self._tracker = None if name == "tensorboard" else _made(name, files.run, plan)
-        self._is_to_come = name == "tensorboard"
+        self.name, self._before, self._is_new = name, 0, True
+        self._tracker = _made(name, files.run, plan)
 
     def stage_started(self, stage: Stage, number: int, steps: int, done: int, before: int) -> None:
         super().stage_started(stage, number, steps, done, before)
-        self._before = before
-        # What this step had told is kept, what came after it will be told again.
-        self._begin(before + done + 1 if before + done else 0)
+        if self._is_new and before + done and self.files is not None:
+            self._tell_again(self.files.events())
+        self._before, self._is_new = before, False
 
     def stepped(self, stage: Stage, number: int, step: int, loss: StepLoss) -> None:
         super().stepped(stage, number, step, loss)
-        self._send(f"stage {number} loss", {"total": loss.total, **loss.parts}, step)
+        self._send(f"stage {number} loss", {"total": loss.total, **loss.parts}, self._before + step)
 
     def measured(self, number: int, step: int, figures: dict[str, float], is_best: bool) -> None:
         super().measured(number, step, figures, is_best)
-        self._begin(0)
-        self._send("selection", figures, step)
+        self._send("selection", figures, self._before + step)
+        self._is_new = False
 
     def mined(self, number: int, step: int, figures: dict[str, float]) -> None:
         super().mined(number, step, figures)
-        self._send("mining", figures, step)
+        self._send("mining", figures, self._before + step)
 
     def finish(self) -> None:
         """Close the tracker."""
         super().finish()
         self._quietly(lambda tracker: tracker.finish())
 
-    def _begin(self, step: int) -> None:
-        """Start what waits to be told the first step that is to come; what it had of that and later steps is void."""
-        if self._is_to_come and self.files is not None:
-            self._is_to_come = False
-            self._tracker = _made(self.name, self.files.run, self.plan, purge_step=step)
+    def _tell_again(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """What the log holds of a training that is taken up, to those that may have lost it in a kill."""
+        if self.name not in TOLD_AGAIN or self._tracker is None:
+            return
+        # Connected to its server, Weights & Biases knows what it has, and warns of each value that it drops.
+        first = getattr(self._tracker.tracker, "step", 0) if self.name == "wandb" else 0
+        lengths = Counter(event["stage"] for event in events if event["event"] == "step")
+        for event in events:
+            if event["event"] not in ("step", "measured", "mined"):
+                continue
+            number = event["stage"]
+            at = sum(lengths[earlier] for earlier in range(1, number)) + event["step"]
+            if at < first:
+                continue
+            if event["event"] == "step":
+                self._send(f"stage {number} loss", {"total": event["loss"], **event["parts"]}, at)
+            else:
+                self._send("selection" if event["event"] == "measured" else "mining", event["figures"], at)
 
-    def _send(self, group: str, values: Mapping[str, float], step: int) -> None:
+    def _send(self, group: str, values: Mapping[str, float], at: int) -> None:
+        """`at`: steps since the start of the training."""
         named = {f"{group}/{_sayable(name)}": value for name, value in values.items() if math.isfinite(value)}
-        self._quietly(lambda tracker: tracker.log(named, step=self._before + step))
+        self._quietly(lambda tracker: tracker.log(named, step=at))
 
     def _quietly(self, told: Any) -> None:
         if self._tracker is None:
@@ -114,7 +129,7 @@ def _sayable(name: str) -> str:
     return name.replace("@", " at ").replace("/", " ")
 
 
-def _made(name: str, run: Run, plan: Recipe, **more: Any) -> Any:
+def _made(name: str, run: Run, plan: Recipe) -> Any:
     """The tracker of accelerate, told the recipe; in the run that it has of an earlier part of the same training.
 
     Raises UserError where it cannot be started.
@@ -128,7 +143,7 @@ def _made(name: str, run: Run, plan: Recipe, **more: Any) -> Any:
     identity = known or uuid.uuid4().hex[:16]
     try:
         with redirect_stdout(sys.stderr):  # what they say must not come between our figures
-            tracker = LOGGER_TYPE_TO_CLASS[name](**_arguments(name, run, identity, is_new=not known), **more)
+            tracker = LOGGER_TYPE_TO_CLASS[name](**_arguments(name, run, identity, is_new=not known))
             tracker.start()
             _tell_recipe(name, tracker, run, plan)
     except Exception as error:
@@ -143,7 +158,8 @@ def _made(name: str, run: Run, plan: Recipe, **more: Any) -> Any:
 def _arguments(name: str, run: Run, identity: str, *, is_new: bool) -> dict[str, Any]:
     """What a tracker of accelerate is made with."""
     if name == "tensorboard":
-        return {"run_name": run.name, "logging_dir": run.folder / "tracking"}
+        # What its files had before is void: it is told again.
+        return {"run_name": run.name, "logging_dir": run.folder / "tracking", "purge_step": 0}
     if name == "mlflow":
         return {"experiment_name": PROJECT, "run_name": run.name, "run_id": None if is_new else identity}
     if name == "trackio":  # it knows its runs by their name

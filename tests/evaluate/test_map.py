@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from faqtune.encoder import KeepingEncoder
 from faqtune.evaluate import EvaluationSet, Negative, Positive
-from faqtune.evaluate.kept import KeepingEncoder
 from faqtune.evaluate.map import ENTRY, LEAST_POINTS, MOST_OF_A_KIND, QUERY, SIDE, Landmark, landmarks, places
 from faqtune.records import Catalogue, Entry
 

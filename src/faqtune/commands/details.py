@@ -11,9 +11,8 @@ from typing import Any
 
 from faqtune.commands.assemble import Project, is_measurable
 from faqtune.commands.training_set import LEAST_CHARACTERS
-from faqtune.encoder import Encoder
+from faqtune.encoder import Encoder, KeepingEncoder
 from faqtune.evaluate import EvaluationSet, Outcomes
-from faqtune.evaluate.kept import KeepingEncoder
 from faqtune.evaluate.map import landmarks, places, thinned
 from faqtune.evaluate.missing import Asked, missing_questions
 from faqtune.evaluate.operating import operating_points

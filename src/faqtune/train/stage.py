@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import torch
 
+from faqtune.encoder import Encoder, KeepingEncoder
 from faqtune.errors import UserError
 from faqtune.model import layers_above
 from faqtune.recipe import Mining, Stage
@@ -60,22 +61,32 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
             if mined is not None:
                 training.save(optimiser, mined)
             return False
-        if mined is None or _mining_is_due(stage.mining, progress.step, measure_every):
-            mined = _mine(training, stage, data, steps, mined)
+        if mined is None:
+            mined = _mine(training, stage, data, steps, None, encoder_of(training.model))
         if progress.step == 0:
             training.settle(settings_in_use(training, stage, data, steps, measure_every))
         _step(training, stage, data, mined, optimiser, steps)
         refuse_standstill(training.model, stage, progress, steps)
         ended = _why_it_ends(training, stage)
         is_last = progress.step == steps or bool(ended)
+        encoder = _encoder_of_step(training, stage, data)
         if is_last or _is_due(progress.step, measure_every):
-            training.measure_now()
+            training.measure_now(encoder)
             ended = ended or _no_longer_better(stage, progress)
         if ended:
             training.note(f"stage {progress.stage} ({stage.name}) ends after step {progress.step}: {ended}")
+        elif not is_last and _mining_is_due(stage.mining, progress.step, measure_every):
+            # Before the checkpoint: a resumed training must not mine with vectors from other batches of texts.
+            mined = _mine(training, stage, data, steps, mined, encoder)
         if is_last or ended or training.save_is_due():
             training.save(optimiser, mined)
     return True
+
+
+def _encoder_of_step(training: Training, stage: Stage, data: TrainingData) -> Encoder:
+    """The model as it is after a step. Where mining belongs to measuring, both have one encoding of the catalogue."""
+    encoder = encoder_of(training.model)
+    return KeepingEncoder(encoder, data.catalogue.questions) if stage.mining.at_evaluations else encoder
 
 
 def _had_ended(stage: Stage, progress: Progress) -> str:
@@ -117,12 +128,14 @@ def _no_longer_better(stage: Stage, progress: Progress) -> str:
     return f"no better model in {progress.without_better} measurements in a row"
 
 
-def _mine(training: Training, stage: Stage, data: TrainingData, steps: int, last: Mined | None) -> Mined:
+def _mine(
+    training: Training, stage: Stage, data: TrainingData, steps: int, last: Mined | None, encoder: Encoder
+) -> Mined:
     """Mine with the model as it is. The first mining of a training says how the base model's cosines lie."""
     progress = training.progress
     draw = (training.recipe.seed, progress.stage, progress.step)
     started = time.perf_counter()
-    mined, figures = mine(encoder_of(training.model), data, stage.mining, draw, labels_drawn(stage, data))
+    mined, figures = mine(encoder, data, stage.mining, draw, labels_drawn(stage, data))
     seconds = time.perf_counter() - started
     figures |= findings(mined, last, stage, data)
     if progress.step == 0:

@@ -98,11 +98,11 @@ class Training:
         """Whether this process, or another that trains with it, was asked to stop."""
         return any(ranks.agreed(self.stop.is_set() or is_orphan()))
 
-    def measure_now(self, *, at_start: bool = False) -> None:
-        """Measure the model, and keep its weights if they are the best so far."""
+    def measure_now(self, encoder: Encoder | None = None, *, at_start: bool = False) -> None:
+        """Measure the model, as `encoder` where one is given, and keep its weights if they are the best so far."""
         progress = self.progress
         started = time.perf_counter()
-        figures = ranks.same(self.measure(encoder_of(self.model)))
+        figures = ranks.same(self.measure(encoder or encoder_of(self.model)))
         seconds = time.perf_counter() - started
         is_best = note_if_best(figures, self.recipe.selection, progress, at_start=at_start)
         if is_best and ranks.is_writer():

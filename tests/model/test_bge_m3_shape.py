@@ -71,7 +71,7 @@ def one_step(model: TextModel) -> float:
     labels = np.array([[1, 0], [1, 0]], dtype=np.float32)
     batch = Batch(
         TEXTS, np.array([1, 3]), np.array([0, 2]), np.array([], dtype=np.int64), labels,
-        np.ones(2, dtype=np.float32), np.ones(2, dtype=np.bool_),
+        np.ones(2, dtype=np.float32), np.ones(2, dtype=np.bool_), np.zeros(2, dtype=np.bool_),
     )  # fmt: skip
     loss = learn(model, batch, SETTINGS, 2048, 8192)
     assert np.isfinite(update(optimiser, 1e-3, stage.max_gradient_norm))

@@ -62,6 +62,12 @@ def origins(data: TrainingData, step: int) -> list[tuple[str, int]]:
     return [(source, int(n)) for source, numbers in drawn.items() for n in numbers]
 
 
+def only_answered(data: TrainingData, example: Example) -> bool:
+    """Whether of a standard question only the answer is right: its entry asks in no other words."""
+    entry = data.catalogue.entries[example.row]
+    return bool(entry.answer) and {normalise(question) for question in entry.questions} == {normalise(example.text)}
+
+
 def naive_label(data: TrainingData, mined: Mined, source: str, number: int, column: str, is_question: bool) -> float:
     """What one text is to one query, said as plainly as possible."""
     key = normalise(column)
@@ -75,6 +81,8 @@ def naive_label(data: TrainingData, mined: Mined, source: str, number: int, colu
     example = data.examples[number]
     own = [normalise(question) for question in data.catalogue.entries[example.row].questions]
     if not is_question and (source == "labels" or not key.startswith("答")):
+        return math.nan
+    if is_question and source == "catalogue" and only_answered(data, example):
         return math.nan
     if key == normalise(example.text):
         return 1.0 if source == "labels" and set(own) == {key} else math.nan
@@ -263,8 +271,7 @@ def test_weights_are_the_confidence_of_the_labels(
         ({"noise_ceiling": {"weight": 1}}, [[math.nan, math.nan]], 2, True),
         ({"noise_ceiling": {"weight": 1}}, [[1, 0]], 0, False),
         ({"rejection": {"weight": 1}}, [[1, math.nan]], 2, True),
-        ({"rejection": {"weight": 1}}, [[0, 1]], 2, True),
-        ({"rejection": {"weight": 1}}, [[math.nan, 1]], 2, False),
+        ({"rejection": {"weight": 1}}, [[0, 1]], 2, False),
         ({"near_rejection": {"weight": 1}}, [[1, 0]], 0, False),
     ],
 )
@@ -272,9 +279,12 @@ def test_what_a_batch_can_teach(losses: dict[str, object], labels: list[list[flo
     places = np.zeros(len(labels), dtype=np.int64)
     batch = Batch(
         ("退货", "运费"), places, np.array([0, 1]), np.zeros(noise, dtype=np.int64), np.array(labels, dtype=np.float32),
-        np.ones(len(labels), dtype=np.float32), np.array([True, False]),
+        np.ones(len(labels), dtype=np.float32), np.array([True, False]), np.zeros(len(labels), dtype=np.bool_),
     )  # fmt: skip
     assert can_learn(batch, Losses.model_validate(losses)) is expected
+    if "rejection" in losses:
+        # An answer stands for the question that a standard question by itself does not have.
+        assert can_learn(replace(batch, is_answered=~batch.is_answered), Losses.model_validate(losses))
 
 
 def test_near_rejection_learns_from_questions_of_other_entries_without_any_noise():
@@ -283,5 +293,33 @@ def test_near_rejection_learns_from_questions_of_other_entries_without_any_noise
         batch = Batch(
             ("退货", "运费"), np.array([0]), np.array([0, 1]), np.zeros(0, dtype=np.int64),
             np.array(labels, dtype=np.float32), np.ones(1, dtype=np.float32), np.array([True, True]),
+            np.array([False]),
         )  # fmt: skip
         assert can_learn(batch, settings) is expected
+
+
+def test_a_question_of_which_only_the_answer_is_right_is_told_from_answers_alone(characters: Encoder):
+    """Also what is mined for it comes as the answer of the entry that was found near."""
+    asked = ("几天能到", "几天发货", "怎么退货", "怎么换货")
+    entries = (
+        *(Entry(str(n), (question,), f"{question}的回答") for n, question in enumerate(asked)),
+        Entry("x", ("开票",), ""),
+    )
+    data = TrainingData(Catalogue(entries), noise=("今天天气真好",))
+    stage = Stage.model_validate(
+        {"data": {"catalogue": 1}, "losses": {"ranking": {"weight": 1}}, "batch_queries": 4, "batch_noise": 1,
+         "mining": {"negatives_per_query": 4}}
+    )  # fmt: skip
+    mined, _ = mine(characters, data, stage.mining)
+    batch = batch_at(data, stage, mined, 0, 1, 0)
+
+    assert batch.is_answered.all()
+    columns = [batch.texts[place] for place in batch.columns]
+    assert {text for text, own in zip(columns, batch.is_question, strict=True) if not own} == {
+        q + "的回答" for q in asked
+    }
+    assert batch.is_question.sum() == 1  # that of the noise
+    for query, row in zip(batch.queries, batch.labels, strict=True):
+        expected = [math.nan if own else float(text == batch.texts[query] + "的回答")
+                    for text, own in zip(columns, batch.is_question, strict=True)]  # fmt: skip
+        np.testing.assert_array_equal(row, np.array(expected, dtype=np.float32))

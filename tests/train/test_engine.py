@@ -197,14 +197,15 @@ def test_where_no_query_has_its_own_question_rejection_holds_noise_below_its_ans
     labels[:, batch.is_question] = np.where(labels[:, batch.is_question] == 1, np.nan, labels[:, batch.is_question])
     compared = np.flatnonzero((labels[:, batch.is_question] == 0).any(1))
     labels[compared[:3], np.flatnonzero(~batch.is_question)[:3]] = 1
-    single = replace(batch, labels=labels)
+    answered = np.isin(np.arange(len(labels)), compared[:3])
+    single = replace(batch, labels=labels, is_answered=answered)
     vectors = torch.nn.functional.normalize(torch.randn(len(batch.texts), 8), dim=1)
     questions = vectors[batch.columns[batch.is_question]]
     noise_best = torch.tensor([max(float(vectors[n] @ question) for question in questions) for n in batch.noise])
     best, weight = [], []
     for row, query in enumerate(batch.queries):
         mine = [float(vectors[query] @ vectors[c]) for c, y in zip(batch.columns, labels[row], strict=True) if y == 1]
-        if mine and (labels[row, batch.is_question] == 0).any():
+        if answered[row]:
             best.append(max(mine))
             weight.append(float(batch.weights[row]))
     assert 0 < len(best) < int((labels == 1).any(1).sum())  # there are dialogues, too
@@ -214,9 +215,9 @@ def test_where_no_query_has_its_own_question_rejection_holds_noise_below_its_ans
     assert not {"near_rejection", "positive_floor"} & loss.parts.keys()
     only = EVERY_LOSS.only("rejection")
     assert can_learn(single, only) and not can_learn(replace(single, noise=batch.noise[:0]), only)
-    no_questions_known = np.where(batch.is_question, np.nan, labels).astype(np.float32)
-    assert not can_learn(replace(single, labels=no_questions_known), only)
-    assert "rejection" not in batch_loss(vectors, replace(single, labels=no_questions_known), EVERY_LOSS)[1].parts
+    none_answered = replace(single, is_answered=np.zeros_like(answered))
+    assert not can_learn(none_answered, only)
+    assert "rejection" not in batch_loss(vectors, none_answered, EVERY_LOSS)[1].parts
 
 
 def test_nested_dimensions_hold_every_prefix_to_the_same_losses(batch: Batch):
@@ -250,7 +251,7 @@ def test_a_batch_with_nothing_to_compare_gives_zero_and_a_gradient_of_zero(tiny_
     nowhere = np.array([], dtype=np.int64)
     batch = Batch(
         ("什么时候发货", "包邮吗"), np.array([0]), np.array([1]), nowhere,
-        np.array([[np.nan]], dtype=np.float32), np.ones(1, dtype=np.float32), np.array([True]),
+        np.array([[np.nan]], dtype=np.float32), np.ones(1, dtype=np.float32), np.array([True]), np.array([False]),
     )  # fmt: skip
     loss = learn(tiny_model, batch, EVERY_LOSS, 64, 1)
     assert loss.total == 0
@@ -262,6 +263,7 @@ def test_a_batch_without_columns_gives_zero(tiny_model: TextModel):
     batch = Batch(
         ("什么时候发货",), np.array([0]), nowhere, nowhere,
         np.zeros((1, 0), dtype=np.float32), np.ones(1, dtype=np.float32), np.zeros(0, dtype=np.bool_),
+        np.array([False]),
     )  # fmt: skip
     assert learn(tiny_model, batch, EVERY_LOSS, 64, 1).total == 0
 

@@ -31,13 +31,21 @@ SMALL = Batch(
     ),
     weights=np.array([1, 0.5, 0.9, 0.7], dtype=np.float32),
     is_question=np.array([True, True, True, True, False, False]),
+    is_answered=np.array([False, False, False, True]),
 )
 """Of each text a letter. Three queries have questions of their own, the fourth, a catalogue's, an answer."""
 SINGLE = replace(
     SMALL,
     labels=np.array(
-        [[NAN, 0, 0, 0, 1, 0], [0, NAN, 0, 0, 0, 1], [0, 0, NAN, 0, 1, 0], [0, 0, 0, NAN, 0, 1]], dtype=np.float32
+        [
+            [NAN, NAN, NAN, NAN, 1, 0],
+            [NAN, NAN, NAN, NAN, 0, 1],
+            [NAN, NAN, NAN, NAN, 1, 0],
+            [NAN, NAN, NAN, NAN, 0, 1],
+        ],
+        dtype=np.float32,
     ),
+    is_answered=np.ones(4, dtype=np.bool_),
 )
 """No query has a question of its own: noise is held below the score of question and answer."""
 

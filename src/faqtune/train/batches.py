@@ -21,11 +21,14 @@ KINDS: tuple[Kind, ...] = ("question", "answer", "query", "reply")
 COMPARED: dict[str, tuple[Kind, ...]] = {
     "labels": ("question", "query"),
     "catalogue": ("question", "answer"),
+    "answered": ("answer",),
     "dialogues": ("reply",),
 }
 """Kinds of columns that a source's queries (all kinds of labels are one here) are compared with. Nobody knows
 whether a reply belongs to an entry, and a customer's query is to be told from other entries' questions and
-from queries that ask for those, not from answers."""
+from queries that ask for those, not from answers. `answered` are standard questions that only their answer is right
+for: told from other questions too, they would come nearer to answers than to questions, which is what customers'
+words are compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,8 @@ class Batch:
 
     `queries` (q,), `columns` (c,), `noise` (n,): places in `texts`. `labels` float32 (q, c): 1, 0
     or NaN (unknown). `weights` float32 (q,). `is_question` bool (c,): columns that are standard
-    questions, the only ones noise is measured against.
+    questions, the only ones noise is measured against. `is_answered` bool (q,): standard questions of which only the
+    answer is right.
     """
 
     texts: tuple[str, ...]
@@ -44,6 +48,7 @@ class Batch:
     labels: NDArray[np.float32]
     weights: NDArray[np.float32]
     is_question: NDArray[np.bool_]
+    is_answered: NDArray[np.bool_]
     noise_numbers: NDArray[np.int64] = field(default_factory=lambda: np.arange(0))
     """Which of `TrainingData.noise` the noise is; only `stay_near` asks."""
 
@@ -84,6 +89,9 @@ class _Draft:
     def answer(self, row: int) -> int:
         key, text = self.data.answer_keys[row], self.data.catalogue.entries[row].answer
         return self._column("answer", key, text, self.data.rows_of_answer[key])
+
+    def is_answer(self, column: int | None) -> bool:
+        return column is not None and self.columns[column].kind == "answer"
 
     def query(self, number: int) -> int:
         """Another label as a column."""
@@ -138,7 +146,10 @@ def _add_example(draft: _Draft, source: str, number: int, mined: Mined, stage: S
         text = _slipped(draft, text, rng)
     draft.queries.append(_Query(kind, number, text, key, example.weight, chosen))
     for question in _drawn(mined.hard[number], stage.mining.negatives_per_query, rng):
-        draft.question(question)
+        if not draft.is_answer(chosen):
+            draft.question(question)
+        elif data.catalogue.entries[row := data.catalogue.owners[question]].answer:
+            draft.answer(row)
     if kind == "labels":
         for label in mined.near_queries[number].tolist():
             if label >= 0:
@@ -196,6 +207,7 @@ def _finish(draft: _Draft, labels: NDArray[np.float32], noise_numbers: NDArray[n
         labels=labels,
         weights=np.array([query.weight for query in draft.queries], dtype=np.float32),
         is_question=np.array([column.kind == "question" for column in draft.columns], dtype=np.bool_),
+        is_answered=np.array([draft.is_answer(query.chosen) for query in draft.queries], dtype=np.bool_),
         noise_numbers=noise_numbers,
     )
 
@@ -209,7 +221,7 @@ def _labels(draft: _Draft, mined: Mined) -> NDArray[np.float32]:
     }
     labels = np.full((len(draft.queries), len(draft.columns)), np.nan, dtype=np.float32)
     for row, query in zip(labels, draft.queries, strict=True):
-        compared = compared_by[query.source]
+        compared = compared_by["answered" if draft.is_answer(query.chosen) else query.source]
         row[compared] = 0
         if query.source == "dialogues":
             replies = (draft.places.get(("reply", key)) for key in draft.data.replies_to[query.key])

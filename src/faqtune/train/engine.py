@@ -130,7 +130,8 @@ def _parts(vectors: Tensor, batch: Batch, settings: Losses, before: Tensor | Non
     noise_best = (noise @ columns[is_question].T).amax(dim=1) if len(noise) and batch.is_question.any() else None
     if settings.noise_ceiling.weight and noise_best is not None:
         parts["noise_ceiling"] = losses.noise_ceiling(noise_best, _filled(settings.noise_ceiling.ceiling_cosine))
-    return parts | _own_parts(scores, labels, weights, is_question, noise_best, columns, settings)
+    answered = _like(vectors, batch.is_answered)
+    return parts | _own_parts(scores, labels, weights, is_question, answered, noise_best, columns, settings)
 
 
 def _own_parts(
@@ -138,6 +139,7 @@ def _own_parts(
     labels: Tensor,
     weights: Tensor,
     is_question: Tensor,
+    answered: Tensor,
     noise_best: Tensor | None,
     columns: Tensor,
     settings: Losses,
@@ -147,7 +149,7 @@ def _own_parts(
     own = scores.masked_fill((labels != 1) | ~is_question, -torch.inf).amax(dim=1)
     has_own = own.isfinite()
     if not has_own.any():
-        return _answered(scores, labels, weights, is_question, noise_best, settings)
+        return _answered(scores, labels, weights, answered, noise_best, settings)
     own, weights = own[has_own], weights[has_own]
     if (floor := settings.positive_floor).weight:
         parts["positive_floor"] = losses.positive_floor(own, weights, _filled(floor.floor_cosine))
@@ -165,7 +167,7 @@ def _own_parts(
 
 
 def _answered(
-    scores: Tensor, labels: Tensor, weights: Tensor, is_question: Tensor, noise_best: Tensor | None, settings: Losses
+    scores: Tensor, labels: Tensor, weights: Tensor, answered: Tensor, noise_best: Tensor | None, settings: Losses
 ) -> dict[str, Tensor]:
     """Rejection where no query has a standard question of its own, but answers: a catalogue of single questions.
 
@@ -175,7 +177,7 @@ def _answered(
     nothing about the catalogue.
     """
     own = scores.masked_fill(labels != 1, -torch.inf).amax(dim=1)
-    counts = own.isfinite() & ((labels == 0) & is_question).any(dim=1)
+    counts = own.isfinite() & answered
     if not settings.rejection.weight or noise_best is None or not counts.any():
         return {}
     temperature = _filled(settings.rejection.temperature)

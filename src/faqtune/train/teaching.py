@@ -19,7 +19,7 @@ def can_learn(batch: Batch, losses: Losses) -> bool:
     if not len(batch.noise) or not batch.is_question.any():
         return False
     # Where no query has a question of its own, its answer stands for it.
-    return bool(losses.noise_ceiling.weight or (losses.rejection.weight and (own | positive.any(1) & others).any()))
+    return bool(losses.noise_ceiling.weight or (losses.rejection.weight and (own | batch.is_answered).any()))
 
 
 def has_own_question(batch: Batch) -> bool:

@@ -13,12 +13,13 @@ NEVER = "never"
 KEPT = ("method", "seed", "machine", "device", "at_a_time", "seconds", "curve", "stopped")
 
 ABOUT = """\
-The goal of a seed is the highest OSCR@5% on the selection part that any recipe of sentence-transformers reached on
-the same kind of machine; what counts is the first measurement of a training that is not below it. On a CPU: seconds
-of one thread; faqtune trains in bfloat16, sentence-transformers in float32, its default there, or where the method
-says `bf16` in bfloat16. On a GPU, where all train in bfloat16: seconds of the wall; where trainings shared the card their seconds are in brackets, since
-they are no measure. Loading the data, mining and all measurements on the way count. `ends` is the highest figure
-of the training. Trainings that never reach the goal are left out, but for faqtune's own."""
+The goal of a seed is the highest OSCR@5% on the selection part that any recipe of sentence-transformers reached
+on the same kind of machine; what counts is the first measurement of a training that is not below it. On a CPU:
+seconds of one thread; faqtune trains in bfloat16, sentence-transformers in float32, its default there, or where
+the method says `bf16` in bfloat16. On a GPU, where all train in bfloat16: seconds of the wall; where trainings
+shared the card their seconds are in brackets, since they are no measure. Loading the data, mining and all
+measurements on the way count. `ends` is the highest figure of the training. Trainings that never reach the goal
+are left out, but for faqtune's own."""
 
 
 def where(result: Result) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -100,3 +101,20 @@ def test_weights_that_are_zero_do_not_count_as_moved_by_the_shortest_step():
     assert not has_moved([0.5] * 10 + [0.0] * 10, [0.5] * 10 + [1e-12] * 10)
     assert has_moved([0.5] * 10 + [0.0] * 10, [0.5] * 10 + [1e-6] * 10)
     assert not has_moved([0.0], [0.0]) and has_moved([0.0], [1e-30])
+
+
+def test_a_resumed_stage_is_compared_with_its_start_and_not_with_where_it_was_resumed(
+    toy: Toys, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(standstill, "LEAST_STEPS", 5)
+    stopped = toy()
+    stopped.record.on_step = lambda stage, step: signal.raise_signal(signal.SIGINT) if step == 3 else None
+    assert stopped.train().status == "interrupted"
+
+    def start(step: int) -> list[float]:
+        path = stopped.folder / "checkpoints" / f"01-000000{step}" / "progress.json"
+        return list(json.loads(path.read_text("utf-8"))["sampled_at_start"])
+
+    before = start(3)
+    assert toy().train().status == "done"
+    assert len(before) > 10 and start(4) == before

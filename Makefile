@@ -1,5 +1,5 @@
 # make demo   sets up and runs the whole journey on the sample project with the built-in model
-# make test   sets up and passes all checks and tests
+# make test   sets up and passes all checks, and all tests but slow and GPU ones (make test-slow)
 PYTHON ?= python3.11
 BIN := .venv/bin
 export HF_HUB_OFFLINE ?= 1

@@ -29,9 +29,17 @@ from faqtune.ingest.legacy import (
 )
 from faqtune.ingest.logs import session_turns
 from faqtune.ingest.noise import read_noise
-from faqtune.ingest.pair_forms import FlagRow, flag_rows, pairs_of, read_flagembedding, read_pairs, read_triples
+from faqtune.ingest.pair_forms import (
+    FlagRow,
+    first_copies,
+    flag_rows,
+    pairs_of,
+    read_flagembedding,
+    read_pairs,
+    read_triples,
+)
 from faqtune.ingest.report import IngestReport
-from faqtune.records import Conversation, Entry, Noise, Pair, content_id, letters, normalise, slips
+from faqtune.records import Conversation, Entry, Noise, Pair, content_id, normalise
 from faqtune.stored import write_jsonl
 
 FAMILIES = {
@@ -164,7 +172,7 @@ def _read(origins: Sequence[Source], from_form: str, to_form: str, lost: Counter
             lost["words of the agent"] += sum(bool(t.agent) for c in _conversations(origin, from_form) for t in c.turns)
         return iter(sentences)
     found = chain.from_iterable(_pairs(origin, from_form, to_form, lost) for origin in origins)
-    return _first_copies(cast(Iterator[Pair], found), lost) if to_form == "gold" else found
+    return first_copies(cast(Iterator[Pair], found), lost) if to_form == "gold" else found
 
 
 def _skipped(report: IngestReport) -> Counter[str]:
@@ -186,19 +194,6 @@ def _pairs(origin: Source, from_form: str, to_form: str, lost: Counter[str]) -> 
         return rows if to_form == "flagembedding" else _pairs_of_rows(rows, lost)
     pairs = read_triples(origin) if from_form == "triples" else read_pairs(origin)
     return flag_rows(_counted(pairs, to_form, lost)) if to_form == "flagembedding" else pairs
-
-
-def _first_copies(pairs: Iterable[Pair], lost: Counter[str]) -> Iterator[Pair]:
-    """Without positives that are one slip away from an earlier one: as labels of their own a split would tear them
-    apart, and what is trained on would be measured."""
-    seen: set[tuple[str, str]] = set()
-    for pair in pairs:
-        forms = {(normalise(pair.partner), slip) for slip in slips(letters(pair.text))}
-        if pair.label == 1 and not seen.isdisjoint(forms):
-            lost["copy of a text with a slip"] += 1
-            continue
-        seen |= forms if pair.label == 1 else set()
-        yield pair
 
 
 def _pairs_of_rows(rows: Iterable[FlagRow], lost: Counter[str]) -> Iterator[Pair]:

@@ -40,19 +40,18 @@ def read_own_pairs(
 
     Raises UserError for a file that holds no pairs, a damaged item, or files without any usable pair.
     """
-    report = IngestReport()
-    places = [*_places(by_people, True, report), *_places(generated, False, report)]
-    entries = _Entries(catalogue)
-    found: dict[tuple[str, str], OwnPair] = {}
+    reader = _Reader(catalogue)
+    places = [*reader.places(by_people, True), *reader.places(generated, False)]
     for place in places:
         for row, pair in labelled_pairs(place.source, place.form):
             if pair.label == 1:
-                _take(pair, row, place, entries, found, report)
+                reader.take(pair, row, place)
     for place in places:
         for row, pair in labelled_pairs(place.source, place.form):
             if pair.label == 0:
-                _take_back(pair, row, place, entries, found, report)
-    for kept in found.values():
+                reader.take_back(pair, row, place)
+    report, found = reader.report, list(reader.found.values())
+    for kept in found:
         report.count(kept.source.rpartition("#")[0], "pairs")
     if places and not found:
         names = ", ".join(place.source.name for place in places)
@@ -60,20 +59,7 @@ def read_own_pairs(
             f"{names}: no pair is of use: {_why(report)}",
             "check that these are pairs of this catalogue, or take them out of [pairs] in faqtune.toml",
         )
-    return list(found.values()), report
-
-
-def _places(paths: Sequence[Path], by_people: bool, report: IngestReport) -> Iterator[_Place]:
-    for source in expand(paths):
-        form = form_of(source)
-        if form not in ("triples", "pairs", "flagembedding"):
-            raise UserError(
-                f"{source.name} holds no pairs but {form}",
-                "pairs are [[text, text, 1 or 0], …] or FlagEmbedding JSONL: see docs/formats.md",
-            )
-        report.file(source.name).form = form
-        report.count(source.name, "pairs", 0)
-        yield _Place(source, form, by_people)
+    return found, report
 
 
 def labelled_pairs(source: Source, form: str) -> Iterator[tuple[int, Pair]]:
@@ -85,8 +71,8 @@ def labelled_pairs(source: Source, form: str) -> Iterator[tuple[int, Pair]]:
         yield from enumerate((read_triples if form == "triples" else read_pairs)(source), 1)
 
 
-class _Entries:
-    """Which entries a text stands for: those with such a question, else those with such an answer."""
+class _Reader:
+    """Takes pairs one by one: `found` by the key of the text and the entry, `report` of what was of no use."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.questions: dict[str, list[str]] = defaultdict(list)
@@ -96,9 +82,47 @@ class _Entries:
                 self.questions[key].append(entry.id)
             if entry.answer:
                 self.answers[normalise(entry.answer)].append(entry.id)
+        self.found: dict[tuple[str, str], OwnPair] = {}
+        self.report = IngestReport()
 
-    def asked(self, pair: Pair) -> tuple[str, list[str], str]:
-        """The text of a pair, the entries that its other side stands for, and why it is of no use ("" if it is)."""
+    def places(self, paths: Sequence[Path], by_people: bool) -> Iterator[_Place]:
+        """The files behind some paths. Raises UserError for one that holds no pairs."""
+        for source in expand(paths):
+            form = form_of(source)
+            if form not in ("triples", "pairs", "flagembedding"):
+                raise UserError(
+                    f"{source.name} holds no pairs but {form}",
+                    "pairs are [[text, text, 1 or 0], …] or FlagEmbedding JSONL: see docs/formats.md",
+                )
+            self.report.file(source.name).form = form
+            self.report.count(source.name, "pairs", 0)
+            yield _Place(source, form, by_people)
+
+    def take(self, pair: Pair, row: int, place: _Place) -> None:
+        """A pair of label 1."""
+        text, asked, useless = self._asked(pair)
+        key = normalise(text)
+        new = [entry for entry in asked if (key, entry) not in self.found]
+        if not useless and key and new:
+            for entry in new:
+                self.found[key, entry] = OwnPair(text, entry, place.by_people, f"{place.source.name}#{row}")
+        else:
+            why = useless or (REPEATED if key else "no text")
+            self.report.skip(place.source.name, why, text[:SHOWN_CHARS], row=row)
+
+    def take_back(self, pair: Pair, row: int, place: _Place) -> None:
+        """A pair of label 0."""
+        self.report.count(place.source.name, "pairs of label 0, which say nothing new")
+        text, asked, _ = self._asked(pair)
+        for entry in asked:
+            said = self.found.get((normalise(text), entry))
+            if said is not None and (place.by_people or not said.by_people):
+                del self.found[normalise(text), entry]
+                self.report.skip(place.source.name, CONTRADICTED, text[:SHOWN_CHARS], row=row)
+
+    def _asked(self, pair: Pair) -> tuple[str, list[str], str]:
+        """The text of a pair, the entries that its other side stands for (those with such a question, else those with
+        such an answer), and why it is of no use ("" if it is)."""
         text, partner = normalise(pair.text), normalise(pair.partner)
         of_text, of_partner = self.questions.get(text, []), self.questions.get(partner, [])
         if of_text and of_partner:
@@ -107,41 +131,6 @@ class _Entries:
             return (pair.partner, of_text, "") if partner not in self.answers else (pair.text, [], STANDARD)
         found = of_partner or self.answers.get(partner, [])
         return pair.text, found, "" if found else UNKNOWN
-
-
-def _take(
-    pair: Pair,
-    row: int,
-    place: _Place,
-    entries: _Entries,
-    found: dict[tuple[str, str], OwnPair],
-    report: IngestReport,
-) -> None:
-    text, asked, useless = entries.asked(pair)
-    key = normalise(text)
-    new = [entry for entry in asked if (key, entry) not in found]
-    if not useless and key and new:
-        for entry in new:
-            found[key, entry] = OwnPair(text, entry, place.by_people, f"{place.source.name}#{row}")
-    else:
-        report.skip(place.source.name, useless or (REPEATED if key else "no text"), text[:SHOWN_CHARS], row=row)
-
-
-def _take_back(
-    pair: Pair,
-    row: int,
-    place: _Place,
-    entries: _Entries,
-    found: dict[tuple[str, str], OwnPair],
-    report: IngestReport,
-) -> None:
-    report.count(place.source.name, "pairs of label 0, which say nothing new")
-    text, asked, _ = entries.asked(pair)
-    for entry in asked:
-        said = found.get((normalise(text), entry))
-        if said is not None and (place.by_people or not said.by_people):
-            del found[normalise(text), entry]
-            report.skip(place.source.name, CONTRADICTED, text[:SHOWN_CHARS], row=row)
 
 
 def _why(report: IngestReport) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +12,7 @@ from faqtune.errors import UserError
 from faqtune.ingest.cells import tidy
 from faqtune.ingest.jsonstream import layout_of, stream_items
 from faqtune.ingest.kinds import Source
-from faqtune.records import Pair
+from faqtune.records import Pair, letters, normalise, slips
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,19 @@ def flag_item(row: FlagRow) -> dict[str, Any]:
         "type": row.type,
     }
     return item | {key: value for key, value in more.items() if value}
+
+
+def first_copies(pairs: Iterable[Pair], lost: Counter[str]) -> Iterator[Pair]:
+    """Pairs without positives that are one slip away from an earlier one, which are counted in `lost`: as labels of
+    their own a split would tear them apart, and what is trained on would be measured."""
+    seen: set[tuple[str, str]] = set()
+    for pair in pairs:
+        forms = {(normalise(pair.partner), slip) for slip in slips(letters(pair.text))}
+        if pair.label == 1 and not seen.isdisjoint(forms):
+            lost["copy of a text with a slip"] += 1
+            continue
+        seen |= forms if pair.label == 1 else set()
+        yield pair
 
 
 def _text(value: Any, where: str) -> str:

@@ -13,6 +13,7 @@ from faqtune.records import normalise
 from faqtune.train.data import TrainingData
 from faqtune.train.draws import noise_of_step, queries_of_step
 from faqtune.train.mined import Mined
+from faqtune.train.owners import Owners
 
 Kind = Literal["question", "answer", "query", "reply"]
 
@@ -214,7 +215,7 @@ def _finish(draft: _Draft, labels: NDArray[np.float32], noise_numbers: NDArray[n
 
 def _labels(draft: _Draft, mined: Mined) -> NDArray[np.float32]:
     """float32 (q, c): 1, 0, or NaN where nobody knows."""
-    owners = _Owners(draft.columns)
+    owners = Owners([column.rows for column in draft.columns])
     compared_by = {
         source: np.array([column.kind in kinds for column in draft.columns], dtype=np.bool_)
         for source, kinds in COMPARED.items()
@@ -241,21 +242,3 @@ def _leave_out(labels: NDArray[np.float32], most: int, noise: int, rng: np.rando
         zeros = np.flatnonzero(row == 0)
         left = max(0, most * max(1, int((row == 1).sum())) - noise)
         row[rng.permutation(zeros)[left:]] = np.nan
-
-
-class _Owners:
-    """The entries behind each column, flat, so that a query is compared with all columns at once."""
-
-    def __init__(self, columns: list[_Column]) -> None:
-        # A reply has no entry: -1, which no entry equals.
-        rows = [sorted(column.rows) or [-1] for column in columns]
-        self._rows = np.array([row for group in rows for row in group], dtype=np.int64)
-        self._starts = np.cumsum([0, *map(len, rows)])[:-1]
-
-    def have(self, row: int) -> NDArray[np.bool_]:
-        """bool (c,): columns that an entry has."""
-        return np.logical_or.reduceat(self._rows == row, self._starts)
-
-    def any_in(self, entries: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """bool (c,): columns that one of these entries has."""
-        return np.logical_or.reduceat(np.isin(self._rows, entries), self._starts)

@@ -37,6 +37,12 @@ def test_other_questions_stay_also_where_short_texts_are_parts_of_them(text):
     assert without_near_leaks([text], str, MEASURED) == [text]
 
 
+def test_long_texts_are_near_where_they_begin_alike_and_take_no_time():
+    long = "退货邮费谁出" * 200_000
+    assert without_near_leaks([long, "邮" + long], str, [long[:300]]) == []
+    assert without_near_leaks([long], str, ["几天能到"]) == [long]
+
+
 def test_without_measured_texts_nothing_goes():
     assert without_near_leaks(["", "a"], str, ["", "！"]) == ["", "a"]
 

@@ -149,7 +149,6 @@ def test_both_stages_of_a_training_that_was_interrupted_are_one_run_with_rising_
 
 def test_tensorboard_has_both_stages_of_a_training_that_was_interrupted_in_one_run(two_stages: Workspace) -> None:
     """The real one, read back with its own reader."""
-    pytest.importorskip("tensorboard", reason="tensorboard is not installed: pip install tensorboard")
     from tensorboard.backend.event_processing.event_multiplexer import EventMultiplexer
 
     run = train_interrupted_twice(two_stages, "tensorboard")

@@ -30,13 +30,4 @@ def search_alone(data: TrainingData) -> dict[str, Any]:
     settings = Mining(negatives_per_query=3, queries_per_query=2, relative_margin=0.9)
     with mock.patch.object(search, "BLOCK_SCORES", 40):
         mined, figures = mine(Letters(), data, settings)
-    arrays = {
-        "hard": mined.hard,
-        "near_queries": mined.near_queries,
-        "suspects": mined.suspects.numbers,
-        "suspects_starts": mined.suspects.starts,
-        "noise_best": mined.noise_best,
-        "noise_order": mined.noise_order,
-        "noise_cosines": mined.noise_cosines,
-    }
-    return {"weights": {name: torch.from_numpy(array) for name, array in arrays.items()}, "figures": figures}
+    return {"weights": {name: torch.from_numpy(array) for name, array in mined.arrays().items()}, "figures": figures}

@@ -74,11 +74,14 @@ def test_too_little_memory_lowers_what_goes_through_at_once_and_changes_nothing_
     assert losses[1][:3] == pytest.approx(losses[0][:3], rel=1e-3)
 
 
-def test_another_error_of_torch_is_not_taken_for_too_little_memory(toy: Toys, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("where", ["learn", "update"])
+def test_another_error_of_torch_is_not_taken_for_too_little_memory(
+    toy: Toys, monkeypatch: pytest.MonkeyPatch, where: str
+):
     def broken(*_: Any) -> None:
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(memory, "learn", broken)
+    monkeypatch.setattr(memory, where, broken)
     with pytest.raises(RuntimeError, match="shapes"):
         toy().train()
 

@@ -30,13 +30,13 @@ from faqtune.ingest.legacy import (
 from faqtune.ingest.logs import session_turns
 from faqtune.ingest.noise import read_noise
 from faqtune.ingest.pair_forms import (
+    PAIR_FORMS,
     FlagRow,
     first_copies,
     flag_rows,
+    labelled_pairs,
     pairs_of,
     read_flagembedding,
-    read_pairs,
-    read_triples,
 )
 from faqtune.ingest.report import IngestReport
 from faqtune.records import Conversation, Entry, Noise, Pair, content_id, normalise
@@ -46,7 +46,7 @@ FAMILIES = {
     "catalogue": ("sheet", "parsed_data", "catalogue_json", "catalogue"),
     "conversations": ("data", "output", "conversations"),
     "noise": ("daily", "noise", "sentences"),
-    "pairs": ("triples", "pairs", "flagembedding"),
+    "pairs": PAIR_FORMS,
 }
 """Forms that hold the same things. A form can become another of its family; conversations can also become noise
 (what the customers say), and pairs hand labels."""
@@ -192,7 +192,7 @@ def _pairs(origin: Source, from_form: str, to_form: str, lost: Counter[str]) -> 
     if from_form == "flagembedding":
         rows = read_flagembedding(origin)
         return rows if to_form == "flagembedding" else _pairs_of_rows(rows, lost)
-    pairs = read_triples(origin) if from_form == "triples" else read_pairs(origin)
+    pairs = (pair for _, pair in labelled_pairs(origin, from_form))
     return flag_rows(_counted(pairs, to_form, lost)) if to_form == "flagembedding" else pairs
 
 

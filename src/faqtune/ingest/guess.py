@@ -19,7 +19,7 @@ from faqtune.ingest.jsonstream import layout_of, stream_items
 from faqtune.ingest.kinds import Source, expand, kind_of
 from faqtune.ingest.logs import session_turns
 from faqtune.ingest.noise import read_noise
-from faqtune.ingest.own_pairs import labelled_pairs
+from faqtune.ingest.pair_forms import labelled_pairs
 from faqtune.ingest.report import IngestReport
 from faqtune.ingest.sheets import open_sheets
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from faqtune.errors import UserError
 from faqtune.ingest.forms import form_of
 from faqtune.ingest.kinds import Source, expand
-from faqtune.ingest.pair_forms import pairs_of, read_flagembedding, read_pairs, read_triples
+from faqtune.ingest.pair_forms import PAIR_FORMS, labelled_pairs
 from faqtune.ingest.report import IngestReport
 from faqtune.records import Catalogue, OwnPair, Pair, normalise
 
@@ -62,15 +62,6 @@ def read_own_pairs(
     return found, report
 
 
-def labelled_pairs(source: Source, form: str) -> Iterator[tuple[int, Pair]]:
-    """Every pair of a file of one of the three forms, with the number of its item, from 1."""
-    if form == "flagembedding":
-        for row, line in enumerate(read_flagembedding(source), 1):
-            yield from ((row, pair) for pair in pairs_of(line))
-    else:
-        yield from enumerate((read_triples if form == "triples" else read_pairs)(source), 1)
-
-
 class _Reader:
     """Takes pairs one by one: `found` by the key of the text and the entry, `report` of what was of no use."""
 
@@ -89,7 +80,7 @@ class _Reader:
         """The files behind some paths. Raises UserError for one that holds no pairs."""
         for source in expand(paths):
             form = form_of(source)
-            if form not in ("triples", "pairs", "flagembedding"):
+            if form not in PAIR_FORMS:
                 raise UserError(
                     f"{source.name} holds no pairs but {form}",
                     "pairs are [[text, text, 1 or 0], …] or FlagEmbedding JSONL: see docs/formats.md",

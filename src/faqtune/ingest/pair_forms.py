@@ -14,6 +14,8 @@ from faqtune.ingest.jsonstream import layout_of, stream_items
 from faqtune.ingest.kinds import Source
 from faqtune.records import Pair, letters, normalise, slips
 
+PAIR_FORMS = ("triples", "pairs", "flagembedding")
+
 
 @dataclass(frozen=True, slots=True)
 class FlagRow:
@@ -75,6 +77,15 @@ def read_flagembedding(source: Source) -> Iterator[FlagRow]:
         yield row
 
 
+def labelled_pairs(source: Source, form: str) -> Iterator[tuple[int, Pair]]:
+    """Every pair of a file of one of the three forms, with the number of its item, from 1."""
+    if form == "flagembedding":
+        for row, line in enumerate(read_flagembedding(source), 1):
+            yield from ((row, pair) for pair in pairs_of(line))
+    else:
+        yield from enumerate((read_triples if form == "triples" else read_pairs)(source), 1)
+
+
 def pairs_of(row: FlagRow) -> Iterator[Pair]:
     """The pairs of a FlagEmbedding line: positives, then negatives.
 
@@ -112,12 +123,12 @@ def first_copies(pairs: Iterable[Pair], lost: Counter[str]) -> Iterator[Pair]:
     their own a split would tear them apart, and what is trained on would be measured."""
     seen: set[tuple[str, str]] = set()
     for pair in pairs:
-        forms = {(normalise(pair.partner), slip) for slip in slips(letters(pair.text))}
-        if pair.label == 1 and not seen.isdisjoint(forms):
+        forms = {(normalise(pair.partner), slip) for slip in slips(letters(pair.text))} if pair.label == 1 else set()
+        if seen.isdisjoint(forms):
+            yield pair
+        else:
             lost["copy of a text with a slip"] += 1
-            continue
-        seen |= forms if pair.label == 1 else set()
-        yield pair
+        seen |= forms
 
 
 def _text(value: Any, where: str) -> str:

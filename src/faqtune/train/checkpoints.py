@@ -13,10 +13,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
@@ -27,7 +24,6 @@ from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.model.folders import atomic_folder
 from faqtune.train.mined import Mined
-from faqtune.train.ragged import Ragged
 from faqtune.train.stored import StoredTensors
 
 KEPT = 2
@@ -93,7 +89,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     with atomic_folder(folder / _name(progress.stage, progress.step), replace=True) as part:
         save_file(_contiguous(checkpoint.weights), part / "weights.safetensors")
         save_file(_contiguous(checkpoint.optimiser), part / "optimiser.safetensors")
-        save_arrays(_arrays(checkpoint.mined), str(part / "mined.safetensors"))
+        save_arrays(checkpoint.mined.arrays(), str(part / "mined.safetensors"))
         (part / "progress.json").write_text(json.dumps(asdict(progress)), encoding="utf-8")
     for old in [*_checkpoints(folder)[:-KEPT], *_bests_not_spoken_of(folder)]:
         _remove(old)
@@ -161,32 +157,7 @@ def _load(path: Path) -> Checkpoint:
         _progress(path),
         load_file(path / "weights.safetensors"),
         StoredTensors(path / "optimiser.safetensors"),
-        _mined(load_arrays(str(path / "mined.safetensors"))),
-    )
-
-
-def _arrays(mined: Mined) -> dict[str, NDArray[Any]]:
-    return {
-        "hard": mined.hard,
-        "near_queries": mined.near_queries,
-        "suspects": mined.suspects.numbers,
-        "suspects_starts": mined.suspects.starts,
-        "noise_best": mined.noise_best,
-        "noise_order": mined.noise_order,
-        "noise_cosines": mined.noise_cosines,
-        "noise_similarity": np.array([mined.noise_similarity]),
-    }
-
-
-def _mined(arrays: dict[str, NDArray[Any]]) -> Mined:
-    return Mined(
-        arrays["hard"],
-        arrays["near_queries"],
-        Ragged(arrays["suspects_starts"], arrays["suspects"]),
-        arrays["noise_best"],
-        arrays["noise_order"],
-        arrays["noise_cosines"],
-        float(arrays["noise_similarity"][0]),
+        Mined.of_arrays(load_arrays(str(path / "mined.safetensors"))),
     )
 
 

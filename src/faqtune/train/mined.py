@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,3 +32,29 @@ class Mined:
     noise_order: NDArray[np.int32]
     noise_cosines: NDArray[np.float32]
     noise_similarity: float
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it as arrays, by name, to be kept or sent."""
+        return {
+            "hard": self.hard,
+            "near_queries": self.near_queries,
+            "suspects": self.suspects.numbers,
+            "suspects_starts": self.suspects.starts,
+            "noise_best": self.noise_best,
+            "noise_order": self.noise_order,
+            "noise_cosines": self.noise_cosines,
+            "noise_similarity": np.array([self.noise_similarity]),
+        }
+
+    @classmethod
+    def of_arrays(cls, arrays: dict[str, NDArray[Any]]) -> Mined:
+        """What `arrays` gave."""
+        return cls(
+            arrays["hard"],
+            arrays["near_queries"],
+            Ragged(arrays["suspects_starts"], arrays["suspects"]),
+            arrays["noise_best"],
+            arrays["noise_order"],
+            arrays["noise_cosines"],
+            float(arrays["noise_similarity"][0]),
+        )

@@ -33,3 +33,17 @@ class UserError(Exception):
         self.problem = problem.rstrip(".。 ")
         self.next_step = next_step.rstrip(".。 ")
         super().__init__(f"{self.problem}. Next: {self.next_step}." if next_step else f"{self.problem}.")
+
+
+def out_of_memory(error: BaseException) -> UserError:
+    """What an error that `is_out_of_memory` means to a user, of the machine or of a GPU."""
+    if any(kind in str(error) for kind in ("CUDA", "CUBLAS", "MPS")):
+        listed = "" if "MPS" in str(error) else " (`nvidia-smi` lists them)"
+        return UserError(
+            "the memory of the GPU is too small",
+            f"end other programs that use it{listed}, or take a smaller model (base under [model] in faqtune.toml)",
+        )
+    return UserError(
+        "there is not enough memory", "close other programs, give smaller files, or take a smaller model (base under "
+        "[model] in faqtune.toml)",
+    )  # fmt: skip

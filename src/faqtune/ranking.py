@@ -46,7 +46,9 @@ class Ranking:
         return (self.best >= threshold_cosine) & (self.margin >= margin_cosine)
 
 
-def entry_scores(question_scores: NDArray[np.float32], owners: Sequence[int]) -> NDArray[np.float32]:
+def entry_scores(
+    question_scores: NDArray[np.float32], owners: Sequence[int] | NDArray[np.int64]
+) -> NDArray[np.float32]:
     """Scores of entries, float32 (q, e), from scores of their questions, (q, c).
 
     `owners` (c,) is the entry row of each question, ascending and without gaps.

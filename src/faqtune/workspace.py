@@ -105,6 +105,10 @@ class Workspace:
         """Streamed: memory does not grow with the size of the logs."""
         return read_jsonl(self.conversations_path, "faqtune ingest", _conversation)
 
+    def has_logs(self) -> bool:
+        """Whether any conversation was read: without one, hand labels are all there is to train on and to measure."""
+        return next(self.conversations(), None) is not None
+
     def noise(self) -> list[Noise]:
         return list(read_jsonl(self.noise_path, "faqtune ingest", lambda row: Noise(**row)))
 

@@ -108,6 +108,9 @@ def test_keep_refuses_what_the_configuration_says_otherwise(files: Path) -> None
 
     with pytest.raises(UserError, match=r"has another model \(builtin\) than the command line \(other/model\)"):
         _init(workspace, files, model="other/model", keep=True)
+    (files / "answer2problem.json").write_text('[["a", "b", 1.0]]', encoding="utf-8")
+    with pytest.raises(UserError, match=r"names other files under \[pairs\]"):
+        init_project(workspace, (files / "FAQ.xlsx", files / "logs", files / "answer2problem.json"), keep=True)
     with pytest.raises(UserError, match=r"names other files under \[conversations\]"):
         init_project(workspace, (files / "FAQ.xlsx", files / "logs" / "january.json"), keep=True)
     with pytest.raises(UserError, match=r"has another gold\.catalogue"):

@@ -11,7 +11,7 @@ import pytest
 from faqtune import UserError, Workspace, claims, ingest_files, label_queries, make_split
 from faqtune.commands import label as command
 from faqtune.label import BY
-from faqtune.records import Claim, Query
+from faqtune.records import Claim, Conversation, Query, Turn
 from faqtune.stored import write_jsonl
 
 
@@ -209,3 +209,22 @@ def test_a_damaged_database_is_noticed_where_it_is_made(tuned_shop: Workspace) -
     with pytest.raises(UserError, match=r"claims\.db") as caught:
         label_queries(tuned_shop)
     assert "move it away" in caught.value.next_step
+
+
+def test_without_logs_hand_labels_are_wanted_and_stay_wanted(new_shop: Workspace) -> None:
+    ingest_files(new_shop)
+    write_jsonl(new_shop.conversations_path, [])
+    made = label_queries(new_shop)
+    assert (made.exchanges, made.claims, made.human) == (0, 0, 36)
+
+    text = new_shop.config_path.read_text(encoding="utf-8")
+    new_shop.config_path.write_text(text.replace('files = ["gold.jsonl"]', "files = []"), encoding="utf-8")
+    with pytest.raises(UserError, match="no conversation with a customer's text and a reply"):
+        label_queries(new_shop)
+
+
+def test_logs_without_a_reply_are_no_reason_to_do_without_the_rules(new_shop: Workspace) -> None:
+    ingest_files(new_shop)
+    write_jsonl(new_shop.conversations_path, [Conversation("c", (Turn("几天能到", ""),), "c")])
+    with pytest.raises(UserError, match="no conversation with a customer's text and a reply"):
+        label_queries(new_shop)

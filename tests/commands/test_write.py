@@ -19,8 +19,8 @@ from faqtune.commands.synthetic import read_synthetic, to_train_on
 from faqtune.commands.train import _read
 from faqtune.commands.training_set import training_data
 from faqtune.commands.write import write_texts
-from faqtune.label.llm import Synthetic, form_of, usable
-from faqtune.records import normalise
+from faqtune.label.llm import Synthetic, usable
+from faqtune.records import letters, normalise
 from faqtune.stored import write_jsonl
 from fault_server import FaultServer, Reply, Script, answering, is_probe, offered, oracle, text_of
 
@@ -77,8 +77,8 @@ def test_what_is_written_is_checked_and_kept_apart(
     assert made.paraphrases > 4
     assert made.near_noise > 4
     assert {one.by for one in kept} == {"llm:writer"}
-    questions = {form_of(question) for question in catalogue.questions}
-    assert not questions & {form_of(one.text) for one in kept}
+    questions = {letters(question) for question in catalogue.questions}
+    assert not questions & {letters(one.text) for one in kept}
     assert all(one.text.startswith("请问") and one.entry == one.near for one in kept if one.kind == "paraphrase")
     assert all("另一家店" in one.text and one.entry is None for one in kept if one.kind == "near_noise")
     for why in ("there already", "too short or too long", "in another language", "a placeholder or a personal number"):
@@ -181,13 +181,13 @@ def test_they_are_trained_on_only_when_asked_for(tuned_shop: Workspace) -> None:
 
 @given(st.lists(st.text("发货吗能几天 ？abc1[]", max_size=12), max_size=12), st.integers(0, 6))
 def test_what_is_taken_is_new_short_and_no_more_than_asked_for(texts: list[str], most: int) -> None:
-    taken = {form_of("几天发货")}
+    taken = {letters("几天发货")}
     left_out: Counter[str] = Counter()
     kept = usable(texts, taken, "zh", most, left_out)
-    forms = [form_of(text) for text in kept]
+    forms = [letters(text) for text in kept]
     assert len(kept) <= most
     assert len(set(forms)) == len(forms)
-    assert form_of("几天发货") not in forms
+    assert letters("几天发货") not in forms
     assert len(kept) + sum(left_out.values()) == len(texts)
 
 

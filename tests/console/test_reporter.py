@@ -129,3 +129,14 @@ def _on_a_terminal(environment: dict[str, str]) -> bytes:
     os.close(ours)
     assert process.wait() == 0
     return shown
+
+
+def test_the_time_left_is_that_of_the_stage_that_runs_also_after_one_that_ended_early(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ConsoleReporter() as reporter:
+        for total, ended in ((600, 300), (60, 40)):
+            for done in range(1, ended + 1):
+                clock.now += 1
+                reporter.advance("training steps", done, total)
+    assert _lines(capsys)[-1].endswith("31 of 60, about 29 s left")

@@ -191,5 +191,7 @@ def test_pairs_go_where_their_name_says_who_made_them(put, xlsx, tmp_path):
     assert [guess.kind for guess in guesses] == ["catalogue", "pairs", "pairs"]
     assert guesses[1].preview == ("几号到 → 几天能到: 1", "几号到 → 在吗: 0")
     assert ["people" in guess.remarks[0] for guess in guesses[1:]] == [True, False]
+    others = [put(name, '[["a", "b", 1.0]]') for name in ("automobile.json", "auto_1.json")]
+    assert [guess.is_generated for guess in inspect(others)] == [False, True]
     written = tomllib.loads(write_config(guesses, tmp_path))["pairs"]
     assert written == {"files": ["annonated_dataset.json"], "generated_files": ["answer2problem1.json"]}

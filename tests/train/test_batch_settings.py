@@ -95,7 +95,7 @@ def nothing_mined(data: TrainingData, hard: NDArray[np.int32] | None = None) -> 
     nothing = np.full((len(data.examples), 0), -1, dtype=np.int32)
     suspects = Ragged.of([()] * len(data.examples))
     of_noise = np.arange(len(data.noise), dtype=np.int32)
-    return Mined(nothing if hard is None else hard, nothing, suspects, 0 * of_noise, of_noise, of_noise * 0.0, 0.0)
+    return Mined(nothing if hard is None else hard, nothing, suspects, 0 * of_noise, of_noise, of_noise * 0.0)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])

@@ -36,7 +36,6 @@ def mined(suspects: int = 11) -> Mined:
         np.arange(3, dtype=np.int32),
         np.array([2, 0], dtype=np.int32),
         np.array([0.25, np.nan, 0.5], dtype=np.float32),
-        0.25,
     )
 
 
@@ -98,7 +97,7 @@ def test_the_optimiser_is_read_tensor_by_tensor(tmp_path: Path, monkeypatch: pyt
 
 def test_nothing_mined_comes_back_as_nothing(tmp_path: Path):
     nothing = np.zeros((0, 0), dtype=np.int32)
-    empty = Mined(nothing, nothing, Ragged.of(()), nothing.reshape(-1), nothing.reshape(-1), nothing.reshape(-1), 0.0)
+    empty = Mined(nothing, nothing, Ragged.of(()), nothing.reshape(-1), nothing.reshape(-1), nothing.reshape(-1))
     went = checkpoint_at(1)
     save_checkpoint(tmp_path, Checkpoint(went.progress, went.weights, went.optimiser, empty))
     came = latest_checkpoint(tmp_path, "this")

@@ -22,7 +22,7 @@ def stage_of(recipe_of: Callable[..., Recipe], **settings: object) -> Stage:
 def mined_with(noise_order: list[int]) -> Mined:
     nothing = np.zeros((0, 0), dtype=np.int32)
     best = np.zeros(len(noise_order), np.int32)
-    return Mined(nothing, nothing, Ragged.of(()), best, np.array(noise_order, np.int32), best * 0.3, 0.3)
+    return Mined(nothing, nothing, Ragged.of(()), best, np.array(noise_order, np.int32), best + np.float32(0.3))
 
 
 @pytest.mark.parametrize("batch_queries", [2, 5, 9, 30])
@@ -123,7 +123,9 @@ def test_near_noise_waits_for_its_trigger(recipe_of: Callable[..., Recipe]):
     mining = {"near_noise": 1.0, "nearest_noise": 12, "above_noise_similarity": 0.5}
     stage = stage_of(recipe_of, batch_noise=10, mining=mining)
     below = noise_of_step(mined_with(order), stage, np.random.default_rng(0))
-    above = noise_of_step(replace(mined_with(order), noise_similarity=0.6), stage, np.random.default_rng(0))
+    above = noise_of_step(
+        replace(mined_with(order), noise_cosines=np.full(100, 0.6, np.float32)), stage, np.random.default_rng(0)
+    )
     assert max(above) < 12 <= max(below)
 
 

@@ -34,7 +34,7 @@ def stage_of(data: dict[str, float], batch_noise: int = 16, **mining: Any) -> St
     return Stage.model_validate(content)
 
 
-def mined(noise: int = 0, noise_similarity: float = 0.3, noise_cosines: Any = ()) -> Mined:
+def mined(noise: int = 0, noise_cosines: Any = (0.3,)) -> Mined:
     """Rows: three labels, then the questions 退货, 怎么退, 运费, 发票."""
     return Mined(
         hard=np.array([[2, 3], [0, -1], [-1, -1], [2, -1], [-1, -1], [0, 3], [0, 1]], dtype=np.int32),
@@ -43,7 +43,6 @@ def mined(noise: int = 0, noise_similarity: float = 0.3, noise_cosines: Any = ()
         noise_best=np.zeros(noise, dtype=np.int32),
         noise_order=np.arange(noise, dtype=np.int32),
         noise_cosines=np.array(noise_cosines, dtype=np.float32),
-        noise_similarity=noise_similarity,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -56,3 +57,9 @@ def test_mining_and_measuring_in_too_little_memory_change_nothing_but_the_time_a
     losses = [[e["loss"] for e in run.log() if e["event"] == "step"] for run in (undisturbed, training)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
     assert training.model.room.say is before, "a finished training is told nothing"
+    # One that is taken up encodes in the same batches: vectors are then the same to the bit.
+    kept = sorted((training.folder / "checkpoints").glob("0*/progress.json"))[-1]
+    assert json.loads(kept.read_text(encoding="utf-8"))["encode_tokens"] == training.model.room.most_tokens > 0
+    again = toy(folder=training.folder)
+    again.train()
+    assert again.model.room.most_tokens == training.model.room.most_tokens

@@ -13,7 +13,7 @@ from faqtune.annotate.queue import Weights
 from faqtune.annotate.session import Session
 from faqtune.annotate.signals import Meanings
 from faqtune.annotate.store import Store
-from faqtune.commands.label import refuse_unfinished
+from faqtune.commands.label import NO_EXCHANGE, refuse_unfinished
 from faqtune.config import AnnotateConfig
 from faqtune.encoder import Vectors
 from faqtune.errors import UserError
@@ -70,10 +70,7 @@ def pool_of(workspace: Workspace) -> Pool:
         workspace.conversations(), workspace.queries(), config.label.max_prefix_turns, config.annotate.most_queries
     )
     if not pool.queries:
-        raise UserError(
-            "there is no conversation with a customer's text and a reply",
-            "name chat logs under [conversations] in faqtune.toml, then run `faqtune ingest`",
-        )
+        raise UserError(*NO_EXCHANGE)
     return pool
 
 

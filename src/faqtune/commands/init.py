@@ -122,9 +122,10 @@ def _difference(workspace: Workspace, wanted: Config, model: str, gold_catalogue
     """
     there = workspace.config()
     for kind in ("catalogue", "conversations", "noise", "gold", "pairs"):
-        asked = _resolved(workspace, getattr(wanted, kind).files)
-        if asked and asked != _resolved(workspace, getattr(there, kind).files):
-            return f"names other files under [{kind}] than the command line"
+        for key in ("files", *["generated_files"] * (kind == "pairs")):
+            asked = _resolved(workspace, getattr(getattr(wanted, kind), key))
+            if asked and asked != _resolved(workspace, getattr(getattr(there, kind), key)):
+                return f"names other files under [{kind}] than the command line"
     # A default that nobody chose is no decision: it gives way (see `_chose_model`).
     if model and wanted.model.base != there.model.base and "base" in there.model.model_fields_set:
         return f"has another model ({there.model.base}) than the command line ({wanted.model.base})"

@@ -14,7 +14,7 @@ from faqtune.commands.models import ReportingEncoder, load_model, model_digest, 
 from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.ingest import GoldLabel
-from faqtune.label import BY, Bin, Labelling, exchanges, label
+from faqtune.label import BY, NO_THRESHOLD, Bin, Labelling, exchanges, label
 from faqtune.progress import Reporter, Silent
 from faqtune.records import Catalogue, Query
 from faqtune.steps import forget, is_current, mark_current, was_finished
@@ -23,8 +23,10 @@ from faqtune.workspace import Workspace
 
 BY_RULES, BY_PEOPLE = "label", "hand labels"
 """The two halves of the step: hand labels that change do not set the model to work."""
-NO_THRESHOLD = 1.0
-"""Of reply cosines, where there are no replies."""
+NO_EXCHANGE = (
+    "there is no conversation with a customer's text and a reply",
+    "name chat logs under [conversations] in faqtune.toml, then run `faqtune ingest`",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ def label_queries(
         return replace(_read(workspace), skipped=True)
     catalogue = workspace.catalogue()
     gold = gold_labels(workspace, gold_files, catalogue, reporter=reporter)
-    labelling = _kept(workspace) if rules_stand else _labelling(workspace, catalogue, name, gold, reporter)
+    if not gold and not workspace.has_logs():
+        raise UserError(*NO_EXCHANGE)
+    labelling = _kept(workspace) if rules_stand else _labelling(workspace, catalogue, name, reporter)
     forget(workspace, BY_PEOPLE, *([] if rules_stand else [BY_RULES]))
     queries = {query.id: query for query in (*_asked_elsewhere(workspace), *labelling.queries, *map(gold_query, gold))}
     write_jsonl(workspace.queries_path, queries.values())
@@ -143,16 +147,11 @@ def _inputs(workspace: Workspace, name: str, gold_files: Sequence[Path]) -> tupl
     return by_rules, digest(data, config.gold.model_dump_json(), *gold_files, *ids_from)
 
 
-def _labelling(
-    workspace: Workspace, catalogue: Catalogue, name: str, gold: Sequence[GoldLabel], reporter: Reporter
-) -> Labelling:
+def _labelling(workspace: Workspace, catalogue: Catalogue, name: str, reporter: Reporter) -> Labelling:
     settings = workspace.config().label
     found = list(exchanges(workspace.conversations(), settings.max_prefix_turns))
-    if not found and not gold:
-        raise UserError(
-            "there is no conversation with a customer's text and a reply",
-            "name chat logs under [conversations] in faqtune.toml, then run `faqtune ingest`",
-        )
+    if not found and workspace.has_logs():
+        raise UserError(*NO_EXCHANGE)
     if not found:
         return Labelling((), (), NO_THRESHOLD, 0, ())
     encoder = ReportingEncoder(load_model(workspace, name, reporter), reporter, name)

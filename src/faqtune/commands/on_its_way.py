@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from faqtune.errors import UserError
+from faqtune.errors import UserError, is_out_of_memory, out_of_memory
 from faqtune.runs import FAILED, INTERRUPTED, RUNNING, Run
 
 FAILURE = "failure"
@@ -34,9 +34,16 @@ def on_its_way(run: Run) -> Iterator[None]:
         _end(run, INTERRUPTED)
         raise
     except Exception as error:
-        reason = error if isinstance(error, UserError) else UserError(f"{type(error).__name__}: {error}")
+        reason = _reason(error)
         _end(run, FAILED, problem=reason.problem, next=reason.next_step)
         raise
+
+
+def _reason(error: Exception) -> UserError:
+    """The error as a user reads it."""
+    if isinstance(error, UserError):
+        return error
+    return out_of_memory(error) if is_out_of_memory(error) else UserError(f"{type(error).__name__}: {error}")
 
 
 def _end(run: Run, status: str, **reason: str) -> None:

@@ -57,13 +57,13 @@ class Tracked(TrainingListener):
 
     def __init__(self, plan: Recipe, reporter: Reporter, files: RunFiles, name: str) -> None:
         super().__init__(plan, reporter, files)
-        self.name, self._before, self._is_new = name, 0, True
+        self.name, self._before, self._is_new, self._events = name, 0, True, files.events
         self._tracker = _made(name, files.run, plan)
 
     def stage_started(self, stage: Stage, number: int, steps: int, done: int, before: int) -> None:
         super().stage_started(stage, number, steps, done, before)
-        if self._is_new and before + done and self.files is not None:
-            self._tell_again(self.files.events())
+        if self._is_new and before + done:
+            self._tell_again(self._events())
         self._before, self._is_new = before, False
 
     def stepped(self, stage: Stage, number: int, step: int, loss: StepLoss) -> None:
@@ -73,7 +73,6 @@ class Tracked(TrainingListener):
     def measured(self, number: int, step: int, figures: dict[str, float], is_best: bool) -> None:
         super().measured(number, step, figures, is_best)
         self._send("selection", figures, self._before + step)
-        self._is_new = False
 
     def mined(self, number: int, step: int, figures: dict[str, float]) -> None:
         super().mined(number, step, figures)

@@ -113,9 +113,9 @@ def _prepared(workspace: Workspace, *, force: bool, reporter: Reporter) -> tuple
     reporter.say("2/6 labelling from agents' replies")
     labelled = label_queries(workspace, force=force, reporter=reporter)
     # Beside logs hand labels only measure: without labels of the rules nothing can be trained or chosen by.
-    if labelled.exchanges and not labelled.claims:
+    if ingested.conversations and not labelled.claims:
         raise UserError(*why_no_label(labelled))
-    if labelled.exchanges:
+    if ingested.conversations:
         reporter.say(
             f"    {labelled.claims} labels from {labelled.exchanges} exchanges (reply cosine ≥ "
             f"{labelled.threshold_cosine:.3f}), estimated precision {labelled.mean_confidence:.0%}"

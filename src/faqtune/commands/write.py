@@ -22,14 +22,13 @@ from faqtune.label.llm import (
     ask,
     candidate_of,
     estimate_request,
-    form_of,
     read_texts,
     write_prompt,
 )
 from faqtune.label.llm.write import TOKENS_PER_TEXT
 from faqtune.progress import Reporter, Silent
 from faqtune.ranking import rank
-from faqtune.records import Catalogue
+from faqtune.records import Catalogue, letters
 from faqtune.stored import write_jsonl
 from faqtune.workspace import Workspace
 
@@ -159,8 +158,8 @@ def _ask(plan: Plan, requests: Sequence[Request], reporter: Reporter, what: str,
 def _write(workspace: Workspace, kept: Sequence[Synthetic], about: set[str], by: str) -> None:
     """What was written earlier for other entries, or by other models, stays."""
     earlier = [one for one in read_synthetic(workspace) if one.by != by or one.near not in about]
-    forms = {form_of(one.text) for one in earlier}
-    write_jsonl(workspace.synthetic_path, [*earlier, *(one for one in kept if form_of(one.text) not in forms)])
+    forms = {letters(one.text) for one in earlier}
+    write_jsonl(workspace.synthetic_path, [*earlier, *(one for one in kept if letters(one.text) not in forms)])
 
 
 def _counted(

@@ -24,7 +24,6 @@ from faqtune.label.llm import (
     Vote,
     candidate_of,
     estimate_request,
-    form_of,
     judge_prompt,
     read_answer,
     read_texts,
@@ -32,7 +31,7 @@ from faqtune.label.llm import (
     verdict,
 )
 from faqtune.ranking import rank
-from faqtune.records import Catalogue
+from faqtune.records import Catalogue, letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ def drafts_of(
     plan: Plan, catalogue: Catalogue, orders: Sequence[Order], requests: Sequence[Request]
 ) -> tuple[list[Draft], Counter[str]]:
     """What was written and is worth a check."""
-    taken = {form_of(question) for question in catalogue.questions}
+    taken = {letters(question) for question in catalogue.questions}
     left_out: Counter[str] = Counter()
     drafts: list[Draft] = []
     for order, request in zip(orders, requests, strict=True):

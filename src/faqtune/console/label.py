@@ -26,12 +26,13 @@ def run_label(
     if after_annotation:
         _run_after_annotation(project, model, force=force, as_json=as_json)
         return
+    workspace = Workspace(project)
     with ConsoleReporter() as reporter:
-        result = label_queries(Workspace(project), model=model, force=force, reporter=reporter)
+        result = label_queries(workspace, model=model, force=force, reporter=reporter)
     if as_json:
         emit_json(result)
     else:
-        _show(result)
+        _show(result, has_logs=workspace.has_logs())
         emit("", next_step("split", project))
 
 
@@ -48,7 +49,7 @@ def _run_after_annotation(project: Path, model: str, *, force: bool, as_json: bo
     emit("", next_step("train", project))
 
 
-def _show(result: Labelled) -> None:
+def _show(result: Labelled, *, has_logs: bool = True) -> None:
     emit(*[UNCHANGED] * result.skipped)
     if result.bins:
         rows = [
@@ -62,11 +63,11 @@ def _show(result: Labelled) -> None:
             f"{result.threshold_cosine:.3f} on; estimated precision {result.mean_confidence:.0%}"
         )
         _show_coverage(result)
-    elif result.exchanges:
+    elif has_logs:
         emit(*(f"{text[0].upper()}{text[1:]}." for text in why_no_label(result)))
     else:
         emit(f"No logs: {result.human} hand labels are all there is; they train and measure.")
-    if result.human and result.exchanges:
+    if result.human and has_logs:
         compared = result.precision
         share = f", {compared.right / compared.compared:.0%}" if compared.compared else ""
         emit(

@@ -39,6 +39,8 @@ class ConsoleReporter:
         self._has_lines = False
         self._first: tuple[float, int] | None = None
         """When the work that is told of began, and how much of it had been done by then."""
+        self._last = 0
+        """How much of it had been done when it was last told of."""
 
     def __enter__(self) -> ConsoleReporter:
         return self
@@ -65,8 +67,9 @@ class ConsoleReporter:
         now = time.monotonic()
         if self._next_line is None:
             self._next_line = now + SECONDS_BETWEEN_LINES
-        if self._first is None or done < self._first[1]:
+        if self._first is None or done < self._last:  # a stage that ended early leaves its work unfinished
             self._first = now, done
+        self._last = done
         is_over = done >= total
         if now >= self._next_line or (is_over and self._has_lines):
             self.say(f"    {what}: {done} of {total}{self._left(now, done, total)}")

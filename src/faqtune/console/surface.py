@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from faqtune.console.printable import printable
-from faqtune.errors import UserError, is_out_of_memory
+from faqtune.errors import UserError, is_out_of_memory, out_of_memory
 
 BAD_INPUT, INTERRUPTED = UserError.exit_code, 130
 PROJECT, JSON = "faqtune.project", "faqtune.json"
@@ -36,7 +36,7 @@ class Surface(TyperGroup):
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            _fail(ctx, _out_of_memory(error), BAD_INPUT)
+            _fail(ctx, out_of_memory(error), BAD_INPUT)
         except OSError as error:
             # The reader of our output has gone: typer ends quietly.
             if error.errno == errno.EPIPE:
@@ -76,19 +76,6 @@ def _interrupted(command: str | None) -> UserError:
         "interrupted; what had finished is kept, and nothing is half written",
         "run the same command again to go on",
     )
-
-
-def _out_of_memory(error: BaseException) -> UserError:
-    if any(kind in str(error) for kind in ("CUDA", "CUBLAS", "MPS")):
-        return UserError(
-            "the memory of the GPU is too small",
-            "end other programs that use it (`nvidia-smi` lists them), or take a smaller model (base under [model] in "
-            "faqtune.toml)",
-        )
-    return UserError(
-        "there is not enough memory", "close other programs, give smaller files, or take a smaller model (base under "
-        "[model] in faqtune.toml)",
-    )  # fmt: skip
 
 
 def _fail(ctx: Any, error: UserError, code: int) -> None:

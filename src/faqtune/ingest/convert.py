@@ -48,9 +48,9 @@ FAMILIES = {
     "noise": ("daily", "noise", "sentences"),
     "pairs": PAIR_FORMS,
 }
-"""Forms that hold the same things. A form can become another of its family; conversations can also become noise
-(what the customers say), and pairs hand labels."""
-BESIDES = (("conversations", "noise"), ("pairs", "gold"))
+"""Forms that hold the same things. A form can become another of its family."""
+BESIDES = {"conversations": FAMILIES["noise"], "pairs": ("gold",)}
+"""What else it can become: of conversations what the customers say, of pairs hand labels."""
 
 _NUMBERED = re.compile(r".+#\d+")
 """Ids and sources that only say "file#index"; a new form counts anew."""
@@ -83,10 +83,9 @@ def convert(source: Path, target: Path, from_form: str = "", to_form: str = "") 
     from_form = from_form or _common_form(origins, source)
     family = _family(from_form, source.name)
     to_form = to_form or _form_for(target, family)
-    to_family = to_form if to_form == "gold" else _family(to_form, target.name)
-    if to_form not in _WRITERS or (family != to_family and (family, to_family) not in BESIDES):
-        choice = ", ".join([form for form in FAMILIES[family] if form in _WRITERS] + ["gold"] * (family == "pairs"))
-        raise UserError(f"{from_form} cannot become {to_form}", f"choose the target form from {choice}")
+    choice = [form for form in (*FAMILIES[family], *BESIDES.get(family, ())) if form in _WRITERS]
+    if to_form not in choice:
+        raise UserError(f"{from_form} cannot become {to_form}", f"choose the target form from {', '.join(choice)}")
     report = ConvertReport(source.name, target.name, from_form, to_form)
     lost: Counter[str] = Counter()
     report.records = _WRITERS[to_form](target, _counted(_read(origins, from_form, to_form, lost), to_form, lost))

@@ -34,7 +34,7 @@ PREVIEW = 3
 PREVIEW_CHARS = 120
 
 _LOG_NAME = re.compile(r"output|conversation|session|dialog|chat|log|对话|会话|聊天|日志", re.IGNORECASE)
-_GENERATED_NAME = re.compile(r"answer2problem|generated|auto|synthetic|生成|自动", re.IGNORECASE)
+_GENERATED_NAME = re.compile(r"answer2problem|generated|(?<![a-z])auto(?![a-z])|synthetic|生成|自动", re.IGNORECASE)
 _KINDS: dict[Form, Kind] = {
     "sheet": "catalogue",
     "parsed_data": "catalogue",

@@ -7,11 +7,12 @@ from faqtune.label.doubts import Doubt, Suspect, probabilities, suspects
 from faqtune.label.evidence import Evidence, gather
 from faqtune.label.proportion import Proportion, proportion
 from faqtune.label.queries import Exchange, exchanges, joined, query_id, query_of
-from faqtune.label.reply_rules import BY, Labelling, label, reply_cosine
+from faqtune.label.reply_rules import BY, NO_THRESHOLD, Labelling, label, reply_cosine
 from faqtune.label.sources import Compared, Level, Source, compare, estimate_sources
 
 __all__ = [
     "BY",
+    "NO_THRESHOLD",
     "Act",
     "Bin",
     "Compared",

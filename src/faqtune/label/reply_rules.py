@@ -29,6 +29,7 @@ LEAST_PRECISION = 0.4
 LEAST_CONFIDENCE = 0.1
 """Below, the rules abstain: such a label is worth no one's time."""
 NO_THRESHOLD = 1.01
+"""Above every cosine: where nothing is labelled."""
 LARGEST_TOP_SHARE = 0.25
 """An entry among the query's best says nothing if most entries are: the best are at most this share of all."""
 QUOTED_CHARACTERS = 80

@@ -19,8 +19,9 @@ FIRST = PART_WIDTH // 2
 def without_near_leaks(items: Sequence[T], text_of: Callable[[T], str], measured: Iterable[str]) -> list[T]:
     """`items` without those whose text is measured, is one character away from it, is a part of it or has it in it.
 
-    Punctuation, case and white space do not count. Two texts that each lack one character of the other count as one
-    character away too. So go the copies with a slip and the joined turns that older tools made of a query.
+    Short texts count where they are equal (`SLIP_CHARACTERS`), and as parts of none (`PART_WIDTH`). Punctuation,
+    case and white space do not count. Two texts that each lack one character of the other count as one character
+    away too. So go the copies with a slip and the joined turns that older tools made of a query.
 
     >>> texts = ["几天能到啊", "几天能道", "在吗？几天能到我家", "能退吗"]
     >>> without_near_leaks(texts, str, ["几天能到", "几天能到我家"])

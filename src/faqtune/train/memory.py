@@ -26,7 +26,7 @@ def learn_within_memory(training: Training, stage: Stage, batch: Batch, place: s
     model, progress = training.model, training.progress
     losses = stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start)
     before = None if training.before is None else training.before[torch.from_numpy(batch.noise_numbers)]
-    training.budget = budget = training.budget or budget_of(training)
+    budget = budget_of(training)
     while True:
         # What did not fit once is not tried again in one piece.
         at_once = progress.micro_batch_tokens or budget.at_once
@@ -82,6 +82,12 @@ def update_within_memory(
 def budget_of(training: Training) -> TokenBudget:
     """What there is room for; on a CPU that of the first step, and the least of all ranks, so that a training that is
     taken up while other memory is free ends with the same weights to the bit."""
+    if training.budget is None:
+        training.budget = _budget_found(training)
+    return training.budget
+
+
+def _budget_found(training: Training) -> TokenBudget:
     found, progress = token_budget(training.model, training.recipe), training.progress
     if training.model.device.type != "cpu":
         return found

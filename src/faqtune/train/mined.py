@@ -22,7 +22,7 @@ class Mined:
     part. `noise_best` int32 (noise,): the question nearest to each noise sentence, -1 for
     those that were not compared. `noise_order` int32: numbers of the usable noise sentences,
     nearest first (to the catalogue, or to the stage's queries). `noise_cosines` float32 (noise,): mean
-    cosine of each with all questions, NaN where not compared; `noise_similarity`: the mean of that.
+    cosine of each with all questions, NaN where not compared.
     """
 
     hard: NDArray[np.int32]
@@ -31,7 +31,12 @@ class Mined:
     noise_best: NDArray[np.int32]
     noise_order: NDArray[np.int32]
     noise_cosines: NDArray[np.float32]
-    noise_similarity: float
+
+    @property
+    def noise_similarity(self) -> float:
+        """Mean cosine of all noise that was compared with all questions; 0.0 without any."""
+        compared = self.noise_cosines[~np.isnan(self.noise_cosines)]
+        return float(compared.mean(dtype=np.float64)) if len(compared) else 0.0
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All of it as arrays, by name, to be kept or sent."""
@@ -43,7 +48,6 @@ class Mined:
             "noise_best": self.noise_best,
             "noise_order": self.noise_order,
             "noise_cosines": self.noise_cosines,
-            "noise_similarity": np.array([self.noise_similarity]),
         }
 
     @classmethod
@@ -56,5 +60,4 @@ class Mined:
             arrays["noise_best"],
             arrays["noise_order"],
             arrays["noise_cosines"],
-            float(arrays["noise_similarity"][0]),
         )

@@ -49,20 +49,20 @@ def mine(
     noise_best = np.full(len(data.noise), -1, dtype=np.int32)
     noise_best[compared] = number
     noise_cosines = np.full(len(data.noise), np.nan, dtype=np.float32)
-    noise_cosines[compared] = noise @ questions.mean(axis=0)
+    noise_cosines[compared] = ranks.same(noise @ questions.mean(axis=0))
     usable = np.isin(compared, _usable_noise(data))
     order = compared[usable][np.argsort(-nearness[usable], kind="stable")].astype(np.int32)
+    mined = Mined(found.hard, found.near_queries, found.suspects, noise_best, order, noise_cosines)
     # The same on all ranks to the bit, as all that was found.
     figures = ranks.same(
         {
             "related": _mean(found.own[~np.isnan(found.own)], 1.0),
             "unrelated": unrelated,
-            "noise_similarity": _mean_cosine(noise, questions),
+            "noise_similarity": mined.noise_similarity,
             "noise_best_similarity": _mean(best),
         }
     )
-    of_noise = (noise_best, order, noise_cosines, figures["noise_similarity"])
-    return Mined(found.hard, found.near_queries, found.suspects, *of_noise), figures
+    return mined, figures
 
 
 def _noise_compared(count: int, pool: int, draw: Sequence[int]) -> NDArray[np.int64]:
@@ -85,13 +85,6 @@ def _mean_unrelated(rows: Vectors, questions: Vectors, data: TrainingData) -> fl
     total = row_sums.sum(axis=0) @ question_sums.sum(axis=0) - (row_sums * question_sums).sum()
     count = len(rows) * len(questions) - int(sizes[entry].sum())
     return float(total / count) if count else 0.0
-
-
-def _mean_cosine(rows: Vectors, others: Vectors) -> float:
-    """Mean cosine of all rows with all others; 0.0 without rows."""
-    if not len(rows):
-        return 0.0
-    return float(rows.mean(axis=0, dtype=np.float64) @ others.mean(axis=0, dtype=np.float64))
 
 
 def _usable_noise(data: TrainingData) -> NDArray[np.int64]:

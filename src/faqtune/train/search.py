@@ -84,7 +84,7 @@ def find(rows: Vectors, data: TrainingData, settings: Mining, unrelated: float) 
         own = _own_scores(scores, known, block)
         limits = unrelated + settings.relative_margin * (np.nan_to_num(own, nan=1.0) - unrelated)
         scores[known.same.pairs(entry)] = -np.inf
-        by_entry = entry_scores(scores, data.catalogue.owners)
+        by_entry = entry_scores(scores, known.owners)
         suspected = (by_entry > limits[:, None]) & known.doubted[block, None]
         suspected[known.claimed.pairs(np.arange(block.start, block.stop))] = True
         by_entry[suspected] = -np.inf

@@ -21,7 +21,7 @@ def settings_in_use(
     that go through the encoder at once, and of how many a graph is kept (0: of none, gradients are cached).
     """
     progress, model = training.progress, training.model
-    training.budget = budget = training.budget or budget_of(training)
+    budget = budget_of(training)
     losses = stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start)
     return {
         "name": stage.name,

@@ -63,30 +63,27 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
             return False
         if mined is None:
             mined = _mine(training, stage, data, steps, None, encoder_of(training.model))
-        if progress.step == 0:
             training.settle(settings_in_use(training, stage, data, steps, measure_every))
         _step(training, stage, data, mined, optimiser, steps)
         refuse_standstill(training.model, stage, progress, steps)
         ended = _why_it_ends(training, stage)
         is_last = progress.step == steps or bool(ended)
-        encoder = _encoder_of_step(training, stage, data)
-        if is_last or _is_due(progress.step, measure_every):
+        measures = is_last or _is_due(progress.step, measure_every)
+        mines = not is_last and _mining_is_due(stage.mining, progress.step, measure_every)
+        encoder = encoder_of(training.model)
+        if measures and mines and stage.mining.at_evaluations:  # both have one encoding of the catalogue then
+            encoder = KeepingEncoder(encoder, data.catalogue.questions)
+        if measures:
             training.measure_now(encoder)
             ended = ended or _no_longer_better(stage, progress)
         if ended:
             training.note(f"stage {progress.stage} ({stage.name}) ends after step {progress.step}: {ended}")
-        elif not is_last and _mining_is_due(stage.mining, progress.step, measure_every):
+        elif mines:
             # Before the checkpoint: a resumed training must not mine with vectors from other batches of texts.
             mined = _mine(training, stage, data, steps, mined, encoder)
         if is_last or ended or training.save_is_due():
             training.save(optimiser, mined)
     return True
-
-
-def _encoder_of_step(training: Training, stage: Stage, data: TrainingData) -> Encoder:
-    """The model as it is after a step. Where mining belongs to measuring, both have one encoding of the catalogue."""
-    encoder = encoder_of(training.model)
-    return KeepingEncoder(encoder, data.catalogue.questions) if stage.mining.at_evaluations else encoder
 
 
 def _had_ended(stage: Stage, progress: Progress) -> str:

@@ -82,6 +82,8 @@ class Training:
             self.measure_now(at_start=True)
             return None
         self.progress = found.progress
+        # In other batches vectors would have other last digits.
+        self.model.room.most_tokens = found.progress.encode_tokens or None
         self.saved_at = (found.progress.stage, found.progress.step)
         prepare(self.model, self.recipe.stages[self.progress.stage - 1], self.recipe.seed)
         put_weights(self.model, found.weights)
@@ -138,6 +140,7 @@ class Training:
         if self.saved_at == (progress.stage, progress.step):
             return
         progress.events = self.log.length
+        progress.encode_tokens = self.model.room.most_tokens or 0
         found = stored_weights(self.model, self.names)
         checkpoint = Checkpoint(progress, found, optimiser_tensors(optimiser), mined)
         if ranks.is_writer():

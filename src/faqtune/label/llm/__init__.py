@@ -16,12 +16,12 @@ from faqtune.label.llm.prompt import Prompt, judge_prompt
 from faqtune.label.llm.question import Candidate, Item, Line, candidate_of, item_of
 from faqtune.label.llm.session import INTERRUPTED, answer_settings, ask, price_of
 from faqtune.label.llm.votes import Verdict, Vote, verdict
-from faqtune.label.llm.write import Kind, Synthetic, form_of, usable, write_prompt
+from faqtune.label.llm.write import Kind, Synthetic, usable, write_prompt
 
 __all__ = [
     "INTERRUPTED", "NONE", "REASONS", "Answer", "BadAnswer", "Cache", "Candidate", "Item", "Kept", "Kind",
     "Line", "Masker", "Outcome", "Price", "Prompt", "Request", "Synthetic", "Usage", "Verdict", "Vote",
-    "answer_settings", "ask", "candidate_of", "check_address", "estimate_request", "estimate_tokens", "form_of",
+    "answer_settings", "ask", "candidate_of", "check_address", "estimate_request", "estimate_tokens",
     "image_reader", "import_openai", "is_local", "item_of", "judge_prompt", "key_of", "may_see_everything",
     "open_cache", "price_of", "read_answer", "read_texts", "usable", "verdict", "write_prompt",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from faqtune.label.llm.mask import find_personal
 from faqtune.label.llm.prompt import Prompt, block, cleaner_of, entry_text, nonce_of, seeded
 from faqtune.label.llm.question import Candidate
 from faqtune.label.llm.wording import NEAR_NOISE, PARAPHRASE, WORDS
-from faqtune.records import normalise
+from faqtune.records import letters
 
 Kind = Literal["paraphrase", "near_noise"]
 TEMPLATES = {"paraphrase": PARAPHRASE, "near_noise": NEAR_NOISE}
@@ -66,8 +66,8 @@ def write_prompt(
 
 
 def usable(texts: Iterable[str], taken: set[str], language: str, most: int, left_out: Counter[str]) -> list[str]:
-    """The texts that are worth a check, tidied; at most so many. `taken` are forms (`form_of`) of texts that are there
-    already, and grows by what is taken; `left_out` counts the others by reason."""
+    """The texts that are worth a check, tidied; at most so many. `taken` are the `letters` of texts that
+    are there already, and grows by what is taken; `left_out` counts the others by reason."""
     kept: list[str] = []
     for text in texts:
         tidy = " ".join("".join(c if c.isprintable() else " " for c in text).split()).strip("\"'“”「」- ")
@@ -75,22 +75,13 @@ def usable(texts: Iterable[str], taken: set[str], language: str, most: int, left
         if why:
             left_out[why] += 1
             continue
-        taken.add(form_of(tidy))
+        taken.add(letters(tidy))
         kept.append(tidy)
     return kept
 
 
-def form_of(text: str) -> str:
-    """What tells texts apart: letters and digits only.
-
-    >>> form_of("什么时候 发货？") == form_of("什么时候发货"), form_of("Do you ship?")
-    (True, 'doyouship')
-    """
-    return "".join(character for character in normalise(text) if character.isalnum())
-
-
 def _why_not(text: str, taken: set[str], language: str) -> str:
-    form = form_of(text)
+    form = letters(text)
     if not SHORTEST[language] <= len(text) <= LONGEST[language] or not form:
         return "too short or too long"
     if form in taken:
@@ -108,6 +99,6 @@ def is_in(text: str, language: str) -> bool:
     >>> is_in("iPhone能开发票吗", "zh"), is_in("can I get an invoice", "zh"), is_in("can I get it", "en")
     (True, False, True)
     """
-    letters = [character for character in text if character.isalpha()]
-    wide = sum(unicodedata.east_asian_width(letter) == "W" for letter in letters)
-    return bool(letters) and ((3 * wide >= len(letters)) == (language == "zh"))
+    found = [character for character in text if character.isalpha()]
+    wide = sum(unicodedata.east_asian_width(letter) == "W" for letter in found)
+    return bool(found) and ((3 * wide >= len(found)) == (language == "zh"))

@@ -19,27 +19,26 @@ from faqtune.commands.trackers import TRACKED
 from faqtune.progress import Silent
 from faqtune.runs import Run
 
-TWO_STAGES = """\
+STAGE = """\
+[[stages]]
+batch_queries = 8
+epochs = 9
+max_steps = {steps}
+evaluate_every_steps = 2
+data.{source} = 1
+losses.ranking.weight = 1.0
+"""
+TWO_STAGES = (
+    """\
 name = "two stages"
 checkpoint_every_steps = 1
 [selection]
 metric = "auroc"
 guard = "recall@5"
-[[stages]]
-batch_queries = 8
-epochs = 9
-max_steps = 4
-evaluate_every_steps = 2
-data.labels = 1
-losses.ranking.weight = 1.0
-[[stages]]
-batch_queries = 8
-epochs = 9
-max_steps = 3
-evaluate_every_steps = 2
-data.catalogue = 1
-losses.ranking.weight = 1.0
 """
+    + STAGE.format(steps=4, source="labels")
+    + STAGE.format(steps=3, source="catalogue")
+)
 STEPS, MEASURED = [1, 2, 3, 4, 5, 6, 7], [0, 2, 4, 6, 7]
 """Of the training above, over both stages."""
 

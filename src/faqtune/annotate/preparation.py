@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 from faqtune.annotate.chinese import in_chinese
@@ -39,8 +39,8 @@ class Preparation:
         self.failure: BaseException | None = None
         self._stage, self._done, self._total = READING, 0, 0
         self._since = 0.0
-        self._stopping, self._watched = Event(), Event()
-        self._thread: Thread | None = None
+        self._stopping, self._watched, self._ended = Event(), Event(), Event()
+        self._running, self._entering = False, Lock()
 
     @classmethod
     def done(cls, session: Session, tuner: Tuner) -> Preparation:
@@ -51,14 +51,19 @@ class Preparation:
 
     def start(self, failed: Callable[[], None]) -> None:
         """Begin; `failed` is called if it cannot be done."""
-        self._thread = Thread(target=self._run, args=(failed,), daemon=True)
-        self._thread.start()
+        Thread(target=self._run, args=(failed,), daemon=True).start()
 
     def stop(self) -> None:
-        """End it at its next report, wait for that, and close what it has made."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join()
+        """End it at its next report, wait for that, and close what it has made.
+
+        Ctrl-C can come while the thread is being started, when nobody can tell yet whether it will run and joining it
+        is an error: what is waited for is the work, if it has begun. If not, it never will.
+        """
+        with self._entering:
+            self._stopping.set()
+            running = self._running
+        if running:
+            self._ended.wait()
         if self.made is not None:
             session, tuner = self.made
             tuner.close()
@@ -101,6 +106,16 @@ class Preparation:
             raise Stopped
 
     def _run(self, failed: Callable[[], None]) -> None:
+        with self._entering:
+            if self._stopping.is_set():
+                return
+            self._running = True
+        try:
+            self._make_ready(failed)
+        finally:
+            self._ended.set()
+
+    def _make_ready(self, failed: Callable[[], None]) -> None:
         try:
             session, tuner = self._make(self)
             self._stage = ORDERING

@@ -86,6 +86,51 @@ def test_it_is_stopped_in_the_middle(world: ModuleType, tmp_path: Path) -> None:
     assert not slow.failed.is_set()
 
 
+def interrupted(monkeypatch: pytest.MonkeyPatch, before: Event) -> list[threading.Thread]:
+    """Ctrl-C in the middle of starting a thread: it exists, and its work begins when `before` is set."""
+    begun: list[threading.Thread] = []
+
+    class Interrupted(threading.Thread):
+        def start(self) -> None:
+            begun.append(threading.Thread(target=self.later))
+            begun[0].start()
+            raise KeyboardInterrupt
+
+        def later(self) -> None:
+            before.wait(SECONDS)
+            self.run()
+
+    monkeypatch.setattr("faqtune.annotate.preparation.Thread", Interrupted)
+    return begun
+
+
+def test_ctrl_c_while_its_thread_is_started_ends_it_before_it_begins(
+    world: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, before = Slow(world, tmp_path), Event()
+    threads = interrupted(monkeypatch, before)
+    with pytest.raises(KeyboardInterrupt):
+        slow.preparation.start(slow.failed.set)
+    slow.preparation.stop()
+    before.set()
+    threads[0].join(SECONDS)
+    # It would have said how far it is.
+    assert (slow.preparation.state()["done"], slow.stopped.is_set(), slow.preparation.made) == (0, False, None)
+
+
+def test_ctrl_c_while_its_thread_is_started_waits_for_what_has_begun(
+    world: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, before = Slow(world, tmp_path), Event()
+    before.set()
+    interrupted(monkeypatch, before)
+    with pytest.raises(KeyboardInterrupt):
+        slow.preparation.start(slow.failed.set)
+    until(lambda: slow.preparation.state()["done"])
+    slow.preparation.stop()
+    assert slow.stopped.is_set()
+
+
 def test_what_cannot_be_made_ready_says_why(world: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("faqtune.annotate.preparation.SECONDS_TO_READ_WHY", 0.0)
     error = UserError("the model is damaged", "name another one")

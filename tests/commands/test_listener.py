@@ -30,13 +30,13 @@ NOISE = {"noise_compared": 10000.0, "noise_near": 1500.0, "near_noise_per_step":
     [
         (
             NEGATIVES | NOISE | {"noise_similarity_change": -0.0312},
-            "step 60: mining: 1,190 negatives of other entries for 1,204 queries (1.2% have none); "
+            "step 60: mining: 1,190 negatives of other entries for the next 1,204 queries (1.2% have none); "
             "10,000 noise sentences compared, 16 a step from the 1,500 nearest; noise similarity 0.412, "
             "-0.031 on the same sentences (with its nearest question 0.655)",
         ),
         (
             NEGATIVES | {"queries_mined": 30.0, "queries_without_negative": 0.0},
-            "step 60: mining: 1,190 negatives of other entries and 30 customers' queries for 1,204 queries",
+            "step 60: mining: 1,190 negatives of other entries and 30 customers' queries for the next 1,204 queries",
         ),
         (
             NOISE | {"noise_near": 0.0, "near_noise_per_step": 0.0},

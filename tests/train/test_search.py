@@ -43,6 +43,11 @@ def shop_of(seed: int, entries: int, labels: int, width: int, texts: int) -> tup
     return data, rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
+def find_all(rows: Vectors, data: TrainingData, asked: Mining, unrelated: float) -> search.Found:
+    """What is found for all examples."""
+    return search.find(rows, np.arange(len(rows)), rows[len(data.labels) :], data, asked, unrelated)
+
+
 def same(found: search.Found, expected: Any) -> None:
     np.testing.assert_array_equal(found.hard, expected.hard)
     np.testing.assert_array_equal(found.near_queries, expected.near_queries)
@@ -66,7 +71,7 @@ def test_the_sparse_search_finds_what_whole_tables_do(
         Mining(negatives_per_query=0),
     ):
         for unrelated in (-0.3, 0.2):
-            same(search.find(rows, data, asked, unrelated), dense_mining.dense(rows, data, asked, unrelated, 10**7))
+            same(find_all(rows, data, asked, unrelated), dense_mining.dense(rows, data, asked, unrelated, 10**7))
 
 
 def test_the_search_is_cut_into_blocks_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +79,27 @@ def test_the_search_is_cut_into_blocks_as_before(monkeypatch: pytest.MonkeyPatch
     asked = Mining(negatives_per_query=4, relative_margin=0.8, queries_per_query=3)
     for block_scores in (1, 700, 5000):
         monkeypatch.setattr(search, "BLOCK_SCORES", block_scores)
-        same(search.find(rows, data, asked, 0.1), dense_mining.dense(rows, data, asked, 0.1, block_scores))
+        same(find_all(rows, data, asked, 0.1), dense_mining.dense(rows, data, asked, 0.1, block_scores))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 30), st.integers(0, 20), st.data())
+def test_for_some_examples_the_same_is_found_as_for_all(
+    seed: int, entries: int, labels: int, draw: st.DataObject
+) -> None:
+    data, _ = shop_of(seed, entries, labels, width=8, texts=40)
+    # Whole numbers: their products are the same to the bit however many rows are multiplied at once.
+    rows = np.random.default_rng(seed).integers(-2, 3, size=(len(data.examples), 6)).astype(np.float32)
+    numbers = np.array(sorted(draw.draw(st.sets(st.integers(0, len(rows) - 1)))), dtype=np.int64)
+    asked = Mining(negatives_per_query=2, relative_margin=0.7)
+    whole = find_all(rows, data, asked, 0.2)
+    found = search.find(rows[numbers], numbers, rows[len(data.labels) :], data, asked, 0.2)
+    np.testing.assert_array_equal(found.hard, whole.hard[numbers])
+    np.testing.assert_array_equal(found.own, whole.own[numbers])
+    among = found.suspects.among(numbers, len(rows))
+    assert len(among) == len(rows)
+    for number in range(len(rows)):
+        assert among[number].tolist() == (whole.suspects[number].tolist() if number in numbers else [])
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])
@@ -83,13 +108,13 @@ def test_blocks_are_dealt_to_all_ranks_and_come_back_in_order(monkeypatch: pytes
     data, rows = shop_of(5, entries=50, labels=40, width=8, texts=200)
     asked = Mining(negatives_per_query=4, relative_margin=0.8, queries_per_query=3)
     monkeypatch.setattr(search, "BLOCK_SCORES", 900)
-    whole = search.find(rows, data, asked, 0.1)
+    whole = find_all(rows, data, asked, 0.1)
     given: list[list[search.Found]] = []
     monkeypatch.setattr(ranks, "count", lambda: count)
     monkeypatch.setattr(ranks, "of_all", lambda own: given.append(own) or [*given, *[own] * (count - len(given))])
     for number in range(count):
         monkeypatch.setattr(ranks, "number", lambda number=number: number)
-        found = search.find(rows, data, asked, 0.1)
+        found = find_all(rows, data, asked, 0.1)
     sizes = [len(own) for own in given]
     assert sum(sizes) == len(search.blocks(len(rows), len(data.question_keys))) > 7 and max(sizes) - min(sizes) <= 1
     for name in ("hard", "near_queries", "own"):
@@ -100,10 +125,10 @@ def test_blocks_are_dealt_to_all_ranks_and_come_back_in_order(monkeypatch: pytes
 
 def test_a_catalogue_of_one_entry_has_nothing_to_tell_it_from() -> None:
     data = TrainingData(Catalogue((Entry("a", ("退货", "怎么退"), ""),)), (Example("我要退", 0),))
-    found = search.find(np.eye(3, dtype=np.float32), data, Mining(negatives_per_query=2), 0.0)
+    found = find_all(np.eye(3, dtype=np.float32), data, Mining(negatives_per_query=2), 0.0)
     assert found.hard.tolist() == [[-1, -1]] * 3 and len(found.suspects.numbers) == 0
     assert found.own.tolist() == [0.0, 0.0, 0.0]
-    assert search.find(np.eye(2, dtype=np.float32), replace(data, labels=()), Mining(), 0.0).hard.tolist() == [[-1]] * 2
+    assert find_all(np.eye(2, dtype=np.float32), replace(data, labels=()), Mining(), 0.0).hard.tolist() == [[-1]] * 2
 
 
 @settings(max_examples=100, deadline=None)

@@ -45,7 +45,7 @@ class TrainingListener:
             self.files.draw_now_and_then()
 
     def mined(self, number: int, step: int, figures: dict[str, float]) -> None:
-        found = "; ".join(filter(None, (_negatives(figures), _noise(figures)))) or "nothing is mined"
+        found = "; ".join(filter(None, (_negatives(figures, step), _noise(figures)))) or "nothing is mined"
         self.reporter.say(f"step {step}: mining: {found}")
 
     def noted(self, text: str) -> None:
@@ -58,14 +58,15 @@ class TrainingListener:
                 self.files.draw()
 
 
-def _negatives(figures: dict[str, float]) -> str:
+def _negatives(figures: dict[str, float], step: int) -> str:
     """What was mined for queries; nothing where none asks."""
     if "queries_mined_for" not in figures:
         return ""
     kinds = {"negatives_mined": "negatives of other entries", "queries_mined": "customers' queries"}
     mined = " and ".join(f"{figures[name]:,.0f} {kind}" for name, kind in kinds.items() if name in figures)
     without = figures["queries_without_negative"]
-    return f"{mined} for {figures['queries_mined_for']:,.0f} queries" + f" ({without:.1%} have none)" * bool(without)
+    asked = f"{'the next ' * (step > 0)}{figures['queries_mined_for']:,.0f} queries"
+    return f"{mined} for {asked}" + f" ({without:.1%} have none)" * bool(without)
 
 
 def _noise(figures: dict[str, float]) -> str:

@@ -19,6 +19,7 @@ from faqtune.model.heads import TokenHeads
 from faqtune.model.layout import Layout, Pooling
 from faqtune.model.room import KEPT_BATCHES, MOST_KEPT_BATCHES, Room, batches
 from faqtune.model.source import ModelSource
+from faqtune.model.unpadded import Unpadded
 
 Ids = Sequence[int]
 """The token ids of one text, special tokens included."""
@@ -56,6 +57,7 @@ class TextModel(nn.Module):
         """How often gradients turned out to be too large for their scale."""
         self.room = Room()
         """What memory holds when texts are encoded, and whom to tell."""
+        self._unpadded = Unpadded(backbone.config)
         self._remembered: dict[str, list[int]] = {}
 
     @property
@@ -124,10 +126,12 @@ class TextModel(nn.Module):
 
     def _tokens(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Vectors of tokens, (n, l, d). Gradients go on into the backbone multiplied by the precision's scale."""
-        tokens: Tensor = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        tokens = self._unpadded.token_vectors(self.backbone, input_ids, attention_mask)
+        if tokens is None:
+            tokens = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         scale = self.gradient_scale
         if scale != 1 and tokens.requires_grad:
-            tokens.register_hook(lambda gradient: gradient * scale)  # type: ignore[no-untyped-call]
+            tokens.register_hook(lambda gradient: gradient * scale)
         return tokens
 
     def _pooled(self, tokens: Tensor, attention_mask: Tensor) -> Tensor:

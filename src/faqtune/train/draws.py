@@ -92,6 +92,17 @@ def queries_of_step(
     return drawn
 
 
+def examples_drawn(stage: Stage, data: TrainingData, seed: int, stage_number: int, steps: range) -> NDArray[np.int64]:
+    """Numbers of the examples, labels and standard questions, that some steps draw, ascending."""
+    drawn = [
+        numbers
+        for step in steps
+        for source, numbers in queries_of_step(stage, data, seed, stage_number, step).items()
+        if source != "dialogues"
+    ]
+    return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *drawn]))
+
+
 def near_noise(mined: Mined, stage: Stage) -> tuple[NDArray[np.int32], int]:
     """Numbers of the noise sentences that count as near, nearest first, and how many of them a step takes.
 

@@ -11,7 +11,9 @@ from faqtune.train.draws import labels_drawn, near_noise
 from faqtune.train.mined import Mined
 
 
-def findings(mined: Mined, last: Mined | None, stage: Stage, data: TrainingData) -> dict[str, float]:
+def findings(
+    mined: Mined, last: Mined | None, stage: Stage, data: TrainingData, drawn: NDArray[np.int64] | None = None
+) -> dict[str, float]:
     """Figures of what a stage gets from a round of mining; what it does not ask for has none.
 
     Of the queries that mine, labels and standard questions alike: `queries_mined_for`, how many they are;
@@ -20,14 +22,17 @@ def findings(mined: Mined, last: Mined | None, stage: Stage, data: TrainingData)
     Of noise: how many sentences were compared, `noise_compared`; how many of them count as near, `noise_near`, and how
     many of these a step takes, `near_noise_per_step`, both 0 while near noise is off; and, if `last` is the round
     before, `noise_similarity_change` of the sentences that both rounds compared.
+    `drawn`: numbers of the examples that were mined for (None: all).
     """
-    return _of_queries(mined, stage, data) | _of_noise(mined, last, stage)
+    return _of_queries(mined, stage, data, drawn) | _of_noise(mined, last, stage)
 
 
-def _of_queries(mined: Mined, stage: Stage, data: TrainingData) -> dict[str, float]:
+def _of_queries(mined: Mined, stage: Stage, data: TrainingData, drawn: NDArray[np.int64] | None) -> dict[str, float]:
     labels = labels_drawn(stage, data)
     asks_entries, asks_queries = stage.mining.negatives_per_query > 0, stage.mining.queries_per_query > 0
     questions = data.numbers_of("catalogue") if asks_entries and "catalogue" in stage.data.shares else labels[:0]
+    if drawn is not None:
+        labels, questions = np.intersect1d(labels, drawn), np.intersect1d(questions, drawn)
     rows = np.concatenate([labels, questions])
     if not len(rows) or not (asks_entries or asks_queries):
         return {}

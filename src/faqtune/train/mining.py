@@ -22,11 +22,14 @@ def mine(
     settings: Mining,
     draw: Sequence[int] = (0,),
     queries: NDArray[np.int64] | None = None,
+    drawn: NDArray[np.int64] | None = None,
 ) -> tuple[Mined, dict[str, float]]:
-    """Find the hard negatives of every example, and the question nearest to every noise sentence.
+    """Find the hard negatives of examples, and the question nearest to every noise sentence.
 
     `draw`: seed of the noise that is compared, where that is not all. `queries`: numbers of the labels that noise is
-    near to, where the settings want it near to queries (None: all).
+    near to, where the settings want it near to queries (None: all). `drawn`: numbers of the examples that batches
+    will ask for, ascending; the others are neither encoded nor found anything for, unless the settings compare with
+    all queries (None: all).
 
     Entries that may be right are suspects: those to which another label, or the catalogue itself,
     puts the same text; and, where no person vouches for the label, those that stand higher above the
@@ -36,12 +39,14 @@ def mine(
     of its entry in other words), `unrelated` (example with other entries' questions),
     `noise_similarity` (noise with all questions) and `noise_best_similarity` (with its nearest).
     """
-    texts = [example.text for example in data.examples]
+    if drawn is None or settings.queries_per_query or settings.near_to == "queries":
+        drawn = np.arange(len(data.examples))
+    texts = [*(data.examples[number].text for number in drawn.tolist()), *data.catalogue.questions]
     compared = _noise_compared(len(data.noise), settings.noise_pool, draw)
     vectors = encoder.encode([*texts, *(data.noise[number] for number in compared)])
-    rows, questions, noise = vectors[: len(texts)], vectors[len(data.labels) : len(texts)], vectors[len(texts) :]
-    unrelated = _mean_unrelated(rows, questions, data)
-    found = find(rows, data, settings, unrelated)
+    rows, questions, noise = vectors[: len(drawn)], vectors[len(drawn) : len(texts)], vectors[len(texts) :]
+    unrelated = _mean_unrelated(rows, questions, drawn, data)
+    found = find(rows, drawn, questions, data, settings, unrelated)
 
     best, number = nearest(noise, questions)
     asked = np.arange(len(data.labels)) if queries is None else queries
@@ -52,7 +57,14 @@ def mine(
     noise_cosines[compared] = ranks.same(noise @ questions.mean(axis=0))
     usable = np.isin(compared, _usable_noise(data))
     order = compared[usable][np.argsort(-nearness[usable], kind="stable")].astype(np.int32)
-    mined = Mined(found.hard, found.near_queries, found.suspects, noise_best, order, noise_cosines)
+    mined = Mined(
+        _among(found.hard, drawn, len(data.examples)),
+        _among(found.near_queries, drawn, len(data.examples)),
+        found.suspects.among(drawn, len(data.examples)),
+        noise_best,
+        order,
+        noise_cosines,
+    )
     # The same on all ranks to the bit, as all that was found.
     figures = ranks.same(
         {
@@ -65,6 +77,13 @@ def mine(
     return mined, figures
 
 
+def _among(found: NDArray[np.int32], rows: NDArray[np.int64], count: int) -> NDArray[np.int32]:
+    """`found` (k, n) at their `rows` among `count` rows of -1."""
+    among = np.full((count, found.shape[1]), -1, dtype=np.int32)
+    among[rows] = found
+    return among
+
+
 def _noise_compared(count: int, pool: int, draw: Sequence[int]) -> NDArray[np.int64]:
     """Numbers of `pool` sentences of noise, in their order; of all where that is 0 or more than there are."""
     if not 0 < pool < count:
@@ -72,12 +91,12 @@ def _noise_compared(count: int, pool: int, draw: Sequence[int]) -> NDArray[np.in
     return np.sort(np.random.default_rng(draw).choice(count, size=pool, replace=False))
 
 
-def _mean_unrelated(rows: Vectors, questions: Vectors, data: TrainingData) -> float:
-    """Mean cosine of all examples with the questions of other entries, without forming the score matrix.
+def _mean_unrelated(rows: Vectors, questions: Vectors, numbers: NDArray[np.int64], data: TrainingData) -> float:
+    """Mean cosine of examples, by their `numbers`, with the questions of other entries, without the score matrix.
 
     A sum of dot products is the dot product of the sums; 0.0 for a catalogue of one entry.
     """
-    entry = np.array([example.row for example in data.examples])
+    entry = np.array([data.examples[number].row for number in numbers.tolist()])
     sizes = np.bincount(data.catalogue.owners, minlength=len(data.catalogue))
     row_sums, question_sums = (np.zeros((len(sizes), rows.shape[1])) for _ in range(2))
     np.add.at(row_sums, entry, rows)

@@ -51,6 +51,16 @@ class Ragged:
             np.concatenate([*numbers, np.empty(0, dtype=np.int32)]),
         )
 
+    def among(self, places: NDArray[np.int64], count: int) -> Ragged:
+        """These rows at `places`, ascending, among `count` rows that are empty otherwise.
+
+        >>> Ragged.of([[7]]).among(np.array([1]), 3).sizes
+        array([0, 1, 0])
+        """
+        sizes = np.zeros(count, dtype=np.int64)
+        sizes[places] = self.sizes
+        return Ragged(_starts(sizes), self.numbers)
+
     def __len__(self) -> int:
         return len(self.starts) - 1
 

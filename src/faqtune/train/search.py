@@ -24,7 +24,7 @@ BLOCK_SCORES = 16_000_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Of some rows of `TrainingData.examples`: `hard`, `near_queries` and `suspects` as in `Mined`; `own` float32
+    """Of some of `TrainingData.examples`: `hard`, `near_queries` and `suspects` as in `Mined`; `own` float32
     (rows,): best cosine with a question of the own entry in other words, NaN where it has no other words."""
 
     hard: NDArray[np.int32]
@@ -69,31 +69,41 @@ class _Known:
         )
 
 
-def find(rows: Vectors, data: TrainingData, settings: Mining, unrelated: float) -> Found:
-    """What is hard for every example, of which `rows` are the vectors.
+def find(
+    rows: Vectors,
+    numbers: NDArray[np.int64],
+    questions: Vectors,
+    data: TrainingData,
+    settings: Mining,
+    unrelated: float,
+) -> Found:
+    """What is hard for the examples with these `numbers` (k,), of which `rows` (k, d) are the vectors.
 
-    `unrelated`: mean cosine of examples with other entries' questions, from which the margin of suspects counts.
+    `questions`: vectors of all standard questions. `unrelated`: mean cosine of examples with other entries' questions,
+    from which the margin of suspects counts. Where other queries are asked for as well, all examples must be there.
     """
     known = _Known.of(data)
-    labels, questions = rows[: len(data.labels)], rows[len(data.labels) :]
+    labels = rows[: len(data.labels)]
     per_row = max(settings.negatives_per_query, settings.negatives_pool)
 
     def of_block(block: slice) -> Found:
-        entry = known.entry[block]
+        asked = numbers[block]
+        entry = known.entry[asked]
         scores = rows[block] @ questions.T
-        own = _own_scores(scores, known, block)
+        own = _own_scores(scores, known, asked)
         limits = unrelated + settings.relative_margin * (np.nan_to_num(own, nan=1.0) - unrelated)
         scores[known.same.pairs(entry)] = -np.inf
         by_entry = entry_scores(scores, known.owners)
-        suspected = (by_entry > limits[:, None]) & known.doubted[block, None]
-        suspected[known.claimed.pairs(np.arange(block.start, block.stop))] = True
+        suspected = (by_entry > limits[:, None]) & known.doubted[asked, None]
+        suspected[known.claimed.pairs(asked)] = True
         by_entry[suspected] = -np.inf
         hard = _hardest(scores, by_entry, known, per_row)
         del scores, by_entry
         near = _nearest_labels(rows[block], labels, suspected, entry, known.entry, settings.queries_per_query)
         return Found(hard, near, Ragged.of_mask(suspected), own)
 
-    parts = each_by_one_rank(of_block, blocks(len(rows), len(questions)))
+    # Of no examples too there is an answer: one of no rows.
+    parts = each_by_one_rank(of_block, blocks(len(rows), len(questions)) or [slice(0, 0)])
     return Found(
         np.concatenate([part.hard for part in parts]),
         np.concatenate([part.near_queries for part in parts]),
@@ -102,10 +112,10 @@ def find(rows: Vectors, data: TrainingData, settings: Mining, unrelated: float) 
     )
 
 
-def _own_scores(scores: NDArray[np.float32], known: _Known, block: slice) -> NDArray[np.float32]:
+def _own_scores(scores: NDArray[np.float32], known: _Known, asked: NDArray[np.int64]) -> NDArray[np.float32]:
     """Best score with the own entry's questions in other words; NaN where there are no other words."""
     own = np.full(len(scores), np.nan, dtype=np.float32)
-    places, numbers = known.siblings.pairs(np.arange(block.start, block.stop))
+    places, numbers = known.siblings.pairs(asked)
     np.fmax.at(own, places, scores[places, numbers])
     return own
 

@@ -16,7 +16,7 @@ from faqtune.train.batches import Batch, batch_at
 from faqtune.train.budget import spare_scarce_memory
 from faqtune.train.checkpoints import Checkpoint, Progress
 from faqtune.train.data import TrainingData
-from faqtune.train.draws import evaluate_every, labels_drawn, steps_of, usable
+from faqtune.train.draws import evaluate_every, examples_drawn, labels_drawn, steps_of, usable
 from faqtune.train.findings import findings
 from faqtune.train.memory import learn_within_memory, update_within_memory
 from faqtune.train.mined import Mined
@@ -62,7 +62,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
                 training.save(optimiser, mined)
             return False
         if mined is None:
-            mined = _mine(training, stage, data, steps, None, encoder_of(training.model))
+            mined = _mine(training, stage, data, range(steps), None, encoder_of(training.model))
             training.settle(settings_in_use(training, stage, data, steps, measure_every))
         _step(training, stage, data, mined, optimiser, steps)
         refuse_standstill(training.model, stage, progress, steps)
@@ -80,7 +80,8 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
             training.note(f"stage {progress.stage} ({stage.name}) ends after step {progress.step}: {ended}")
         elif mines:
             # Before the checkpoint: a resumed training must not mine with vectors from other batches of texts.
-            mined = _mine(training, stage, data, steps, mined, encoder)
+            until = _next_round(stage.mining, progress.step, measure_every, steps)
+            mined = _mine(training, stage, data, range(progress.step, until), mined, encoder)
         if is_last or ended or training.save_is_due():
             training.save(optimiser, mined)
     return True
@@ -97,6 +98,11 @@ def _is_due(step: int, every_steps: int) -> bool:
 
 def _mining_is_due(mining: Mining, step: int, measure_every: int) -> bool:
     return _is_due(step, mining.every_steps) or (mining.at_evaluations and _is_due(step, measure_every))
+
+
+def _next_round(mining: Mining, step: int, measure_every: int, steps: int) -> int:
+    """The step after which mining is due next; the last one if it is not due any more."""
+    return next((later for later in range(step + 1, steps) if _mining_is_due(mining, later, measure_every)), steps)
 
 
 def _why_it_ends(training: Training, stage: Stage) -> str:
@@ -126,19 +132,21 @@ def _no_longer_better(stage: Stage, progress: Progress) -> str:
 
 
 def _mine(
-    training: Training, stage: Stage, data: TrainingData, steps: int, last: Mined | None, encoder: Encoder
+    training: Training, stage: Stage, data: TrainingData, steps: range, last: Mined | None, encoder: Encoder
 ) -> Mined:
-    """Mine with the model as it is. The first mining of a training says how the base model's cosines lie."""
-    progress = training.progress
-    draw = (training.recipe.seed, progress.stage, progress.step)
+    """Mine with the model as it is, for the `steps` until the next round; the first round of a stage for everything
+    that it may draw, to tell what its queries find. The first of a training says how the base model's cosines lie."""
+    progress, seed = training.progress, training.recipe.seed
     started = time.perf_counter()
-    mined, figures = mine(encoder, data, stage.mining, draw, labels_drawn(stage, data))
+    drawn = None if last is None else examples_drawn(stage, data, seed, progress.stage, steps)
+    draw = (seed, progress.stage, progress.step)
+    mined, figures = mine(encoder, data, stage.mining, draw, labels_drawn(stage, data), drawn)
     seconds = time.perf_counter() - started
-    figures |= findings(mined, last, stage, data)
+    figures |= findings(mined, last, stage, data, drawn)
     if progress.step == 0:
         if progress.stage == 1:
             progress.related_at_start, progress.unrelated_at_start = figures["related"], figures["unrelated"]
-        _refuse_hopeless(training, stage, data, mined, steps)
+        _refuse_hopeless(training, stage, data, mined, len(steps))
     training.log.write("mined", stage=progress.stage, step=progress.step, figures=figures, seconds=seconds)
     training.listener.mined(progress.stage, progress.step, figures)
     return mined

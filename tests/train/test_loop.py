@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +96,23 @@ def test_a_better_model_that_loses_on_the_guard_is_not_chosen(
 def test_of_models_that_tie_the_one_with_more_of_the_guard_is_chosen(toy: Toys, guard: float, best: tuple[int, int]):
     figures = iter([score(0.5, 0.8), score(0.5, 0.8), score(0.5, guard), score(0.4, 0.9)])
     assert toy(measure=lambda model: next(figures)).train().best_step == best
+
+
+@pytest.mark.parametrize(
+    ("aurocs", "best"),
+    [([0.9, 0.91, 0.93, 0.92], (1, 4)), ([0.9, 0.91, 0.91, 0.9], (1, 2)), ([0.9, math.nan, 0.8, 0.7], (1, 4))],
+)
+def test_of_tuned_models_that_tie_in_both_the_one_with_more_auroc_is_chosen(
+    toy: Toys, aurocs: list[float], best: tuple[int, int]
+):
+    values = iter([0.5, 0.6, 0.6, 0.6])
+    figures = iter([score(next(values)) | {"auroc": auroc} for auroc in aurocs])
+    assert toy(measure=lambda model: next(figures)).train().best_step == best
+
+
+def test_auroc_alone_makes_no_model_better_than_the_base(toy: Toys):
+    figures = iter([score(0.5) | {"auroc": auroc} for auroc in (0.7, 0.8, 0.9, 0.95)])
+    assert toy(measure=lambda model: next(figures)).train().best_step == (0, 0)
 
 
 def test_another_seed_is_another_training(toy: Toys, recipe_of: Callable[..., Recipe], tmp_path: Path):

@@ -46,6 +46,7 @@ class Progress:
     """Where the best weights so far were measured; (0, 0) is the base model."""
     best_value: float = float("-inf")
     best_guard: float = float("-inf")
+    best_tie_break: float = float("-inf")
     guard_at_start: float = float("-inf")
     related_at_start: float = 1.0
     unrelated_at_start: float = 0.0

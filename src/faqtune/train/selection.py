@@ -9,6 +9,7 @@ from faqtune.errors import UserError
 from faqtune.recipe import Selection
 from faqtune.train.checkpoints import Progress
 
+TIE_BREAK = "auroc"
 LOWER_IS_BETTER = frozenset({"fpr95", "noise_similarity"})
 
 
@@ -17,23 +18,31 @@ def note_if_best(figures: Mapping[str, float], selection: Selection, progress: P
 
     The base model, measured `at_start`, is the best until another one is better by `selection.metric`
     (or as much, and more of `selection.guard`: on a few hundred queries ties are common) and has not
-    lost more than the tolerance of the guard. Raises UserError if the
-    selection part gives one of the two no value.
+    lost more than the tolerance of the guard. Where both are equal, as where a few queries are all answered right,
+    tuned models are told apart by AUROC, which hardly ever ties: otherwise the earliest would win, which has learned
+    least. Raises UserError if the selection part gives one of the two no value.
     """
     value, guard = figure(figures, selection.metric), figure(figures, selection.guard)
+    # Nothing but the first two makes a tuned model better than the base model.
+    tie_break = math.inf if at_start else _finite(figures.get(TIE_BREAK, math.nan))
     if at_start:
         progress.guard_at_start = guard
-    elif guard < progress.guard_at_start - selection.guard_tolerance or _no_better(value, guard, progress):
+    elif guard < progress.guard_at_start - selection.guard_tolerance or (value, guard, tie_break) <= (
+        progress.best_value,
+        progress.best_guard,
+        progress.best_tie_break,
+    ):
         progress.without_better += 1
         return False
     progress.without_better = 0
-    progress.best_value, progress.best_guard = value, guard
+    progress.best_value, progress.best_guard, progress.best_tie_break = value, guard, tie_break
     progress.best_stage, progress.best_step = (0, 0) if at_start else (progress.stage, progress.step)
     return True
 
 
-def _no_better(value: float, guard: float, progress: Progress) -> bool:
-    return (value, guard) <= (progress.best_value, progress.best_guard)
+def _finite(value: float) -> float:
+    """The value; less than any where there is none."""
+    return value if math.isfinite(value) else -math.inf
 
 
 def figure(figures: Mapping[str, float], name: str) -> float:

@@ -77,12 +77,22 @@ def test_a_training_that_fails_says_why_and_is_taken_up_by_the_same_command(
 
 
 def test_a_training_that_is_refused_says_why(tuned_shop: Workspace) -> None:
+    still = ("stage.1.learning_rate=1e-25", "stage.1.max_steps=60", "stage.1.epochs=100")
     for _ in range(2):
-        with pytest.raises(UserError, match="no human labels in the training part"):
-            train_model(tuned_shop, recipe="classic-two-stage")
-    (run,) = (run for run in all_runs(tuned_shop) if run.recipe == "classic-two-stage")
-    assert run.status == FAILED and "no human labels" in run.facts[FAILURE]["problem"]
-    assert [event["event"] for event in events_of(run)] == ["failed"] * 2
+        with pytest.raises(UserError, match="weights"):
+            train_model(tuned_shop, overrides=(*still, "stage.1.evaluate_every_steps=60"))
+    run = newest(tuned_shop)
+    assert run.status == FAILED and "weights" in run.facts[FAILURE]["problem"]
+    assert [event["event"] for event in events_of(run) if event["event"] == "failed"] == ["failed"]
+    assert events_of(run)[-1]["event"] == "failed"
+
+
+def test_what_the_data_alone_tells_is_said_before_the_model_is_loaded(tuned_shop: Workspace, heard: Any) -> None:
+    there = [run.name for run in all_runs(tuned_shop)]
+    with pytest.raises(UserError, match="no human labels in the training part"):
+        train_model(tuned_shop, recipe="classic-two-stage", reporter=heard)
+    assert not any("loading the model" in line for line in heard.lines)
+    assert [run.name for run in all_runs(tuned_shop)] == there
 
 
 def test_what_nobody_foresaw_is_written_down_and_raised_as_it_is(tuned_shop: Workspace) -> None:

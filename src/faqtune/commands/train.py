@@ -30,6 +30,7 @@ from faqtune.recipe import Recipe, load_recipe
 from faqtune.runs import DONE, FINISHED, INTERRUPTED, Run, all_runs, find_run, new_run
 from faqtune.steps import KEPT, of_another_version
 from faqtune.stored import write_json
+from faqtune.train.empty import refuse_empty_stages
 from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def train_model(
         refuse_tracker(track)
     config = workspace.config()
     plan, project, data, selection = _read(workspace, recipe, overrides, without, reporter)
+    refuse_empty_stages(plan, data)
     read = digest(plan.model_dump_json(), data.digest(), selection.digest())
     base = resolved_name(workspace, base or config.model.base)
     inputs = digest(

@@ -78,29 +78,28 @@ def queries_of_step(
 ) -> dict[str, NDArray[np.int64]]:
     """Numbers of the queries of a step by source, as `TrainingData.numbers_of` has them: each epoch is a fresh
     order of the source, cut into steps."""
-    drawn = {}
-    for source, count in queries_per_step(stage, data).items():
-        numbers = data.numbers_of(source)
-        epochs, places = np.divmod(np.arange(step * count, (step + 1) * count), len(numbers))
-        orders = [
-            np.random.default_rng([seed, stage_number, SOURCES.index(source), int(epoch)]).permutation(numbers)
-            for epoch in range(epochs[0], epochs[-1] + 1)
-        ]
-        drawn[source] = np.array(
-            [orders[epoch - epochs[0]][place] for epoch, place in zip(epochs, places, strict=True)]
-        )
-    return drawn
+    counts = queries_per_step(stage, data)
+    return {source: _drawn(source, count, data, (seed, stage_number), step) for source, count in counts.items()}
 
 
 def examples_drawn(stage: Stage, data: TrainingData, seed: int, stage_number: int, steps: range) -> NDArray[np.int64]:
     """Numbers of the examples, labels and standard questions, that some steps draw, ascending."""
+    counts = {source: count for source, count in queries_per_step(stage, data).items() if source != "dialogues"}
     drawn = [
-        numbers
-        for step in steps
-        for source, numbers in queries_of_step(stage, data, seed, stage_number, step).items()
-        if source != "dialogues"
+        _drawn(source, count, data, (seed, stage_number), step) for source, count in counts.items() for step in steps
     ]
     return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *drawn]))
+
+
+def _drawn(source: str, count: int, data: TrainingData, place: tuple[int, int], step: int) -> NDArray[np.int64]:
+    """What a step draws from one source; `place`: seed and number of the stage."""
+    numbers = data.numbers_of(source)
+    epochs, places = np.divmod(np.arange(step * count, (step + 1) * count), len(numbers))
+    orders = [
+        np.random.default_rng([*place, SOURCES.index(source), int(epoch)]).permutation(numbers)
+        for epoch in range(epochs[0], epochs[-1] + 1)
+    ]
+    return np.array([orders[epoch - epochs[0]][nth] for epoch, nth in zip(epochs, places, strict=True)])
 
 
 def near_noise(mined: Mined, stage: Stage) -> tuple[NDArray[np.int32], int]:

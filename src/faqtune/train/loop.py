@@ -14,13 +14,12 @@ import torch
 from torch import Tensor
 
 from faqtune.alone import alone_in
-from faqtune.errors import UserError
 from faqtune.model import TextModel, attach_heads, drop_lora, effective_weights, merge_lora, put_weights, unfreeze
-from faqtune.recipe import NEED_NOISE, Recipe
+from faqtune.recipe import Recipe
 from faqtune.train import ranks
 from faqtune.train.checkpoints import Progress, digest_of_training, load_best
 from faqtune.train.data import TrainingData
-from faqtune.train.draws import queries_per_step, usable
+from faqtune.train.empty import refuse_empty_stages
 from faqtune.train.handover import tensors_of_writer
 from faqtune.train.interrupt import stop_requests
 from faqtune.train.log import RunLog
@@ -60,7 +59,7 @@ def train(
     is full, when the folder holds another training, and when another process trains in it. Inside
     `ranks.joined` every rank calls it with the same arguments and gets the same weights; rank 0 writes.
     """
-    _refuse_empty_stages(recipe, data)
+    refuse_empty_stages(recipe, data)
     told_before = model.room.say
     model.eval()  # no dropout: gradient caching and resuming are then exact
     try:
@@ -113,25 +112,3 @@ def _noise_before(model: TextModel, data: TrainingData, recipe: Recipe) -> Tenso
 def _outcome(training: Training, status: str) -> Outcome:
     progress = training.progress
     return Outcome(status, (progress.best_stage, progress.best_step), progress.best_value, training.log.read())
-
-
-def _refuse_empty_stages(recipe: Recipe, data: TrainingData) -> None:
-    """Refuse before anything has begun what no model could learn from. Raises UserError."""
-    if not len(data.catalogue):
-        raise UserError("no entry of the catalogue is left to train on", "lower split.held_out_entries in faqtune.toml")
-    for number, stage in enumerate(recipe.stages, start=1):
-        place = f"stage {number} ({stage.name})"
-        if not queries_per_step(stage, usable(stage, data, recipe.seed)):
-            raise UserError(
-                f"{place} has nothing to learn from: no "
-                f"{' and no '.join(source.replace('_', ' ') for source in stage.data.shares)} in the training part",
-                "give it a share of the hand labels: set human_labels_for_training = 0.5 under [split] in "
-                "faqtune.toml and run `faqtune split` again; where there are none yet, `faqtune annotate` first"
-                if set(stage.data.shares) == {"human_labels"}
-                else "label more (`faqtune label`), lower minimum_confidence, or give another source a share",
-            )
-        if not data.noise and set(stage.losses.active) <= set(NEED_NOISE):
-            raise UserError(
-                f"{place}: {stage.losses.active[0]} needs noise, and there is none",
-                "add chatter, or add a ranking loss",
-            )

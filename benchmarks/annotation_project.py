@@ -124,7 +124,7 @@ class Simulation:
         test = evaluation_set(project, TEST)
         catalogue = test.catalogue
         measured = Labelled(
-            encoder.encode([each.text for each in (*test.positives, *test.negatives)]),
+            encoder.encode([*(query.text for query in test.positives), *(noise.text for noise in test.negatives)]),
             np.array([*test.entry_rows.tolist(), *[-1] * len(test.negatives)]),
         )
         chatter = [each.text for each in project.noise if project.split.noise[each.source] == TRAIN]

@@ -95,7 +95,7 @@ def _spread(result: Result, data: EvaluationSet) -> Spread:
     """Each shown figure in each resample. Raises ValueError for a result of other data."""
     if result["digest"] != data.digest():
         raise ValueError(f"{_name(result)}, seed {result['seed']}: measured on other data; remove it and measure again")
-    arrays = {name: np.array(result["outcomes"][name], dtype=kind) for name, kind in ARRAYS.items()}
+    arrays: dict[str, Any] = {name: np.array(result["outcomes"][name], dtype=kind) for name, kind in ARRAYS.items()}
     outcomes = Outcomes(_name(result), data, **arrays)
 
     def shown(counts: Any) -> Spread:

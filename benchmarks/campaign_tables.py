@@ -15,8 +15,8 @@ from pathlib import Path
 
 from faqtune.workspace import Workspace
 from quality import Case
-from quality_tables import Result, read_result, write_tables
-from quality_times import write_times
+from quality_tables import read_result, write_tables
+from quality_times import Result, write_times
 
 NAMES = {"clinc150-20": "clinc150"}
 """Of the files in `results/`, where they differ from the folder's."""

@@ -199,7 +199,7 @@ def measured(folders: tuple[Path, Path], queries: int) -> dict[str, Any]:
         workspace = Workspace(Path(place))
         (workspace.root / "faqtune.toml").write_text('[model]\nbase = "builtin"\n', encoding="utf-8")
         found = measure_layers(
-            workspace, Selection(made), tuple(map(str, folders)), folders[0], changes,
+            workspace, Selection(made), (str(folders[0]), str(folders[1])), folders[0], changes,
             resamples=200, reporter=Silent(),
         )  # fmt: skip
     return {

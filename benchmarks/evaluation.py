@@ -17,14 +17,14 @@ import dataclasses
 import json
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from common import clock_of, fresh, keep_run, peak_memory_bytes
 from faqtune.evaluate import EvaluationSet, Negative, Positive, compare_all, evaluate, scorecard
 from faqtune.records import Catalogue, Entry
-from faqtune.scorecard import STRATA
+from faqtune.scorecard import Stratum
 
 WIDTH = 1024
 NEAR = 0.7
@@ -69,7 +69,8 @@ def _unit(vectors: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def made(queries: int, noise: int, entries: int) -> EvaluationSet:
     catalogue = Catalogue(tuple(Entry(f"e{n}", (f"e{n}",), "") for n in range(entries)))
     positives = tuple(Positive(f"q{n}/{n % entries}", f"e{n % entries}", f"c{n // 2}") for n in range(queries))
-    negatives = tuple(Negative(f"n{n}", STRATA[n % 4], f"s{n // 2}") for n in range(noise))
+    strata: tuple[Stratum, ...] = get_args(Stratum)
+    negatives = tuple(Negative(f"n{n}", strata[n % 4], f"s{n // 2}") for n in range(noise))
     return EvaluationSet(positives, negatives, catalogue, "synthetic")
 
 
@@ -102,7 +103,8 @@ def main() -> None:
     parser.add_argument("--here", action="store_true", help="measure it in this process and print what was found")
     given = parser.parse_args()
     if given.here:
-        print(json.dumps(measured(*given.size, given.threads)))
+        queries, noise, entries = given.size
+        print(json.dumps(measured(queries, noise, entries, given.threads)))
         return
     for queries, noise, entries in [given.size] if given.size else SIZES:
         command = ("--here", "--size", queries, noise, entries)

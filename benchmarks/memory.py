@@ -94,7 +94,7 @@ def our_step(folder: Path, precision: str, settings: dict[str, Any], pieces: int
     places, none = np.arange(2 * PAIRS), np.array([], dtype=np.int64)
     batch = Batch(
         tuple(texts), places[:PAIRS], places[PAIRS:], none, labels,
-        np.ones(PAIRS, dtype=np.float32), np.ones(PAIRS, dtype=np.bool_),
+        np.ones(PAIRS, dtype=np.float32), np.ones(PAIRS, dtype=np.bool_), np.zeros(PAIRS, dtype=np.bool_),
     )  # fmt: skip
     optimiser = make_optimiser(model, stage)
     budget = token_budget(model, Recipe(stages=[stage]))

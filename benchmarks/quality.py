@@ -116,7 +116,7 @@ def part_of(data: EvaluationSet, *, labelled: bool) -> dict[str, Any]:
     return {
         "ids": [entry.id for entry in data.catalogue],
         "questions": [entry.questions for entry in data.catalogue],
-        "texts": [each.text for each in (*data.positives, *data.negatives)],
+        "texts": [*(query.text for query in data.positives), *(noise.text for noise in data.negatives)],
         "own": [*data.entry_rows.tolist(), *[-1] * len(data.negatives)] if labelled else [],
     }
 

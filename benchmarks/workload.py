@@ -84,6 +84,7 @@ class Workload:
             labels=labels,
             weights=np.ones(len(examples), dtype=np.float32),
             is_question=used < len(self.catalogue),
+            is_answered=np.zeros(len(examples), dtype=np.bool_),
         )
 
 

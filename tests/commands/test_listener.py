@@ -49,3 +49,8 @@ NOISE = {"noise_compared": 10000.0, "noise_near": 1500.0, "near_noise_per_step":
 def test_mining_says_what_it_found_and_what_it_did_to_noise(figures: dict[str, float], line: str, heard: Any) -> None:
     TrainingListener(load_recipe("quick"), heard).mined(1, 60, COSINES | figures)
     assert heard.lines == [line]
+
+
+def test_the_first_round_is_for_all_queries(heard: Any) -> None:
+    TrainingListener(load_recipe("quick"), heard).mined(1, 0, COSINES | NEGATIVES)
+    assert heard.lines == ["step 0: mining: 1,190 negatives of other entries for 1,204 queries (1.2% have none)"]

@@ -94,15 +94,21 @@ def test_what_is_only_encoded_keeps_its_digits() -> None:
 
 
 def test_where_attention_goes_another_way_the_batch_stays_padded() -> None:
-    backbone, given = random_backbone("bert"), batch(3, 9)
-    way = Unpadded(backbone.config)
-    backbone.config._attn_implementation = "eager"
-    assert way.token_vectors(backbone, *given) is None
-    assert Unpadded(backbone.config).token_vectors(backbone, *given) is None
+    known, given = random_backbone("bert"), batch(3, 9)
+    maker, config = KINDS["bert"]
+    eager = maker._from_config(copy.deepcopy(config), attn_implementation="eager").eval()
+    assert Unpadded(eager.config).token_vectors(eager, *given) is None
+    way = Unpadded(known.config)
+    assert way.token_vectors(eager, *given) is None
     # What went wrong once is not tried again.
-    backbone.config._attn_implementation = "sdpa"
-    assert way.token_vectors(backbone, *given) is None
-    assert Unpadded(backbone.config).token_vectors(backbone, *given) is not None
+    assert way.token_vectors(known, *given) is None
+    assert Unpadded(known.config).token_vectors(known, *given) is not None
+
+
+def test_relative_positions_stay_padded() -> None:
+    backbone = random_backbone("bert")
+    backbone.config.position_embedding_type = "relative_key"
+    assert Unpadded(backbone.config).token_vectors(backbone, *batch(3, 9)) is None
 
 
 def test_an_unknown_kind_of_model_stays_padded() -> None:
@@ -122,15 +128,18 @@ def test_a_model_learns_the_same_without_padding(
     if change == "frozen":
         freeze(tiny_model, embeddings=True, lower_layers=1)
     ids = tiny_model.tokenise(TEXTS)
-    found = []
+    found, ways = [], []
+    go = Unpadded.token_vectors
+    monkeypatch.setattr(Unpadded, "token_vectors", lambda *given: ways.append(go(*given)) or ways[-1])
     for least in (2.0, 0.0):
         monkeypatch.setattr(unpadded, "WORTH_LEAVING_OUT", least)
         tiny_model.zero_grad(set_to_none=True)
-        vectors = tiny_model.embed_ids(ids)
-        (vectors @ vectors.T).square().sum().backward()
+        vectors, tokens = tiny_model.embed_ids_and_tokens(ids)
+        ((vectors @ vectors.T).square().sum() + tokens.square().sum() / 100).backward()
         gradients = {name: p.grad for name, p in tiny_model.named_parameters() if p.grad is not None}
-        found.append((vectors.detach(), gradients))
+        found.append((torch.cat([vectors, tokens]).detach(), gradients))
     (padded, expected), (alone, gradients) = found
+    assert [way is None for way in ways] == [True, False]
     torch.testing.assert_close(alone, padded, rtol=1e-5, atol=1e-6)
     assert gradients.keys() == expected.keys() and gradients
     for name, gradient in gradients.items():

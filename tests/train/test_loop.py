@@ -110,6 +110,15 @@ def test_of_tuned_models_that_tie_in_both_the_one_with_more_auroc_is_chosen(
     assert toy(measure=lambda model: next(figures)).train().best_step == best
 
 
+def test_a_tie_that_auroc_breaks_does_not_keep_a_stage_going(toy: Toys):
+    figures = iter(
+        [score(oscr) | {"auroc": auroc} for oscr, auroc in ((0.5, 0.9), (0.6, 0.9), (0.6, 0.91), (0.6, 0.92))]
+    )
+    training = toy(measure=lambda model: next(figures), patience=1)
+    assert training.train().best_step == (1, 4)
+    assert [event[2] for event in training.record.told if event[0] == "step"] == [1, 2, 3, 4]
+
+
 def test_auroc_alone_makes_no_model_better_than_the_base(toy: Toys):
     figures = iter([score(0.5) | {"auroc": auroc} for auroc in (0.7, 0.8, 0.9, 0.95)])
     assert toy(measure=lambda model: next(figures)).train().best_step == (0, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,32 @@ def test_every_step_finds_mined_what_it_draws(toy: Toys, monkeypatch: pytest.Mon
 )
 def test_the_next_round(mining: dict[str, Any], step: int, following: int):
     assert stage_module._next_round(Mining(**mining), step, 3, 10) == following
+
+
+@pytest.mark.parametrize("mining", [AT_EVALUATIONS, {"every_steps": 3}])
+def test_a_stage_of_dialogues_alone_mines_for_nobody_in_later_rounds(toy: Toys, mining: dict[str, Any]):
+    training = toy(data={"dialogues": 1}, losses={"ranking": {"weight": 1}}, mining=mining)
+    rounds = [event["figures"] for event in training.train().history if event["event"] == "mined"]
+    assert len(rounds) >= 2 and all("noise_similarity" in figures for figures in rounds)
+
+
+def test_only_where_all_are_looked_at_their_cosines_are_told(toy: Toys):
+    rounds = [event["figures"] for event in toy(mining={"every_steps": 3}).train().history if event["event"] == "mined"]
+    assert [{"related", "unrelated"} <= figures.keys() for figures in rounds] == [True, False]
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 36])
+def test_of_the_drawn_the_same_is_found_as_of_all(toy: Toys, count: int):
+    """But for what may be right: the mean cosine, from which that counts, is one of others."""
+    training = toy()
+    trusted = tuple(replace(label, trusted=True) for label in training.data.labels)
+    data = replace(training.data, labels=trusted)
+    drawn = np.sort(np.random.default_rng(count).choice(len(data.examples), size=count, replace=False))
+    some, whole = (mine(training.model, data, Mining(negatives_per_query=3), drawn=d)[0] for d in (drawn, None))
+    np.testing.assert_array_equal(some.hard[drawn], whole.hard[drawn])
+    assert (np.delete(some.hard, drawn, axis=0) == -1).all()
+    np.testing.assert_array_equal(some.noise_order, whole.noise_order)
+    np.testing.assert_array_equal(some.noise_best, whole.noise_best)
 
 
 @pytest.mark.parametrize("mining", [{"queries_per_query": 1}, {"near_to": "queries"}])

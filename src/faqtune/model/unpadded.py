@@ -27,7 +27,9 @@ class Unpadded:
     computes attention by torch's own function."""
 
     def __init__(self, config: PretrainedConfig) -> None:
-        self._is_known = config.model_type in POSITIONS and config._attn_implementation == "sdpa"
+        # Of older versions of transformers; relative positions would be counted along the whole row.
+        are_absolute = getattr(config, "position_embedding_type", None) in (None, "absolute")
+        self._is_known = are_absolute and config.model_type in POSITIONS and config._attn_implementation == "sdpa"
 
     def token_vectors(self, backbone: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> Tensor | None:
         """The vectors (n, l, d) that `backbone` gives, and 0 where there is padding; differentiable.

@@ -52,7 +52,7 @@ class Data(Part):
 
 
 class Mining(Part):
-    """Everything is encoded once with the model as it is; then the hardest are found exactly."""
+    """What a round looks at is encoded once with the model as it is; then the hardest are found exactly."""
 
     every_steps: int = Field(default=100, ge=0, title="Mine anew after so many steps; 0: only at the start")
     at_evaluations: bool = Field(default=False, title="Mine anew after every evaluation as well")
@@ -74,7 +74,7 @@ class Mining(Part):
     near_to: Literal["catalogue", "queries"] = Field(
         default="catalogue", title="Near to the catalogue's questions, or to the labelled queries that the stage draws"
     )
-    nearest_noise: int = Field(default=0, ge=0, title="So many sentences are the nearest; 0: a tenth of all")
+    nearest_noise: int = Field(default=0, ge=0, title="So many sentences are the nearest; 0: a tenth of those compared")
     noise_pool: int = Field(default=0, ge=0, title="The nearest are looked for among so many drawn anew; 0: all")
     above_noise_similarity: float = Field(
         default=-1.0,

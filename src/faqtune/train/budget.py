@@ -14,7 +14,7 @@ from faqtune.train import ranks
 
 CPU_AT_ONCE_TOKENS = 2048
 CPU_GRAPH_TOKENS = 8192
-"""On a CPU small parts are as fast as large ones, and padding costs."""
+"""On a CPU small parts are as fast as large ones, and padding, where it is not left out, costs."""
 CPU_LEAST_TOKENS = 512
 """Less than this is not kept however little memory is free: 1 GB for BGE-M3."""
 

@@ -79,27 +79,26 @@ def queries_of_step(
     """Numbers of the queries of a step by source, as `TrainingData.numbers_of` has them: each epoch is a fresh
     order of the source, cut into steps."""
     counts = queries_per_step(stage, data)
-    return {source: _drawn(source, count, data, (seed, stage_number), step) for source, count in counts.items()}
+    steps = range(step, step + 1)
+    return {source: _drawn(source, count, data, (seed, stage_number), steps) for source, count in counts.items()}
 
 
 def examples_drawn(stage: Stage, data: TrainingData, seed: int, stage_number: int, steps: range) -> NDArray[np.int64]:
     """Numbers of the examples, labels and standard questions, that some steps draw, ascending."""
     counts = {source: count for source, count in queries_per_step(stage, data).items() if source != "dialogues"}
-    drawn = [
-        _drawn(source, count, data, (seed, stage_number), step) for source, count in counts.items() for step in steps
-    ]
+    drawn = [_drawn(source, count, data, (seed, stage_number), steps) for source, count in counts.items()]
     return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *drawn]))
 
 
-def _drawn(source: str, count: int, data: TrainingData, place: tuple[int, int], step: int) -> NDArray[np.int64]:
-    """What a step draws from one source; `place`: seed and number of the stage."""
+def _drawn(source: str, count: int, data: TrainingData, place: tuple[int, int], steps: range) -> NDArray[np.int64]:
+    """What steps in a row draw from one source, step after step; `place`: seed and number of the stage."""
     numbers = data.numbers_of(source)
-    epochs, places = np.divmod(np.arange(step * count, (step + 1) * count), len(numbers))
-    orders = [
-        np.random.default_rng([*place, SOURCES.index(source), int(epoch)]).permutation(numbers)
-        for epoch in range(epochs[0], epochs[-1] + 1)
-    ]
-    return np.array([orders[epoch - epochs[0]][nth] for epoch, nth in zip(epochs, places, strict=True)])
+    epochs, places = np.divmod(np.arange(steps.start * count, steps.stop * count), len(numbers))
+    drawn = np.empty(len(places), dtype=np.int64)
+    for epoch in np.unique(epochs):
+        order = np.random.default_rng([*place, SOURCES.index(source), int(epoch)]).permutation(numbers)
+        drawn[epochs == epoch] = order[places[epochs == epoch]]
+    return drawn
 
 
 def near_noise(mined: Mined, stage: Stage) -> tuple[NDArray[np.int32], int]:

@@ -22,7 +22,7 @@ def findings(
     Of noise: how many sentences were compared, `noise_compared`; how many of them count as near, `noise_near`, and how
     many of these a step takes, `near_noise_per_step`, both 0 while near noise is off; and, if `last` is the round
     before, `noise_similarity_change` of the sentences that both rounds compared.
-    `drawn`: numbers of the examples that were mined for (None: all).
+    `drawn`: numbers of the examples that are told of (None: all).
     """
     return _of_queries(mined, stage, data, drawn) | _of_noise(mined, last, stage)
 

@@ -18,6 +18,7 @@ class Mined:
     `hard` int32 (rows, k): the nearest question of each of the k nearest other entries, as numbers
     in `catalogue.questions`, nearest first; -1 where no more entry is usable. `near_queries` int32
     (rows, j): the nearest labels of other entries, as numbers in `labels`; -1 where there are fewer.
+    Rows that the round did not look at hold -1, and no suspects.
     `suspects` of each row: entries that may be right although the label says another; they take no
     part. `noise_best` int32 (noise,): the question nearest to each noise sentence, -1 for
     those that were not compared. `noise_order` int32: numbers of the usable noise sentences,

@@ -1,4 +1,4 @@
-"""Hard negatives, found exactly: everything is encoded once, then compared block by block."""
+"""Hard negatives, found exactly: all that a round looks at is encoded once, then compared block by block."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ def mine(
     puts the same text; and, where no person vouches for the label, those that stand higher above the
     mean of unrelated cosines than `relative_margin` of the label's own entry does. That is the
     positive-aware margin of NV-Retriever (arXiv 2407.15831), made independent of a model's range of
-    cosines. Also returns figures, all of them means of cosines: `related` (example with the best question
-    of its entry in other words), `unrelated` (example with other entries' questions),
-    `noise_similarity` (noise with all questions) and `noise_best_similarity` (with its nearest).
+    cosines. Also returns figures, all of them means of cosines: `noise_similarity` (noise with all questions) and
+    `noise_best_similarity` (with its nearest); and where all examples are looked at, since means of others are no
+    course, `related` (example with the best question of its entry in other words) and `unrelated` (example with
+    other entries' questions).
     """
     if drawn is None or settings.queries_per_query or settings.near_to == "queries":
         drawn = np.arange(len(data.examples))
@@ -66,15 +67,10 @@ def mine(
         noise_cosines,
     )
     # The same on all ranks to the bit, as all that was found.
-    figures = ranks.same(
-        {
-            "related": _mean(found.own[~np.isnan(found.own)], 1.0),
-            "unrelated": unrelated,
-            "noise_similarity": mined.noise_similarity,
-            "noise_best_similarity": _mean(best),
-        }
-    )
-    return mined, figures
+    figures = {"noise_similarity": mined.noise_similarity, "noise_best_similarity": _mean(best)}
+    if len(drawn) == len(data.examples):
+        figures = {"related": _mean(found.own[~np.isnan(found.own)], 1.0), "unrelated": unrelated} | figures
+    return mined, ranks.same(figures)
 
 
 def _among(found: NDArray[np.int32], rows: NDArray[np.int64], count: int) -> NDArray[np.int32]:
@@ -96,7 +92,7 @@ def _mean_unrelated(rows: Vectors, questions: Vectors, numbers: NDArray[np.int64
 
     A sum of dot products is the dot product of the sums; 0.0 for a catalogue of one entry.
     """
-    entry = np.array([data.examples[number].row for number in numbers.tolist()])
+    entry = np.array([data.examples[number].row for number in numbers.tolist()], dtype=np.int64)
     sizes = np.bincount(data.catalogue.owners, minlength=len(data.catalogue))
     row_sums, question_sums = (np.zeros((len(sizes), rows.shape[1])) for _ in range(2))
     np.add.at(row_sums, entry, rows)

@@ -23,18 +23,21 @@ def note_if_best(figures: Mapping[str, float], selection: Selection, progress: P
     least. Raises UserError if the selection part gives one of the two no value.
     """
     value, guard = figure(figures, selection.metric), figure(figures, selection.guard)
-    # Nothing but the first two makes a tuned model better than the base model.
-    tie_break = math.inf if at_start else _finite(figures.get(TIE_BREAK, math.nan))
+    tie_break = _finite(figures.get(TIE_BREAK, math.nan))
+    is_better = at_start or (value, guard) > (progress.best_value, progress.best_guard)
+    # Nothing but these two makes a tuned model better than the base model, or keeps a stage going.
+    is_tuned = (progress.best_stage, progress.best_step) != (0, 0)
+    wins_tie = (
+        is_tuned
+        and (value, guard) == (progress.best_value, progress.best_guard)
+        and tie_break > progress.best_tie_break
+    )
     if at_start:
         progress.guard_at_start = guard
-    elif guard < progress.guard_at_start - selection.guard_tolerance or (value, guard, tie_break) <= (
-        progress.best_value,
-        progress.best_guard,
-        progress.best_tie_break,
-    ):
-        progress.without_better += 1
+    is_guarded = guard >= progress.guard_at_start - selection.guard_tolerance
+    progress.without_better = 0 if is_better and is_guarded else progress.without_better + 1
+    if not (is_guarded and (is_better or wins_tie)):
         return False
-    progress.without_better = 0
     progress.best_value, progress.best_guard, progress.best_tie_break = value, guard, tie_break
     progress.best_stage, progress.best_step = (0, 0) if at_start else (progress.stage, progress.step)
     return True

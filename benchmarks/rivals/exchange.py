@@ -168,9 +168,21 @@ def entry_scores(encode: Callable[[Sequence[str]], Scores], part: Part) -> Score
 
 
 def figures(scores: Scores, own: Sequence[int]) -> dict[str, float]:
-    """recall@1, and OSCR@5%: queries answered rightly above all but 5 % of the noise."""
+    """recall@1, OSCR@5%: queries answered rightly above all but 5 % of the noise, and AUROC of queries and noise."""
     rows, best, found = np.asarray(own), scores.max(axis=1), scores.argmax(axis=1)
     noise = np.sort(best[rows < 0])[::-1]
     right = (found == rows)[rows >= 0]
     above = best[rows >= 0] > noise[len(noise) * 5 // 100]
-    return {"oscr@5": float((right & above).mean()), "recall@1": float(right.mean())}
+    queries = np.sort(best[rows >= 0])
+    below, ties = (np.searchsorted(queries, noise, side=side) for side in ("right", "left"))
+    auroc = 1 - float((below + ties).mean()) / 2 / len(queries)
+    return {"oscr@5": float((right & above).mean()), "recall@1": float(right.mean()), "auroc": auroc}
+
+
+def merit(found: dict[str, float]) -> tuple[float, ...]:
+    """What a model is chosen by on the selection part, as faqtune does it: ties are broken by the next figure."""
+    return found["oscr@5"], found["recall@1"], found["auroc"]
+
+
+NOTHING: tuple[float, ...] = ()
+"""Less than the merit of any model."""

@@ -17,7 +17,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from exchange import MEASUREMENTS, Progress, Scores, Task, begin, device, encoded, entry_scores, figures, load_model
+from exchange import (
+    MEASUREMENTS,
+    NOTHING,
+    Progress,
+    Scores,
+    Task,
+    begin,
+    device,
+    encoded,
+    entry_scores,
+    figures,
+    load_model,
+    merit,
+)
 from FlagEmbedding.abc.finetune.embedder import (
     AbsEmbedderDataArguments,
     AbsEmbedderModelArguments,
@@ -61,7 +74,7 @@ class OnSelection(TrainerCallback):
 
     def __init__(self, task: Task, progress: Progress, runner: EncoderOnlyEmbedderRunner, every: int) -> None:
         self.task, self.progress, self.runner, self.every = task, progress, runner, every
-        self.best, self.weights = -1.0, {}
+        self.best, self.weights = NOTHING, {}
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         if state.global_step % self.every and state.global_step != state.max_steps:
@@ -70,8 +83,8 @@ class OnSelection(TrainerCallback):
         found = figures(entry_scores(self.encode, self.task.selection), self.task.selection.own)
         self.runner.model.train()
         self.progress.measured(state.global_step, found)
-        if found["oscr@5"] > self.best:
-            self.best = found["oscr@5"]
+        if merit(found) > self.best:
+            self.best = merit(found)
             self.weights = {name: value.clone() for name, value in self.runner.model.model.state_dict().items()}
 
     @torch.inference_mode()

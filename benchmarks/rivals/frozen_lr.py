@@ -8,7 +8,7 @@ Option: `noise` (training noise as one more class, which answers nothing).
 from __future__ import annotations
 
 import numpy as np
-from exchange import begin, encoded, figures, load_model
+from exchange import NOTHING, begin, encoded, figures, load_model, merit
 from heads import class_scores
 
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
@@ -25,12 +25,12 @@ def main() -> None:
         known.update(zip(new, encoded(model, new), strict=True) if new else ())
         return np.stack([known[text] for text in texts])
 
-    best, chosen = -1.0, STRENGTHS[0]
+    best, chosen = NOTHING, STRENGTHS[0]
     for strength in STRENGTHS:
         found = figures(class_scores(encode, task, task.selection, strength), task.selection.own)
         progress.measured(strength, found)
-        if found["oscr@5"] > best:
-            best, chosen = found["oscr@5"], strength
+        if merit(found) > best:
+            best, chosen = merit(found), strength
     seconds = progress.seconds()
     np.save(progress.folder / "scores.npy", class_scores(encode, task, task.test, chosen))
     progress.done(seconds=round(seconds, 1), strength=chosen)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset
-from exchange import Progress, Scores, Task, begin, encoded, figures, load_model
+from exchange import NOTHING, Progress, Scores, Task, begin, encoded, figures, load_model, merit
 from heads import NOISE, class_scores
 from setfit import SetFitModel, Trainer, TrainingArguments
 from sklearn.linear_model import LogisticRegression
@@ -29,7 +29,7 @@ class OnSelection(TrainerCallback):
 
     def __init__(self, task: Task, progress: Progress, encode: Any, body: Any) -> None:
         self.task, self.progress, self.encode, self.body = task, progress, encode, body
-        self.best, self.weights = -1.0, {}
+        self.best, self.weights = NOTHING, {}
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         if state.global_step % max(1, state.max_steps // MEASUREMENTS) and state.global_step != state.max_steps:
@@ -39,8 +39,8 @@ class OnSelection(TrainerCallback):
         self.body.train()
         found = figures(scores, self.task.selection.own)
         self.progress.measured(state.global_step, found)
-        if found["oscr@5"] > self.best:
-            self.best = found["oscr@5"]
+        if merit(found) > self.best:
+            self.best = merit(found)
             self.weights = {name: value.clone() for name, value in self.body.state_dict().items()}
 
 
@@ -83,12 +83,12 @@ def main() -> None:
         trainer.train_embeddings(data["text"], data["label"], args=settings)
     body.load_state_dict(watch.weights)
     body.eval()
-    best, chosen = -1.0, STRENGTHS[0]
+    best, chosen = NOTHING, STRENGTHS[0]
     for strength in STRENGTHS:
         found = figures(class_scores(encode, task, task.selection, strength), task.selection.own)
         progress.measured(trainer.st_trainer.state.global_step, found)
-        if found["oscr@5"] > best:
-            best, chosen = found["oscr@5"], strength
+        if merit(found) > best:
+            best, chosen = merit(found), strength
     seconds = progress.seconds()
     np.save(progress.folder / "scores.npy", class_scores(encode, task, task.test, chosen))
     progress.done(seconds=round(seconds, 1), strength=chosen, iterations=iterations, examples=len(examples))

@@ -13,7 +13,19 @@ import tempfile
 from typing import Any
 
 from datasets import Dataset
-from exchange import MEASUREMENTS, Progress, Task, begin, device, encoded, entry_scores, figures, load_model
+from exchange import (
+    MEASUREMENTS,
+    NOTHING,
+    Progress,
+    Task,
+    begin,
+    device,
+    encoded,
+    entry_scores,
+    figures,
+    load_model,
+    merit,
+)
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer.evaluation import SentenceEvaluator
 from sentence_transformers.sentence_transformer.losses import GISTEmbedLoss, MultipleNegativesRankingLoss
@@ -29,7 +41,7 @@ class OnSelection(SentenceEvaluator):  # type: ignore[misc]
     def __init__(self, task: Task, progress: Progress) -> None:
         super().__init__()
         self.task, self.progress = task, progress
-        self.best, self.weights = -1.0, {}
+        self.best, self.weights = NOTHING, {}
 
     def __call__(
         self, model: Any, output_path: str | None = None, epoch: float = -1, steps: int = -1
@@ -41,8 +53,8 @@ class OnSelection(SentenceEvaluator):  # type: ignore[misc]
         if trainers is not None:
             model.forward = trainers
         self.progress.measured(steps, found)
-        if found["oscr@5"] > self.best:
-            self.best = found["oscr@5"]
+        if merit(found) > self.best:
+            self.best = merit(found)
             self.weights = {name: value.clone() for name, value in model.state_dict().items()}
         return found
 

@@ -179,10 +179,12 @@ def figures(scores: Scores, own: Sequence[int]) -> dict[str, float]:
     return {"oscr@5": float((right & above).mean()), "recall@1": float(right.mean()), "auroc": auroc}
 
 
+def selection_figures(encode: Callable[[list[str]], Scores], task: Task) -> dict[str, float]:
+    """The figures of a model on the selection part."""
+    return figures(entry_scores(encode, task.selection), task.selection.own)
+
+
 def merit(found: dict[str, float]) -> tuple[float, ...]:
-    """What a model is chosen by on the selection part, as faqtune does it: ties are broken by the next figure."""
+    """What a model is chosen by on the selection part, as faqtune does it: ties are broken by the next figure. More
+    than ()."""
     return found["oscr@5"], found["recall@1"], found["auroc"]
-
-
-NOTHING: tuple[float, ...] = ()
-"""Less than the merit of any model."""

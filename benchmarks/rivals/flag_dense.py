@@ -17,20 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from exchange import (
-    MEASUREMENTS,
-    NOTHING,
-    Progress,
-    Scores,
-    Task,
-    begin,
-    device,
-    encoded,
-    entry_scores,
-    figures,
-    load_model,
-    merit,
-)
+from exchange import MEASUREMENTS, Progress, Scores, Task, begin, device, encoded, load_model, merit, selection_figures
 from FlagEmbedding.abc.finetune.embedder import (
     AbsEmbedderDataArguments,
     AbsEmbedderModelArguments,
@@ -74,13 +61,13 @@ class OnSelection(TrainerCallback):
 
     def __init__(self, task: Task, progress: Progress, runner: EncoderOnlyEmbedderRunner, every: int) -> None:
         self.task, self.progress, self.runner, self.every = task, progress, runner, every
-        self.best, self.weights = NOTHING, {}
+        self.best, self.weights = (), {}
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         if state.global_step % self.every and state.global_step != state.max_steps:
             return
         self.runner.model.eval()
-        found = figures(entry_scores(self.encode, self.task.selection), self.task.selection.own)
+        found = selection_figures(self.encode, self.task)
         self.runner.model.train()
         self.progress.measured(state.global_step, found)
         if merit(found) > self.best:
@@ -138,8 +125,7 @@ def arguments(task: Task, folder: Path, data: Path) -> dict[str, Any]:
 def main() -> None:
     task, progress = begin()
     base = load_model(task)
-    selection = task.selection
-    progress.measured(0, figures(entry_scores(lambda texts: encoded(base, texts), selection), selection.own))
+    progress.measured(0, selection_figures(lambda texts: encoded(base, texts), task))
     data = progress.folder / "train.jsonl"
     examples = write_data(task, base, data)
     given = arguments(task, progress.folder, data)

@@ -8,7 +8,7 @@ Option: `noise` (training noise as one more class, which answers nothing).
 from __future__ import annotations
 
 import numpy as np
-from exchange import NOTHING, begin, encoded, figures, load_model, merit
+from exchange import begin, encoded, figures, load_model, merit
 from heads import class_scores
 
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0)
@@ -25,7 +25,7 @@ def main() -> None:
         known.update(zip(new, encoded(model, new), strict=True) if new else ())
         return np.stack([known[text] for text in texts])
 
-    best, chosen = NOTHING, STRENGTHS[0]
+    best, chosen = (), STRENGTHS[0]
     for strength in STRENGTHS:
         found = figures(class_scores(encode, task, task.selection, strength), task.selection.own)
         progress.measured(strength, found)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from datasets import Dataset
-from exchange import NOTHING, Progress, Scores, Task, begin, encoded, figures, load_model, merit
+from exchange import Progress, Scores, Task, begin, encoded, figures, load_model, merit
 from heads import NOISE, class_scores
 from setfit import SetFitModel, Trainer, TrainingArguments
 from sklearn.linear_model import LogisticRegression
@@ -29,7 +29,7 @@ class OnSelection(TrainerCallback):
 
     def __init__(self, task: Task, progress: Progress, encode: Any, body: Any) -> None:
         self.task, self.progress, self.encode, self.body = task, progress, encode, body
-        self.best, self.weights = NOTHING, {}
+        self.best, self.weights = (), {}
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         if state.global_step % max(1, state.max_steps // MEASUREMENTS) and state.global_step != state.max_steps:
@@ -83,7 +83,7 @@ def main() -> None:
         trainer.train_embeddings(data["text"], data["label"], args=settings)
     body.load_state_dict(watch.weights)
     body.eval()
-    best, chosen = NOTHING, STRENGTHS[0]
+    best, chosen = (), STRENGTHS[0]
     for strength in STRENGTHS:
         found = figures(class_scores(encode, task, task.selection, strength), task.selection.own)
         progress.measured(trainer.st_trainer.state.global_step, found)

@@ -13,19 +13,7 @@ import tempfile
 from typing import Any
 
 from datasets import Dataset
-from exchange import (
-    MEASUREMENTS,
-    NOTHING,
-    Progress,
-    Task,
-    begin,
-    device,
-    encoded,
-    entry_scores,
-    figures,
-    load_model,
-    merit,
-)
+from exchange import MEASUREMENTS, Progress, Task, begin, device, encoded, load_model, merit, selection_figures
 from sentence_transformers import SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers.sentence_transformer.evaluation import SentenceEvaluator
 from sentence_transformers.sentence_transformer.losses import GISTEmbedLoss, MultipleNegativesRankingLoss
@@ -41,15 +29,14 @@ class OnSelection(SentenceEvaluator):  # type: ignore[misc]
     def __init__(self, task: Task, progress: Progress) -> None:
         super().__init__()
         self.task, self.progress = task, progress
-        self.best, self.weights = NOTHING, {}
+        self.best, self.weights = (), {}
 
     def __call__(
         self, model: Any, output_path: str | None = None, epoch: float = -1, steps: int = -1
     ) -> dict[str, float]:
-        part = self.task.selection
         # The trainer's forward computes in its own precision; models are measured in float32.
         trainers = vars(model).pop("forward", None)
-        found = figures(entry_scores(lambda texts: encoded(model, texts), part), part.own)
+        found = selection_figures(lambda texts: encoded(model, texts), self.task)
         if trainers is not None:
             model.forward = trainers
         self.progress.measured(steps, found)

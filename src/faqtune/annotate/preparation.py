@@ -39,8 +39,8 @@ class Preparation:
         self.failure: BaseException | None = None
         self._stage, self._done, self._total = READING, 0, 0
         self._since = 0.0
-        self._stopping, self._watched, self._ended = Event(), Event(), Event()
-        self._running, self._entering = False, Lock()
+        self._stopping, self._watched = Event(), Event()
+        self._working = Lock()
 
     @classmethod
     def done(cls, session: Session, tuner: Tuner) -> Preparation:
@@ -59,15 +59,12 @@ class Preparation:
         Ctrl-C can come while the thread is being started, when nobody can tell yet whether it will run and joining it
         is an error: what is waited for is the work, if it has begun. If not, it never will.
         """
-        with self._entering:
-            self._stopping.set()
-            running = self._running
-        if running:
-            self._ended.wait()
-        if self.made is not None:
-            session, tuner = self.made
-            tuner.close()
-            session.close()
+        self._stopping.set()
+        with self._working:
+            if self.made is not None:
+                session, tuner = self.made
+                tuner.close()
+                session.close()
 
     def state(self) -> dict[str, Any]:
         """For a page that waits. `seconds_left` is a guess from what has been done so far, or None."""
@@ -106,14 +103,9 @@ class Preparation:
             raise Stopped
 
     def _run(self, failed: Callable[[], None]) -> None:
-        with self._entering:
-            if self._stopping.is_set():
-                return
-            self._running = True
-        try:
-            self._make_ready(failed)
-        finally:
-            self._ended.set()
+        with self._working:
+            if not self._stopping.is_set():
+                self._make_ready(failed)
 
     def _make_ready(self, failed: Callable[[], None]) -> None:
         try:

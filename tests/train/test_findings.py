@@ -135,7 +135,8 @@ def test_a_training_logs_what_mining_did_to_noise(toy: Callable[..., Any], recip
     assert rounds[1]["noise_similarity_change"] == pytest.approx(change, abs=1e-6) and abs(change) > 1e-5
     # 21 labels and 16 questions; then what the two steps that are left draw of them.
     assert [found["queries_mined_for"] for found in rounds] == [21 + 16, 2 * (3 + 3)]
-    assert all(0 < found["negatives_mined"] <= 2 * 37 and found["noise_compared"] == 12 for found in rounds)
+    assert all(0 < found["negatives_mined"] <= 2 * found["queries_mined_for"] for found in rounds)
+    assert all(found["noise_compared"] == 12 for found in rounds)
 
 
 def test_a_training_without_noise_says_nothing_of_it(toy: Callable[..., Any]):

@@ -263,3 +263,10 @@ def test_mined_queries_are_the_nearest_labels_of_other_entries(characters: Encod
         found = [data.labels[label] for label in mined.near_queries[number] if label >= 0]
         assert [cosine(characters, example.text, label.text) for label in found] == pytest.approx(best, abs=1e-5)
         assert all(label in others for label in found)
+
+
+def test_of_noise_that_is_equally_near_the_earlier_comes_first():
+    """Copies in a log, more of them than are sorted by insertion, which keeps their order by itself."""
+    data = TrainingData(Catalogue((Entry("a", ("问",), ""),)), noise=("远", "近") * 200)
+    mined, _ = mine(Table({"问": 0, "近": 0, "远": 180}), data, Mining())
+    assert mined.noise_order.tolist() == [*range(1, 400, 2), *range(0, 400, 2)]

@@ -44,7 +44,7 @@ def convert(
     force: Annotated[bool, typer.Option("--force", help="Replace the target if it is there.")] = False,
     json: Json = False,
 ) -> None:
-    """Convert between the legacy forms and FlagEmbedding JSONL. Says what the target cannot carry."""
+    """Convert between the legacy forms, FlagEmbedding JSONL and hand labels. Says what the target cannot carry."""
     from faqtune.console.convert import run_convert
 
     run_convert(project, source, target, source_form, target_form, force=force, as_json=json)

@@ -121,11 +121,11 @@ def _difference(workspace: Workspace, wanted: Config, model: str, gold_catalogue
     What the command line does not speak of is the user's own.
     """
     there = workspace.config()
-    for kind in ("catalogue", "conversations", "noise", "gold", "pairs"):
-        for key in ("files", *["generated_files"] * (kind == "pairs")):
-            asked = _resolved(workspace, getattr(getattr(wanted, kind), key))
-            if asked and asked != _resolved(workspace, getattr(getattr(there, kind), key)):
-                return f"names other files under [{kind}] than the command line"
+    files = [(kind, "files") for kind in ("catalogue", "conversations", "noise", "gold", "pairs")]
+    for kind, key in (*files, ("pairs", "generated_files")):
+        asked = _resolved(workspace, getattr(getattr(wanted, kind), key))
+        if asked and asked != _resolved(workspace, getattr(getattr(there, kind), key)):
+            return f"names other files under [{kind}] than the command line"
     # A default that nobody chose is no decision: it gives way (see `_chose_model`).
     if model and wanted.model.base != there.model.base and "base" in there.model.model_fields_set:
         return f"has another model ({there.model.base}) than the command line ({wanted.model.base})"

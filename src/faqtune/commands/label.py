@@ -150,9 +150,9 @@ def _inputs(workspace: Workspace, name: str, gold_files: Sequence[Path]) -> tupl
 def _labelling(workspace: Workspace, catalogue: Catalogue, name: str, reporter: Reporter) -> Labelling:
     settings = workspace.config().label
     found = list(exchanges(workspace.conversations(), settings.max_prefix_turns))
-    if not found and workspace.has_logs():
-        raise UserError(*NO_EXCHANGE)
     if not found:
+        if workspace.has_logs():
+            raise UserError(*NO_EXCHANGE)
         return Labelling((), (), NO_THRESHOLD, 0, ())
     encoder = ReportingEncoder(load_model(workspace, name, reporter), reporter, name)
     return label(catalogue, found, encoder, settings)

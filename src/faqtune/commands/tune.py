@@ -112,17 +112,17 @@ def _prepared(workspace: Workspace, *, force: bool, reporter: Reporter) -> tuple
     )
     reporter.say("2/6 labelling from agents' replies")
     labelled = label_queries(workspace, force=force, reporter=reporter)
-    # Beside logs hand labels only measure: without labels of the rules nothing can be trained or chosen by.
-    if ingested.conversations and not labelled.claims:
+    if not labelled.exchanges:  # logs without any would have been refused
+        reporter.say(f"    no logs: {labelled.human} hand labels train and measure{_unless_new(labelled.skipped)}")
+    elif not labelled.claims:
+        # Beside logs hand labels only measure: without labels of the rules nothing can be trained or chosen by.
         raise UserError(*why_no_label(labelled))
-    if ingested.conversations:
+    else:
         reporter.say(
             f"    {labelled.claims} labels from {labelled.exchanges} exchanges (reply cosine ≥ "
             f"{labelled.threshold_cosine:.3f}), estimated precision {labelled.mean_confidence:.0%}"
             f"{_unless_new(labelled.skipped)}"
         )
-    else:
-        reporter.say(f"    no logs: {labelled.human} hand labels train and measure{_unless_new(labelled.skipped)}")
     reporter.say("3/6 splitting")
     splitted = make_split(workspace, force=force, reporter=reporter)
     shares = ", ".join(f"{part} {count}" for part, count in splitted.queries.items())

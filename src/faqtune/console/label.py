@@ -26,13 +26,12 @@ def run_label(
     if after_annotation:
         _run_after_annotation(project, model, force=force, as_json=as_json)
         return
-    workspace = Workspace(project)
     with ConsoleReporter() as reporter:
-        result = label_queries(workspace, model=model, force=force, reporter=reporter)
+        result = label_queries(Workspace(project), model=model, force=force, reporter=reporter)
     if as_json:
         emit_json(result)
     else:
-        _show(result, has_logs=workspace.has_logs())
+        _show(result)
         emit("", next_step("split", project))
 
 
@@ -49,7 +48,7 @@ def _run_after_annotation(project: Path, model: str, *, force: bool, as_json: bo
     emit("", next_step("train", project))
 
 
-def _show(result: Labelled, *, has_logs: bool = True) -> None:
+def _show(result: Labelled) -> None:
     emit(*[UNCHANGED] * result.skipped)
     if result.bins:
         rows = [
@@ -63,11 +62,11 @@ def _show(result: Labelled, *, has_logs: bool = True) -> None:
             f"{result.threshold_cosine:.3f} on; estimated precision {result.mean_confidence:.0%}"
         )
         _show_coverage(result)
-    elif has_logs:
+    elif result.exchanges:
         emit(*(f"{text[0].upper()}{text[1:]}." for text in why_no_label(result)))
     else:
         emit(f"No logs: {result.human} hand labels are all there is; they train and measure.")
-    if result.human and has_logs:
+    if result.human and result.exchanges:
         compared = result.precision
         share = f", {compared.right / compared.compared:.0%}" if compared.compared else ""
         emit(

@@ -25,7 +25,7 @@ Force = Annotated[bool, typer.Option("--force", help="Do it again even if nothin
 NoiseFiles = Annotated[list[Path] | None, typer.Option("--noise", help="Everyday chatter; may be given several times.")]
 GoldFiles = Annotated[
     list[Path] | None,
-    typer.Option("--gold", help="Hand labels (JSONL) to test by; the split may train on some."),
+    typer.Option("--gold", help="Hand labels (JSONL) to test by; the split may train on some, and does without logs."),
 ]
 GoldCatalogue = Annotated[
     Path | None, typer.Option(help="Catalogue file that the hand labels' entry ids come from, if it is another one.")

@@ -160,23 +160,18 @@ def _read(origins: Sequence[Source], from_form: str, to_form: str, lost: Counter
     paths = [origin.path for origin in origins]
     if to_form in FAMILIES["catalogue"]:
         catalogue, report = read_catalogue(paths, CatalogueConfig())
-        lost.update({why: n for why, n in _skipped(report).items() if why != "empty row"})
+        lost.update({why: n for why, n in report.skipped_by_reason().items() if why != "empty row"})
         return iter(catalogue)
     if to_form in FAMILIES["conversations"]:
         return chain.from_iterable(_conversations(origin, from_form) for origin in origins)
     if to_form in FAMILIES["noise"]:
         sentences, report = read_noise(paths, NoiseConfig())
-        lost.update(_skipped(report))
+        lost.update(report.skipped_by_reason())
         for origin in origins if from_form not in ("noise", "sentences") else ():
             lost["words of the agent"] += sum(bool(t.agent) for c in _conversations(origin, from_form) for t in c.turns)
         return iter(sentences)
     found = chain.from_iterable(_pairs(origin, from_form, to_form, lost) for origin in origins)
     return first_copies(cast(Iterator[Pair], found), lost) if to_form == "gold" else found
-
-
-def _skipped(report: IngestReport) -> Counter[str]:
-    """Why, and how often, something was left out of any file."""
-    return sum((Counter(file.skipped) for file in report.files.values()), Counter())
 
 
 def _conversations(origin: Source, from_form: str) -> Iterator[Conversation]:

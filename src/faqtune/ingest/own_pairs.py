@@ -54,9 +54,10 @@ def read_own_pairs(
     for kept in found:
         report.count(kept.source.rpartition("#")[0], "pairs")
     if places and not found:
-        names = ", ".join(place.source.name for place in places)
+        names, reasons = ", ".join(place.source.name for place in places), report.skipped_by_reason()
+        why = max(reasons, key=reasons.__getitem__, default="no pair has the label 1")
         raise UserError(
-            f"{names}: no pair is of use: {_why(report)}",
+            f"{names}: no pair is of use: {why}",
             "check that these are pairs of this catalogue, or take them out of [pairs] in faqtune.toml",
         )
     return found, report
@@ -122,12 +123,3 @@ class _Reader:
             return (pair.partner, of_text, "") if partner not in self.answers else (pair.text, [], STANDARD)
         found = of_partner or self.answers.get(partner, [])
         return pair.text, found, "" if found else UNKNOWN
-
-
-def _why(report: IngestReport) -> str:
-    """The reason that left out most."""
-    counts: dict[str, int] = defaultdict(int)
-    for file in report.files.values():
-        for why, number in file.skipped.items():
-            counts[why] += number
-    return max(counts, key=counts.__getitem__, default="no pair has the label 1")

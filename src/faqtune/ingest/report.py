@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -86,10 +87,14 @@ class IngestReport:
                 sums[what] = sums.get(what, 0) + number
         return sums
 
+    def skipped_by_reason(self) -> Counter[str]:
+        """Why, and how often, something was left out of any file."""
+        return sum((Counter(file.skipped) for file in self.files.values()), Counter())
+
     @property
     def skipped_total(self) -> int:
         """How many items were left out; `skipped` names the first of them per file."""
-        return sum(sum(file.skipped.values()) for file in self.files.values())
+        return self.skipped_by_reason().total()
 
     def as_dict(self) -> dict[str, Any]:
         """The whole report as plain data for `--json`."""

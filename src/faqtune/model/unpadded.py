@@ -83,7 +83,7 @@ class _AttentionByText(TorchFunctionMode):
         self.calls += 1
         query, key, value, *more = args
         by_run = zip(*(self._by_run(each) for each in (query, key, value)), strict=True)
-        found = [func(*heads, *more, **((kwargs or {}) | {"attn_mask": None})) for heads in by_run]
+        found = [func(*heads, *more, **(kwargs or {})) for heads in by_run]
         return torch.cat([each.transpose(1, 2).flatten(0, 1) for each in found]).transpose(0, 1).unsqueeze(0)
 
     def _by_run(self, heads: Tensor) -> list[Tensor]:

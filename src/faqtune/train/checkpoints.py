@@ -62,7 +62,7 @@ class Progress:
     scale_halvings: int = 0
     """How often float16 could not hold gradients, and their scale was halved."""
     graph_tokens: int = 0
-    """Of how many tokens a graph is kept on a CPU, found at the first step; 0: not found yet."""
+    """Of how many tokens a graph is kept on a CPU, found before the first step; 0: not found yet."""
     encode_tokens: int = 0
     """Of how many tokens memory has turned out to hold when texts are only encoded; 0: it never was too little."""
     events: int = 0

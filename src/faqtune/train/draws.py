@@ -117,5 +117,7 @@ def noise_of_step(mined: Mined, stage: Stage, rng: np.random.Generator) -> NDArr
     count = min(stage.batch_noise, len(mined.noise_order))
     nearest, taken = near_noise(mined, stage)
     near = rng.choice(nearest, size=taken, replace=False)
-    others = np.setdiff1d(mined.noise_order, near)
+    is_other = np.zeros(len(mined.noise_cosines), dtype=np.bool_)
+    is_other[mined.noise_order], is_other[near] = True, False
+    others = np.flatnonzero(is_other)
     return np.concatenate([near, rng.choice(others, size=count - len(near), replace=False)]).astype(np.int64)

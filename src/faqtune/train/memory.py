@@ -80,8 +80,8 @@ def update_within_memory(
 
 
 def budget_of(training: Training) -> TokenBudget:
-    """What there is room for; on a CPU that of the first step, and the least of all ranks, so that a training that is
-    taken up while other memory is free ends with the same weights to the bit."""
+    """What there is room for; on a CPU that before the first step, and the least of all ranks, so that a training
+    that is taken up while other memory is free ends with the same weights to the bit."""
     if training.budget is None:
         training.budget = _budget_found(training)
     return training.budget

@@ -35,10 +35,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known without a model. Of each example its `entry` int64 (rows,), whether it is `doubted` bool (rows,),
-    `siblings`: its entry's questions in other words, and `claimed`: other entries that its text belongs to by another
-    label or by the catalogue. Of each entry its `questions`, and `same`: those and equal ones of other entries.
-    `owners` int64 (questions,): their entries.
+    """What is known without a model. Of each example that is looked at its `entry` int64 (rows,), whether it is
+    `doubted` bool (rows,), `siblings`: its entry's questions in other words, and `claimed`: other entries that its text
+    belongs to by another label or by the catalogue. Of each entry its `questions`, and `same`: those and equal ones of
+    other entries. `owners` int64 (questions,): their entries.
     """
 
     entry: NDArray[np.int64]
@@ -50,8 +50,8 @@ class _Known:
     owners: NDArray[np.int64]
 
     @classmethod
-    def of(cls, data: TrainingData) -> _Known:
-        examples = list(zip(data.examples, data.keys, strict=True))
+    def of(cls, data: TrainingData, numbers: NDArray[np.int64]) -> _Known:
+        examples = [(data.examples[number], data.keys[number]) for number in numbers.tolist()]
         entries = len(data.catalogue)
         same = [(row, number) for number, key in enumerate(data.question_keys) for row in data.rows_of_question[key]]
         siblings = (
@@ -82,19 +82,19 @@ def find(
     `questions`: vectors of all standard questions. `unrelated`: mean cosine of examples with other entries' questions,
     from which the margin of suspects counts. Where other queries are asked for as well, all examples must be there.
     """
-    known = _Known.of(data)
+    known = _Known.of(data, numbers)
     labels = rows[: len(data.labels)]
     per_row = max(settings.negatives_per_query, settings.negatives_pool)
 
     def of_block(block: slice) -> Found:
-        asked = numbers[block]
-        entry = known.entry[asked]
+        asked = np.arange(block.start, block.stop)
+        entry = known.entry[block]
         scores = rows[block] @ questions.T
         own = _own_scores(scores, known, asked)
         limits = unrelated + settings.relative_margin * (np.nan_to_num(own, nan=1.0) - unrelated)
         scores[known.same.pairs(entry)] = -np.inf
         by_entry = entry_scores(scores, known.owners)
-        suspected = (by_entry > limits[:, None]) & known.doubted[asked, None]
+        suspected = (by_entry > limits[:, None]) & known.doubted[block, None]
         suspected[known.claimed.pairs(asked)] = True
         by_entry[suspected] = -np.inf
         hard = _hardest(scores, by_entry, known, per_row)

@@ -24,9 +24,7 @@ def settings_in_use(
     budget = budget_of(training)
     losses = stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start)
     return {
-        "name": stage.name,
         "steps": steps,
-        "evaluate_every_steps": measure_every,
         "queries_per_step": queries_per_step(stage, data),
         "sizes": data.sizes(),
         "micro_batch_tokens": progress.micro_batch_tokens or budget.at_once,

@@ -55,7 +55,7 @@ class Listener(Protocol):
 @dataclass(slots=True)
 class Training:
     """One training on its way. `names`: the parameters that at least one stage trains; `before`: the base model's
-    unit vectors of `data.noise`, if a stage wants them; `budget`: tokens at once, found at the first step;
+    unit vectors of `data.noise`, if a stage wants them; `budget`: tokens at once, found before the first step;
     `saved_at`: stage and step of the last checkpoint."""
 
     model: TextModel

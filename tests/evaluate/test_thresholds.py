@@ -30,9 +30,9 @@ def outcomes_of(queries, noise):
 
 
 def test_by_hand():
-    """20 noise sentences 0.05 … 1.0: one may pass. The lowest score above the second, 0.95, is the query 0.97."""
+    """20 noise sentences 0.05 … 1.0: one may pass. Halfway from the second, 0.95, to the query above it, 0.97."""
     found = calibrate(outcomes_of([0.97, 0.99, 0.5, 0.2], [row / 20 for row in range(1, 21)]), query_percent=75)
-    assert found.threshold_cosine == pytest.approx(0.97)
+    assert found.threshold_cosine == pytest.approx(0.96)
     assert found.accepting_cosine == pytest.approx(0.5)
     assert (found.queries, found.noise, found.noise_percent, found.query_percent) == (4, 20, 5, 75)
 
@@ -66,6 +66,20 @@ def test_at_its_own_threshold_a_model_answers_rightly_what_oscr_says(queries, no
     value = figures(at, once(len(queries) + 100 * len(noise)))
     assert value["answered"] == value[f"oscr@{percent}"], "every query is ranked rightly here"
     assert value["accepted"] <= percent / 100
+
+
+@given(SCORES, SCORES)
+def test_a_text_that_is_answered_still_is_when_its_cosine_moves_by_its_last_digit(queries, noise):
+    found = calibrate(outcomes_of(queries, noise))
+    scores = np.array([*queries, *noise], dtype=np.float32)
+    nudged = np.nextafter(scores, np.float32(-1))
+    np.testing.assert_array_equal(scores >= found.threshold_cosine, nudged >= found.threshold_cosine)
+
+
+@pytest.mark.parametrize("query", [np.nextafter(np.float32(0.9), np.float32(1)), np.float32(1)])
+def test_noise_is_stopped_however_near_the_query_above_it_is(query):
+    found = calibrate(outcomes_of([query], [0.9]))
+    assert np.float32(0.9) < found.threshold_cosine <= query
 
 
 def test_when_no_score_keeps_the_promise_nothing_is_answered():

@@ -17,9 +17,10 @@ class Thresholds:
     """Two cosines, of one model only, and what was observed when they were set.
 
     `threshold_cosine`: a query is answered from here on; at most `noise_percent` % of the
-    calibration noise reaches it. `accepting_cosine`: the highest score that at least
-    `query_percent` % of the calibration queries reach. Where `accepting_cosine` is the lower of
-    the two, both promises cannot be kept at once. Neither is a guarantee for data to come.
+    calibration noise reaches it. It lies between two scores, so that no text stands on it.
+    `accepting_cosine`: the highest score that at least `query_percent` % of the calibration
+    queries reach. Where `accepting_cosine` is the lower of the two, both promises cannot be kept
+    at once. Neither is a guarantee for data to come.
     """
 
     model: str
@@ -35,10 +36,10 @@ class Thresholds:
 def calibrate(outcomes: Outcomes, *, noise_percent: int = 5, query_percent: int = 95) -> Thresholds:
     """Set the thresholds of one model on the calibration part.
 
-    `threshold_cosine` is the lowest score, of queries and noise together, that at most
-    floor(`noise_percent` % of n) of the n noise sentences reach, as in `metrics.oscr`; just above
-    all scores if there is none. Raises UserError without noise, or for shares outside 0 to 99 %
-    and 1 to 100 %.
+    `threshold_cosine` lies halfway between the lowest score, of queries and noise together, that at
+    most floor(`noise_percent` % of n) of the n noise sentences reach, as in `metrics.oscr`, and the
+    noise below it; just above all scores if there is none. Raises UserError without noise, or for
+    shares outside 0 to 99 % and 1 to 100 %.
     """
     if not (0 <= noise_percent < 100 and 0 < query_percent <= 100):
         raise UserError(
@@ -55,10 +56,9 @@ def calibrate(outcomes: Outcomes, *, noise_percent: int = 5, query_percent: int 
     highest_stopped = noise.order.scores[rows_passing(noise, noise_percent)[0]]
     observed = np.union1d(queries.order.scores, noise.order.scores)
     reaching = observed[observed > highest_stopped]
-    just_above = np.nextafter(highest_stopped, np.float32(np.inf))
     return Thresholds(
         model=outcomes.model,
-        threshold_cosine=float(reaching[0] if len(reaching) else just_above),
+        threshold_cosine=_between(highest_stopped, reaching[0] if len(reaching) else highest_stopped),
         noise_percent=noise_percent,
         accepting_cosine=float(queries.order.scores[first_row_accepting(queries, query_percent)[0]]),
         query_percent=query_percent,
@@ -66,6 +66,15 @@ def calibrate(outcomes: Outcomes, *, noise_percent: int = 5, query_percent: int 
         noise=len(outcomes.noise_scores),
         calibration_digest=outcomes.data.written_digest(),
     )
+
+
+def _between(stopped: np.float32, reaching: np.float32) -> float:
+    """Halfway from a score that is stopped to one that is not, and above the former in float32, as scores are.
+
+    On a score itself, its own text could fall short when it is encoded among others, by the last digit.
+    """
+    just_above = np.nextafter(stopped, np.float32(np.inf))
+    return float(max(just_above, stopped + (reaching - stopped) / 2))
 
 
 def threshold_for(thresholds: Thresholds, model: str, data: EvaluationSet) -> float:

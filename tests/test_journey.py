@@ -221,3 +221,9 @@ def test_without_logs_a_catalogue_and_labelled_pairs_are_enough(cli: Run, shop: 
     code, out, err = cli("label", "--project", str(shop), "--force")
     assert code == 0, err
     assert f"No logs: {len(asked)} hand labels are all there is" in out
+    settings = (shop / "faqtune.toml").read_text(encoding="utf-8")
+    for way in ([], ["--terminal"], ["--export", "doubts.xlsx"]):
+        code, out, err = cli("annotate", "--project", str(shop), *way)
+        assert (code, out) == (2, "") and "no conversation with a customer's text and a reply" in err
+        assert "what you label" not in err
+    assert (shop / "faqtune.toml").read_text(encoding="utf-8") == settings

@@ -157,8 +157,9 @@ def test_a_table_that_is_not_understood_shows_its_headers_and_the_lines_to_write
     assert [entry.answer for entry in read_catalogue([Path(config.files[0])], config)[0]] == ["三天到", "能退"]
 
 
-def test_json_that_is_not_understood_shows_its_keys(put):
-    (guess,) = inspect([put("odd.json", '[{"foo": 1, "bar": [2]}]')])
+@pytest.mark.parametrize("content", ['[{"foo": 1, "bar": [2]}]', '{"foo": 1, "bar": [2]}'])
+def test_json_that_is_not_understood_shows_its_keys(put, content):
+    (guess,) = inspect([put("odd.json", content)])
     assert "odd.json: neither questions" in guess.problem and "keys seen: foo, bar" in guess.problem
 
 

@@ -23,10 +23,13 @@ WEIGHTS = ("uncertain", "disagreeing", "diverse", "uncovered", "doubtful", "rand
 
 
 def refuse_unready(workspace: Workspace) -> None:
-    """What can be seen at once. Raises UserError where labelling has not been finished or the catalogue is empty."""
+    """What can be seen at once. Raises UserError where labelling has not been finished, or the catalogue or the logs
+    are empty."""
     refuse_unfinished(workspace)
     if not len(workspace.catalogue()):
         raise UserError("the catalogue is empty", "check catalogue.files in faqtune.toml, then run `faqtune ingest`")
+    if not workspace.has_logs():
+        raise UserError(*NO_EXCHANGE)
 
 
 def open_for_files(workspace: Workspace) -> Session:

@@ -61,13 +61,14 @@ def _carry(workspace: Workspace, out: Path | None, into: Path | None, form: str,
     """Annotations from a file, to a file, or both."""
     from faqtune.annotate.carry import take_in, write_annotations
     from faqtune.annotate.exchange import form_of, told_form
-    from faqtune.commands.annotation_files import open_for_files
+    from faqtune.commands.annotation_files import open_for_files, refuse_unready
 
     # Before anything is written.
     if into is not None:
         told_form(into, form)
     if out is not None:
         form_of(out, form)
+    refuse_unready(workspace)
     with ConsoleReporter() as reporter:
         give_labels_a_use(workspace, reporter)
     session = open_for_files(workspace)
@@ -98,7 +99,9 @@ def refuse_without_extra() -> None:
 
 def _session(workspace: Workspace, model: str) -> Session:
     from faqtune.commands.annotate import open_session
+    from faqtune.commands.annotation_files import refuse_unready
 
+    refuse_unready(workspace)
     with ConsoleReporter() as reporter:
         give_labels_a_use(workspace, reporter)
         return open_session(workspace, model=model, reporter=reporter)

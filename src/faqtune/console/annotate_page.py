@@ -58,8 +58,8 @@ def serve(
         return session, tuner
 
     with ConsoleReporter() as reporter:
-        give_labels_a_use(workspace, reporter)
         refuse_unready(workspace)
+        give_labels_a_use(workspace, reporter)
         listener = listen(host, port)
         port = listener.getsockname()[1]
         people = People(names, project_secret(workspace.root))

@@ -15,7 +15,7 @@ from faqtune.errors import UserError
 from faqtune.ingest.catalogue import read_catalogue
 from faqtune.ingest.forms import Form, form_of
 from faqtune.ingest.headers import MOST_NAMES, SEARCH_ROWS, keys_seen, names_seen
-from faqtune.ingest.jsonstream import layout_of, stream_items
+from faqtune.ingest.jsonstream import layout_of, stream_items, whole_object
 from faqtune.ingest.kinds import Source, expand, kind_of
 from faqtune.ingest.logs import session_turns
 from faqtune.ingest.noise import read_noise
@@ -180,7 +180,8 @@ def _look_at_other(source: Source, form: Form) -> Guess:
     problem = f"{source.name}: neither questions with answers nor conversations nor sentences are recognised in it"
     kind = kind_of(source)
     if kind == "json":
-        seen = keys_seen(layout_of(source).first)
+        layout = layout_of(source)
+        seen = keys_seen(whole_object(source) if layout.form == "object" else layout.first)
         raise UserError(
             f"{problem}; keys seen: {', '.join(seen) or 'none'}", "see docs/formats.md for the forms that faqtune reads"
         )

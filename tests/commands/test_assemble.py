@@ -300,7 +300,8 @@ def test_a_log_and_a_file_of_chatter_may_have_one_name(workspace, asked, heard, 
     data = trained(workspace, project_of(queries, [said], split, noise))
     assert len(data.labels) == (asked == "train" and said.entry is not None)
     # What a person calls small talk in a training conversation is noise to train on, too.
-    assert len(data.noise) == (heard == "train") + (asked == "train" and said.entry is None)
+    assert data.near_noise == (asked == "train" and said.entry is None)
+    assert len(data.noise) == (heard == "train") + data.near_noise
 
 
 def test_a_split_with_an_unknown_part_is_refused(workspace):

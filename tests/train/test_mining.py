@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -249,6 +250,16 @@ def test_of_more_noise_than_the_pool_some_is_compared_and_other_some_the_next_ti
         again, _ = mine(characters, shop, Mining(noise_pool=5), (0, 1, draw))
         np.testing.assert_array_equal(again.noise_order, mined.noise_order)
     assert rounds[3] != rounds[4]
+
+
+def test_noise_that_people_named_is_in_every_pool(characters: Encoder, shop: TrainingData):
+    named = set(range(len(shop.noise) - 3, len(shop.noise)))
+    data = replace(shop, near_noise=3)
+    for draw in range(5):
+        mined, _ = mine(characters, data, Mining(noise_pool=2), (0, 1, draw))
+        assert len(mined.noise_order) == 5 and named <= set(mined.noise_order.tolist())
+    everything, _ = mine(characters, data, Mining(noise_pool=len(shop.noise) - 3))
+    assert len(everything.noise_order) == len(shop.noise)
 
 
 @settings(max_examples=40, deadline=None)

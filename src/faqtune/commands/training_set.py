@@ -57,7 +57,7 @@ def training_data(
         Example(one.text, catalogue.rows[one.entry], one.confidence) for one in synthetic if one.entry in catalogue.rows
     ]
     labels += own_examples(workspace, project, own, forbidden, (reporter or Silent()).say)
-    near_noise = [one.text for one in synthetic if one.entry is None and one.near in catalogue.rows]
+    written = [one.text for one in synthetic if one.entry is None and one.near in catalogue.rows]
     # What people say no entry answers is the nearest noise there is.
     answerless = [
         query.text
@@ -67,11 +67,16 @@ def training_data(
         and decision.is_human and decision.entry is None and decision.reason in STRATUM_OF_REASON
     ]  # fmt: skip
     dialogues = without_leaks(_dialogues(workspace, conversations), lambda turn: turn[0], forbidden)
+    chatter, near_noise = (
+        without_leaks(texts, str, forbidden)
+        for texts in ([sentence.text for sentence in noise], [*answerless, *written])
+    )
     return TrainingData(
         catalogue,
         labels=tuple(without_leaks(labels, lambda example: example.text, forbidden)),
         dialogues=tuple(without_leaks(dialogues, lambda turn: turn[1], (entry.answer for entry in held_out))),
-        noise=tuple(without_leaks([*(sentence.text for sentence in noise), *answerless, *near_noise], str, forbidden)),
+        noise=(*chatter, *near_noise),
+        near_noise=len(near_noise),
     )
 
 

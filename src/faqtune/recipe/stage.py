@@ -75,7 +75,12 @@ class Mining(Part):
         default="catalogue", title="Near to the catalogue's questions, or to the labelled queries that the stage draws"
     )
     nearest_noise: int = Field(default=0, ge=0, title="So many sentences are the nearest; 0: a tenth of those compared")
-    noise_pool: int = Field(default=0, ge=0, title="The nearest are looked for among so many drawn anew; 0: all")
+    noise_pool: int = Field(
+        default=0,
+        ge=0,
+        title="The nearest are looked for among so many drawn anew, and among all that people named or a language "
+        "model wrote; 0: among all",
+    )
     above_noise_similarity: float = Field(
         default=-1.0,
         ge=-1,

@@ -37,14 +37,15 @@ class TrainingData:
     """Texts of the training part, and what follows from them.
 
     `catalogue` comes without held-out entries; `dialogues` are (customer's turn, reply that
-    followed); `noise` are sentences that no entry answers. Texts are compared by their key, the
-    form that `normalise` gives them.
+    followed); `noise` are sentences that no entry answers, the last `near_noise` of them chosen: named by
+    people, or written to be near an entry. Texts are compared by their key, the form that `normalise` gives them.
     """
 
     catalogue: Catalogue
     labels: tuple[Example, ...] = ()
     dialogues: tuple[tuple[str, str], ...] = ()
     noise: tuple[str, ...] = ()
+    near_noise: int = 0
 
     def digest(self) -> str:
         """Changes whenever anything that training sees changes."""
@@ -109,6 +110,12 @@ class TrainingData:
     def keys(self) -> tuple[str, ...]:
         """Keys of `examples`."""
         return tuple(normalise(example.text) for example in self.examples)
+
+    @cached_property
+    def usable_noise(self) -> NDArray[np.int64]:
+        """Numbers of the noise sentences that are neither a standard question nor a query a person gave an entry."""
+        answered = {key for example, key in zip(self.examples, self.keys, strict=True) if example.trusted}
+        return np.array([n for n, text in enumerate(self.noise) if normalise(text) not in answered], dtype=np.int64)
 
     @cached_property
     def question_keys(self) -> tuple[str, ...]:

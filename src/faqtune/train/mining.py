@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from faqtune.encoder import Encoder, Vectors
 from faqtune.recipe import Mining
-from faqtune.records import normalise
 from faqtune.train import ranks
 from faqtune.train.data import TrainingData
 from faqtune.train.mined import Mined
@@ -26,10 +25,10 @@ def mine(
 ) -> tuple[Mined, dict[str, float]]:
     """Find the hard negatives of examples, and the question nearest to every noise sentence.
 
-    `draw`: seed of the noise that is compared, where that is not all. `queries`: numbers of the labels that noise is
-    near to, where the settings want it near to queries (None: all). `drawn`: numbers of the examples that batches
-    will ask for, ascending; the others are neither encoded nor found anything for, unless the settings compare with
-    all queries (None: all).
+    `draw`: seed of the noise that is compared, where that is not all; near noise always is. `queries`: numbers of
+    the labels that noise is near to, where the settings want it near to queries (None: all). `drawn`: numbers of the
+    examples that batches will ask for, ascending; the others are neither encoded nor found anything for, unless the
+    settings compare with all queries (None: all).
 
     Entries that may be right are suspects: those to which another label, or the catalogue itself,
     puts the same text; and, where no person vouches for the label, those that stand higher above the
@@ -43,7 +42,7 @@ def mine(
     if drawn is None or settings.queries_per_query or settings.near_to == "queries":
         drawn = np.arange(len(data.examples))
     texts = [*(data.examples[number].text for number in drawn.tolist()), *data.catalogue.questions]
-    compared = _noise_compared(len(data.noise), settings.noise_pool, draw)
+    compared = _noise_compared(data, settings.noise_pool, draw)
     vectors = encoder.encode([*texts, *(data.noise[number] for number in compared)])
     rows, questions, noise = vectors[: len(drawn)], vectors[len(drawn) : len(texts)], vectors[len(texts) :]
     unrelated = _mean_unrelated(rows, questions, drawn, data)
@@ -56,7 +55,7 @@ def mine(
     noise_best[compared] = number
     noise_cosines = np.full(len(data.noise), np.nan, dtype=np.float32)
     noise_cosines[compared] = ranks.same(noise @ questions.mean(axis=0))
-    usable = np.isin(compared, _usable_noise(data))
+    usable = np.isin(compared, data.usable_noise)
     order = compared[usable][np.argsort(-nearness[usable], kind="stable")].astype(np.int32)
     mined = Mined(
         _among(found.hard, drawn, len(data.examples)),
@@ -80,11 +79,14 @@ def _among(found: NDArray[np.int32], rows: NDArray[np.int64], count: int) -> NDA
     return among
 
 
-def _noise_compared(count: int, pool: int, draw: Sequence[int]) -> NDArray[np.int64]:
-    """Numbers of `pool` sentences of noise, in their order; of all where that is 0 or more than there are."""
-    if not 0 < pool < count:
+def _noise_compared(data: TrainingData, pool: int, draw: Sequence[int]) -> NDArray[np.int64]:
+    """Numbers of `pool` sentences of noise and of all near noise, in their order; of all noise where `pool` is 0 or
+    more than there is."""
+    count, others = len(data.noise), len(data.noise) - data.near_noise
+    if not 0 < pool < others:
         return np.arange(count)
-    return np.sort(np.random.default_rng(draw).choice(count, size=pool, replace=False))
+    drawn = np.sort(np.random.default_rng(draw).choice(others, size=pool, replace=False))
+    return np.concatenate([drawn, np.arange(others, count)])
 
 
 def _mean_unrelated(rows: Vectors, questions: Vectors, numbers: NDArray[np.int64], data: TrainingData) -> float:
@@ -100,12 +102,6 @@ def _mean_unrelated(rows: Vectors, questions: Vectors, numbers: NDArray[np.int64
     total = row_sums.sum(axis=0) @ question_sums.sum(axis=0) - (row_sums * question_sums).sum()
     count = len(rows) * len(questions) - int(sizes[entry].sum())
     return float(total / count) if count else 0.0
-
-
-def _usable_noise(data: TrainingData) -> NDArray[np.int64]:
-    """Numbers of the noise sentences that are neither a standard question nor a query a person gave an entry."""
-    answered = {key for example, key in zip(data.examples, data.keys, strict=True) if example.trusted}
-    return np.array([n for n, text in enumerate(data.noise) if normalise(text) not in answered], dtype=np.int64)
 
 
 def _mean(values: NDArray[np.generic], if_none: float = 0.0) -> float:

@@ -166,6 +166,25 @@ def too_little_memory(model: TextModel, data: TrainingData, recipe: Recipe, fold
     return whole(model, data, recipe, folder, Listener())
 
 
+def too_little_memory_for_a_table(model: TextModel, data: TrainingData, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """On the last rank, once, where the gradient of the token embeddings becomes as large as they are."""
+    to_dense = torch.Tensor.to_dense
+    failed: list[int] = []
+
+    def small(gradient: torch.Tensor) -> torch.Tensor:
+        if not failed:
+            failed.append(1)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return to_dense(gradient)
+
+    stage = recipe.stages[0].model_dump() | {"freeze": {"embeddings": False}}
+    recipe = Recipe.model_validate(recipe.model_dump() | {"stages": [stage]})
+    with ExitStack() as patched:
+        if ranks.number() == ranks.count() - 1:
+            patched.enter_context(mock.patch.object(torch.Tensor, "to_dense", small))
+        return whole(model, data, recipe, folder, Listener()) | {"failed": ranks.of_all(len(failed))}
+
+
 def failing(model: TextModel, data: TrainingData, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """An error on the last rank, outside of what is done together."""
 
@@ -214,7 +233,10 @@ def do(scenario: str, model: TextModel, data: TrainingData, recipe: Recipe, fold
         folder = folder / "another disk"
     if scenario.startswith(("whole", "resumed", "adapters")):
         return whole(model, data, recipe, folder / scenario.removeprefix("resumed "), Listener())
-    acts = {"too little memory": too_little_memory, "failing": failing, "killed": killed}
+    acts = {
+        "too little memory": too_little_memory, "too little for a table": too_little_memory_for_a_table,
+        "failing": failing, "killed": killed,
+    }  # fmt: skip
     return acts.get(scenario, interrupted)(model, data, recipe, folder / scenario)
 
 

@@ -34,7 +34,16 @@ spec.loader.exec_module(rank)
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 APART = ("interrupted apart", "resumed interrupted apart")
-TRAININGS = ("search", "whole", "adapters", "interrupted", "resumed interrupted", "too little memory", *APART)
+TRAININGS = (
+    "search",
+    "whole",
+    "adapters",
+    "interrupted",
+    "resumed interrupted",
+    "too little memory",
+    "too little for a table",
+    *APART,
+)
 
 
 class Pairs:
@@ -180,6 +189,15 @@ def test_memory_that_is_too_small_on_one_rank_is_halved_on_all(together: Callabl
     found, undisturbed = together("too little memory"), together("whole")
     assert found["status"] == "done" and "128 tokens at once" in found["notes"][-1]
     agree(found["weights"], undisturbed["weights"])
+
+
+def test_memory_that_is_too_small_where_gradients_become_dense_is_halved_on_all(
+    together: Callable[[str], dict[str, Any]],
+):
+    """The other rank waited for half an hour."""
+    found = together("too little for a table")
+    assert found["failed"] == [0, 1], "on the last rank"
+    assert found["status"] == "done" and "tokens at once" in found["notes"][-1]
 
 
 def test_an_error_on_one_rank_ends_all_and_is_told_once(pairs: Pairs, tmp_path: Path):

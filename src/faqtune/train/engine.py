@@ -59,19 +59,19 @@ def learn(
     own_ids = [token_ids[place] for place in mine]
     parts = _of_parts(own_ids, micro_batches([len(ids) for ids in own_ids], micro_batch_tokens))
     fits = sum(len(ids) * len(ids[-1]) for ids in parts) <= graph_tokens
-    with sparse_embedding_gradients(model):
-        with ranks.all_or_none(), torch.set_grad_enabled(fits):
-            own = _embed(model, parts)
-        vectors = gather_rows(own.detach(), shares).requires_grad_(True)
-        with ranks.all_or_none():
-            loss, step_loss = batch_loss(vectors, batch, settings, before, nested)
-            _backward(loss)
-            assert vectors.grad is not None
-            gradient = vectors.grad[mine]
-            if not fits:
-                _carry(model, own_ids, gradient, micro_batch_tokens)
-            elif mine:
-                _backward(own, gradient)
+    with ranks.all_or_none(), sparse_embedding_gradients(model), torch.set_grad_enabled(fits):
+        own = _embed(model, parts)
+    vectors = gather_rows(own.detach(), shares).requires_grad_(True)
+    # The tables' gradients become dense at the end, which takes memory, too.
+    with ranks.all_or_none(), sparse_embedding_gradients(model):
+        loss, step_loss = batch_loss(vectors, batch, settings, before, nested)
+        _backward(loss)
+        assert vectors.grad is not None
+        gradient = vectors.grad[mine]
+        if not fits:
+            _carry(model, own_ids, gradient, micro_batch_tokens)
+        elif mine:
+            _backward(own, gradient)
     return ranks.same(step_loss)
 
 

@@ -33,5 +33,7 @@ def sparse_embedding_gradients(model: nn.Module) -> Iterator[None]:
     finally:
         for table in tables:
             table.sparse = False
+        for table in tables:
+            # May need more memory than there is, after which all else is as it was.
             if (gradient := table.weight.grad) is not None and gradient.is_sparse:
                 table.weight.grad = gradient.to_dense()

@@ -57,20 +57,19 @@ def learn_with_heads(
         for part in micro_batches([len(token_ids[place]) for place in mine], micro_batch_tokens)
     ]
     fits = sum(len(part) * len(token_ids[part[-1]]) for part in parts) <= graph_tokens
-    with sparse_embedding_gradients(model):
-        with ranks.all_or_none(), torch.set_grad_enabled(fits):
-            own = _encode(model, token_ids, parts)
-        every = _gathered(own, token_ids, shares)
-        with ranks.all_or_none():
-            loss, step_loss = heads_loss(model, every, token_ids, batch, settings, heads, before, nested)
-            torch.autograd.backward(loss)
-            if not ranks.is_writer() and model.heads is not None:
-                model.heads.zero_grad(set_to_none=True)
-            gradient = _of_own(every, own)
-            if not fits:
-                _carry(model, gradient, token_ids, micro_batch_tokens)
-            elif mine:
-                torch.autograd.backward((own.vectors, own.tokens), (gradient.vectors, gradient.tokens))
+    with ranks.all_or_none(), sparse_embedding_gradients(model), torch.set_grad_enabled(fits):
+        own = _encode(model, token_ids, parts)
+    every = _gathered(own, token_ids, shares)
+    with ranks.all_or_none(), sparse_embedding_gradients(model):
+        loss, step_loss = heads_loss(model, every, token_ids, batch, settings, heads, before, nested)
+        torch.autograd.backward(loss)
+        if not ranks.is_writer() and model.heads is not None:
+            model.heads.zero_grad(set_to_none=True)
+        gradient = _of_own(every, own)
+        if not fits:
+            _carry(model, gradient, token_ids, micro_batch_tokens)
+        elif mine:
+            torch.autograd.backward((own.vectors, own.tokens), (gradient.vectors, gradient.tokens))
     return ranks.same(step_loss)
 
 

@@ -14,6 +14,7 @@ from faqtune.commands.assemble import (
     Project,
     evaluation_set,
     load_project,
+    selection_set,
 )
 from faqtune.commands.training_set import MOST_REPEATED_REPLY, training_data
 from faqtune.errors import UserError
@@ -208,6 +209,18 @@ def test_why_people_found_no_entry_is_the_stratum():
     ]  # fmt: skip
     assert data.excluded == {"several": 1, "no reason": 1, "entry no longer in the catalogue": 1}
     assert data.positives == ()
+
+
+def test_what_nobody_can_read_is_measured_but_never_trained_on_nor_chosen_by(workspace):
+    reasons = ["chitchat", "unclear", "unsupported", "several", ""]
+    queries = [query(f"{part}{reason}", f"{part}：{reason}", part) for part in PARTS for reason in reasons]
+    queries += [query(f"{part}ask", f"{part}：几天发货", part) for part in PARTS]
+    said = [human(f"{part}{reason}", None, reason) for part in PARTS for reason in reasons]
+    said += [human(f"{part}ask", "发货") for part in PARTS]
+    project = project_of(queries, said, Split(0, {part: part for part in PARTS}))
+    assert trained(workspace, project).noise == ("train：chitchat", "train：unsupported")
+    assert [one.stratum for one in selection_set(project).negatives] == ["chatter", "unsupported"]
+    assert [one.stratum for one in evaluation_set(project, "test").negatives] == ["chatter", "garbage", "unsupported"]
 
 
 def test_what_is_not_split_or_not_labelled_is_on_no_side(workspace):

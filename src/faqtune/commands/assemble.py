@@ -30,6 +30,9 @@ ENOUGH_HUMAN_LABELS = 50
 """From so many hand labels on, a part is measured on them alone."""
 STRATUM_OF_REASON: dict[str, Stratum] = {"chitchat": "chatter", "unclear": "garbage", "unsupported": "unsupported"}
 """Why people say that no entry answers a query, and the noise it counts as; of other reasons it counts as nothing."""
+MEASURED_ONLY: tuple[Stratum, ...] = ("other_domain", "garbage")
+"""Noise that is never trained on, nor chosen by: it shows what a model makes of a kind of text that it has not seen."""
+REASONS_TRAINED = tuple(reason for reason, stratum in STRATUM_OF_REASON.items() if stratum not in MEASURED_ONLY)
 BY_PEOPLE = "(hand labels)"
 """Ends the name of a part that is measured on labels by people alone."""
 MEASURING = (SELECTION, CALIBRATION, TEST)
@@ -122,7 +125,8 @@ def evaluation_set(project: Project, part: str) -> EvaluationSet:
 
 def selection_set(project: Project) -> EvaluationSet:
     """What models are chosen on. Raises UserError where the best one cannot be told from the others."""
-    selection = evaluation_set(project, SELECTION)
+    whole = evaluation_set(project, SELECTION)
+    selection = replace(whole, negatives=tuple(one for one in whole.negatives if one.stratum not in MEASURED_ONLY))
     if not selection.positives or not selection.negatives:
         raise UserError(
             f"the selection part has {len(selection.positives)} labelled queries and {len(selection.negatives)} "

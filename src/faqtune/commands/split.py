@@ -10,7 +10,7 @@ from faqtune import claims as claim_store
 from faqtune.alone import alone
 from faqtune.commands.annotated import chosen_queries, keep_annotated
 from faqtune.commands.asked import ASKED_NAME, asked_queries
-from faqtune.commands.assemble import MEASURING, evaluation_set, is_measurable, load_project
+from faqtune.commands.assemble import MEASURED_ONLY, MEASURING, evaluation_set, is_measurable, load_project
 from faqtune.commands.label import refuse_unfinished
 from faqtune.commands.settled import settled
 from faqtune.config import SplitConfig
@@ -24,8 +24,6 @@ from faqtune.stored import write_json, write_jsonl
 from faqtune.workspace import Workspace
 
 STEP = "split"
-MEASURED_ONLY = ("other_domain", "garbage")
-"""Noise that is never trained on: it shows what a model makes of a kind of text that it has not seen."""
 ENOUGH_UNSUPPORTED = 30
 """With so many queries that people call unsupported, the test part needs no held-out entries for near noise."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from faqtune.commands.assemble import MEASURING, STRATUM_OF_REASON, Project, evaluation_set
+from faqtune.commands.assemble import MEASURING, REASONS_TRAINED, Project, evaluation_set
 from faqtune.commands.own_pairs import own_examples
 from faqtune.evaluate import EvaluationSet
 from faqtune.label.llm import Synthetic
@@ -58,13 +58,13 @@ def training_data(
     ]
     labels += own_examples(workspace, project, own, forbidden, (reporter or Silent()).say)
     written = [one.text for one in synthetic if one.entry is None and one.near in catalogue.rows]
-    # What people say no entry answers is the nearest noise there is.
+    # What people say no entry answers is the nearest noise there is. What they cannot read only measures.
     answerless = [
         query.text
         for query in project.queries
         if query.conversation in conversations
         and (decision := project.decisions.get(query.id)) is not None
-        and decision.is_human and decision.entry is None and decision.reason in STRATUM_OF_REASON
+        and decision.is_human and decision.entry is None and decision.reason in REASONS_TRAINED
     ]  # fmt: skip
     dialogues = without_leaks(_dialogues(workspace, conversations), lambda turn: turn[0], forbidden)
     chatter, near_noise = (

@@ -31,7 +31,7 @@ import torch
 from common import gpu_clock, keep_run
 from faqtune.model import TextModel, freeze, load, unfreeze
 from faqtune.recipe import Losses, Recipe, Stage
-from faqtune.train.budget import token_budget
+from faqtune.train.budget import still_to_come_bytes, token_budget
 from faqtune.train.engine import batch_loss, learn
 from faqtune.train.optimiser import make_optimiser, update
 from peer import load_peer, pair_loss, train_seconds
@@ -96,7 +96,7 @@ def train_ours(folder: Path, workload: Any, queries: int, frozen: bool, profile:
     model = ours(folder, "bfloat16")
     freeze(model, embeddings=True) if frozen else unfreeze(model)
     stage = Stage.model_validate({"data": {}, "losses": {}, "learning_rate": LEARNING_RATE})
-    budget = token_budget(model, Recipe(stages=[stage]))
+    budget = token_budget(model, Recipe(stages=[stage]), still_to_come_bytes(model, stage))
     optimiser = make_optimiser(model, stage)
     seconds, tokens, texts = [], [], []
 

@@ -29,7 +29,7 @@ from faqtune.model import load
 from faqtune.model.machine import return_freed_memory
 from faqtune.recipe import Losses, Recipe, Stage
 from faqtune.train.batches import Batch
-from faqtune.train.budget import token_budget
+from faqtune.train.budget import still_to_come_bytes, token_budget
 from faqtune.train.engine import learn
 from faqtune.train.optimiser import make_optimiser, update
 from faqtune.train.trainable import prepare
@@ -97,7 +97,7 @@ def our_step(folder: Path, precision: str, settings: dict[str, Any], pieces: int
         np.ones(PAIRS, dtype=np.float32), np.ones(PAIRS, dtype=np.bool_), np.zeros(PAIRS, dtype=np.bool_),
     )  # fmt: skip
     optimiser = make_optimiser(model, stage)
-    budget = token_budget(model, Recipe(stages=[stage]))
+    budget = token_budget(model, Recipe(stages=[stage]), still_to_come_bytes(model, stage))
     for _ in range(STEPS):
         learn(model, batch, LOSSES, budget.at_once, budget.graph)
         update(optimiser, LEARNING_RATE, stage.max_gradient_norm)

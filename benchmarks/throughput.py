@@ -26,7 +26,7 @@ from common import clock_of, fresh, keep_run
 from faqtune.model import TextModel, load, unfreeze
 from faqtune.recipe import Losses, Recipe, Stage
 from faqtune.train import engine
-from faqtune.train.budget import token_budget
+from faqtune.train.budget import still_to_come_bytes, token_budget
 from faqtune.train.engine import learn
 from faqtune.train.optimiser import make_optimiser, update
 from shapes import SHAPES, model_folder
@@ -85,7 +85,7 @@ def time_ours(given: argparse.Namespace) -> dict[str, Any]:
     model = load_ours(given.folder, given.precision)
     stage = Stage.model_validate({"data": {}, "losses": {}, "learning_rate": LEARNING_RATE})
     optimiser = make_optimiser(model, stage)
-    budget = token_budget(model, Recipe(stages=[stage]))
+    budget = token_budget(model, Recipe(stages=[stage]), still_to_come_bytes(model, stage))
     clock = clock_of(given.threads)
     inside = _count_encoder_seconds(clock)
     seconds, shares, sizes = [], [], []

@@ -18,6 +18,7 @@ from faqtune.model.memory import activation_bytes
 from faqtune.recipe import Recipe
 from faqtune.train import budget, memory
 from faqtune.train.budget import TokenBudget
+from faqtune.train.trainable import what_is_trained
 
 RSS_OF_HOLES = """
 import sys
@@ -85,9 +86,29 @@ def test_on_a_cpu_no_more_is_kept_than_free_memory_holds(
     for tokens in (0, 1000, 5000, 1_000_000):
         free = (to_come + (tokens + 0.5) * token_bytes) / budget.USED_SHARE
         monkeypatch.setattr(budget, "free_memory_bytes", lambda device, free=free: int(free))
-        found.append(budget.token_budget(tiny_model, recipe_of()))
+        found.append(budget.token_budget(tiny_model, recipe_of(), to_come))
     assert found == [TokenBudget(*pair) for pair in ((512, 512), (1000, 1000), (2048, 5000), (2048, 8192))]
-    assert budget.token_budget(tiny_model, recipe_of().model_copy(update={"graph_tokens": 7})).graph == 7
+    assert budget.token_budget(tiny_model, recipe_of().model_copy(update={"graph_tokens": 7}), to_come).graph == 7
+
+
+def test_room_is_left_for_the_stage_that_needs_most(
+    tiny_model: TextModel, recipe_of: Callable[..., Recipe], toy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+):
+    """A first stage with frozen embeddings or Adafactor leaves more room than the second one has."""
+    first = recipe_of(optimiser="adafactor", freeze={"embeddings": True}).stages[0]
+    second = recipe_of(freeze={"embeddings": False}).stages[0]
+    adapters = recipe_of(freeze={"lora_rank": 2}).stages[0]
+    freeze(tiny_model, embeddings=False)
+    everything = 12 * sum(p.numel() for p in tiny_model.parameters() if p.requires_grad)
+    for stages in ([first, second], [second, first], [adapters, second]):
+        recipe = recipe_of().model_copy(update={"stages": stages})
+        assert what_is_trained(tiny_model, recipe).most_bytes == everything
+    lora = what_is_trained(tiny_model, recipe_of().model_copy(update={"stages": [adapters]}))
+    assert 0 < lora.most_bytes < everything / 10
+    asked: list[int] = []
+    monkeypatch.setattr(memory, "token_budget", lambda *given: asked.append(given[2]) or TokenBudget(2048, 8192))
+    toy(freeze={"embeddings": False}, max_steps=1).train()
+    assert asked == [everything]
 
 
 def test_taken_up_with_other_memory_free_it_ends_with_the_same_weights(
@@ -125,7 +146,7 @@ def test_ranks_of_one_machine_share_its_memory(
     free = 2 * (to_come + 5000.5 * activation_bytes(tiny_model.backbone.config)) / budget.USED_SHARE
     monkeypatch.setattr(budget, "free_memory_bytes", lambda device: int(free))
     monkeypatch.setattr(budget.ranks, "of_all", lambda value: [value, "another machine", value])
-    assert budget.token_budget(tiny_model, recipe_of()).graph == 5000
+    assert budget.token_budget(tiny_model, recipe_of(), to_come).graph == 5000
     monkeypatch.setattr(budget, "return_freed_memory", lambda: True)
     monkeypatch.setattr(budget, "free_memory_bytes", lambda device: int(2 * 1.3 * to_come))
     assert budget.spare_scarce_memory(tiny_model, recipe_of().stages[0])

@@ -150,7 +150,7 @@ def test_the_budget_of_tokens_grows_with_the_card(
     model, recipe, found = on("cuda", tiny_model_folder), recipe_of(), []
     for free in (100_000_000, 1_000_000_000, 80_000_000_000):
         monkeypatch.setattr(budget, "free_memory_bytes", lambda device, free=free: free)
-        found.append(token_budget(model, recipe))
+        found.append(token_budget(model, recipe, 12 * sum(p.numel() for p in model.parameters())))
     assert found[0].graph < found[1].graph < found[2].graph
     assert all(CPU_AT_ONCE_TOKENS <= each.at_once <= min(GPU_AT_ONCE_TOKENS, each.graph) for each in found)
 

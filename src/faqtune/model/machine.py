@@ -35,7 +35,9 @@ def return_freed_memory() -> bool:
 def free_memory_bytes(device: torch.device) -> int | None:
     """Memory that a process can still take on `device`; None where the system does not tell."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        # What torch has taken and not in use counts as taken to the driver.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
     return free_ram_bytes()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from faqtune.model import TextModel
@@ -37,12 +36,12 @@ class TokenBudget:
     graph: int
 
 
-def token_budget(model: TextModel, recipe: Recipe) -> TokenBudget:
-    """What the recipe says, else what suits the device. Ask before the first step: then the optimiser's averages
-    and the gradients are still to come, and are allowed for. All ranks ask at once."""
+def token_budget(model: TextModel, recipe: Recipe, to_come_bytes: int) -> TokenBudget:
+    """What the recipe says, else what suits the device and leaves `to_come_bytes` for gradients and the optimiser's
+    averages: ask before there are any. All ranks ask at once."""
     at_once, graph = CPU_AT_ONCE_TOKENS, CPU_GRAPH_TOKENS
     if model.device.type in ("cpu", "cuda") and (free := _own_free_bytes(model)) is not None:
-        left = USED_SHARE * free - _still_to_come_bytes(model, recipe.stages)
+        left = USED_SHARE * free - to_come_bytes
         fitting = int(left / activation_bytes(model.backbone.config))
         if model.device.type == "cuda":
             graph = max(CPU_AT_ONCE_TOKENS, fitting)
@@ -58,7 +57,7 @@ def spare_scarce_memory(model: TextModel, stage: Stage) -> bool:
     """Whether main memory is scarce for training `model` on the CPU, and freed memory therefore returned at once from
     now on. Ask before the first step and on all ranks, as for the budget."""
     free = _own_free_bytes(model)
-    if model.device.type != "cpu" or free is None or free >= SCARCE * _still_to_come_bytes(model, [stage]):
+    if model.device.type != "cpu" or free is None or free >= SCARCE * still_to_come_bytes(model, stage):
         return False
     return return_freed_memory()
 
@@ -73,8 +72,9 @@ def _own_free_bytes(model: TextModel) -> int | None:
     return None if free is None else free // sharing
 
 
-def _still_to_come_bytes(model: TextModel, stages: Sequence[Stage]) -> int:
-    """Of the gradients and the optimiser's averages; Adafactor's are small enough to be left out."""
+def still_to_come_bytes(model: TextModel, stage: Stage) -> int:
+    """Of the gradients of what is not frozen and the optimiser's averages; Adafactor's are small enough to be left
+    out."""
     trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    averages = TRAINING_COPIES - 2 if any(stage.optimiser == "adamw" for stage in stages) else 0
+    averages = TRAINING_COPIES - 2 if stage.optimiser == "adamw" else 0
     return (1 + averages) * FLOAT_BYTES * trained

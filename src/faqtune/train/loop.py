@@ -26,7 +26,7 @@ from faqtune.train.log import RunLog
 from faqtune.train.shares import encoder_of
 from faqtune.train.stage import run_stage
 from faqtune.train.state import Listener, Measure, Training
-from faqtune.train.trainable import names_trained
+from faqtune.train.trainable import what_is_trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +65,15 @@ def train(
     try:
         if any(stage.heads.trained for stage in recipe.stages):
             attach_heads(model, recipe.seed)
-        names = names_trained(model, recipe)
+        trained = what_is_trained(model, recipe)
         settings = f"{recipe.model_dump_json()} {model.max_length_tokens} {model.pooling} {model.prompt}"
-        progress = Progress(digest_of_training(settings, data.digest(), effective_weights(model, names)))
+        progress = Progress(digest_of_training(settings, data.digest(), effective_weights(model, trained.names)))
         ranks.refuse_different(progress.training)
         log = RunLog(folder / "log.jsonl", writes=ranks.is_writer())
         before = _noise_before(model, data, recipe)
         with alone_in(folder) if ranks.is_writer() else nullcontext(), stop_requests() as stop:
             training = Training(
-                model, data, recipe, folder / "checkpoints", log, measure, listener, stop, names, progress, before
+                model, data, recipe, folder / "checkpoints", log, measure, listener, stop, trained, progress, before
             )
             model.room.say = training.note
             return _run(training)

@@ -88,7 +88,7 @@ def budget_of(training: Training) -> TokenBudget:
 
 
 def _budget_found(training: Training) -> TokenBudget:
-    found, progress = token_budget(training.model, training.recipe), training.progress
+    found, progress = token_budget(training.model, training.recipe, training.trained.most_bytes), training.progress
     if training.model.device.type != "cpu":
         return found
     progress.graph_tokens = min(ranks.of_all(progress.graph_tokens or found.graph))

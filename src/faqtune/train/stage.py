@@ -18,7 +18,7 @@ from faqtune.train.checkpoints import Checkpoint, Progress
 from faqtune.train.data import TrainingData
 from faqtune.train.draws import evaluate_every, examples_drawn, labels_drawn, steps_of, usable
 from faqtune.train.findings import findings
-from faqtune.train.memory import learn_within_memory, update_within_memory
+from faqtune.train.memory import budget_of, learn_within_memory, update_within_memory
 from faqtune.train.mined import Mined
 from faqtune.train.mining import mine
 from faqtune.train.optimiser import make_optimiser, restore_optimiser, schedule
@@ -46,6 +46,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     steps, measure_every = steps_of(stage, data), evaluate_every(stage, data)
     prepare(training.model, stage, training.recipe.seed)
     spare_scarce_memory(training.model, stage)
+    budget_of(training)  # before the optimiser's averages are there
     optimiser = make_optimiser(training.model, stage, layers_above(training.model))
     mined: Mined | None = None
     if resumed is None:

@@ -33,7 +33,7 @@ from faqtune.train.mined import Mined
 from faqtune.train.optimiser import optimiser_tensors
 from faqtune.train.selection import note_if_best
 from faqtune.train.shares import encoder_of
-from faqtune.train.trainable import prepare
+from faqtune.train.trainable import Trained, prepare
 
 Measure = Callable[[Encoder], dict[str, float]]
 """Figures of a model on the selection part, by the names of `Scorecard.figures`."""
@@ -54,7 +54,7 @@ class Listener(Protocol):
 
 @dataclass(slots=True)
 class Training:
-    """One training on its way. `names`: the parameters that at least one stage trains; `before`: the base model's
+    """One training on its way. `trained`: what its stages change; `before`: the base model's
     unit vectors of `data.noise`, if a stage wants them; `budget`: tokens at once, found before the first step;
     `saved_at`: stage and step of the last checkpoint."""
 
@@ -66,7 +66,7 @@ class Training:
     measure: Measure
     listener: Listener
     stop: threading.Event
-    names: tuple[str, ...]
+    trained: Trained
     progress: Progress
     before: Tensor | None = None
     budget: TokenBudget | None = None
@@ -108,7 +108,7 @@ class Training:
         seconds = time.perf_counter() - started
         is_best = note_if_best(figures, self.recipe.selection, progress, at_start=at_start)
         if is_best and ranks.is_writer():
-            found = effective_weights(self.model, self.names)
+            found = effective_weights(self.model, self.trained.names)
             save_best(self.checkpoints, progress.best_stage, progress.best_step, found)
         self.log.write(
             "measured", stage=progress.stage, step=progress.step, figures=figures, best=is_best, seconds=seconds
@@ -141,7 +141,7 @@ class Training:
             return
         progress.events = self.log.length
         progress.encode_tokens = self.model.room.most_tokens or 0
-        found = stored_weights(self.model, self.names)
+        found = stored_weights(self.model, self.trained.names)
         checkpoint = Checkpoint(progress, found, optimiser_tensors(optimiser), mined)
         if ranks.is_writer():
             save_checkpoint(self.checkpoints, checkpoint)

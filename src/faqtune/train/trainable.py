@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from faqtune.model import TextModel, adapted, attach_lora, drop_lora, freeze, merge_lora, train_adapters_only
 from faqtune.recipe import Recipe, Stage
+from faqtune.train.budget import still_to_come_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """`names`: parameters that at least one stage changes, in the model's order, by their names without adapters.
+
+    `most_bytes`: what gradients and the optimiser's averages take in the stage where that is most.
+    """
+
+    names: tuple[str, ...]
+    most_bytes: int
 
 
 def prepare(model: TextModel, stage: Stage, seed: int) -> None:
@@ -18,13 +32,15 @@ def prepare(model: TextModel, stage: Stage, seed: int) -> None:
         train_adapters_only(model)
 
 
-def names_trained(model: TextModel, recipe: Recipe) -> tuple[str, ...]:
-    """Parameters that at least one stage changes, in the model's order, by their names without adapters."""
+def what_is_trained(model: TextModel, recipe: Recipe) -> Trained:
+    """What the stages of a recipe change of a model without adapters, which stays as it is."""
     every = [name for name, _ in model.named_parameters()]
     trained: set[str] = set()
+    most_bytes = 0
     for stage in recipe.stages:
         prepare(model, stage, recipe.seed)
         trained |= {name for name, parameter in model.named_parameters() if parameter.requires_grad}
         trained |= {f"{name}.weight" for name in adapted(model)}
+        most_bytes = max(most_bytes, still_to_come_bytes(model, stage))
         drop_lora(model)
-    return tuple(name for name in every if name in trained)
+    return Trained(tuple(name for name in every if name in trained), most_bytes)

@@ -23,6 +23,7 @@ CATALOGUE = Catalogue((Entry("a", ("怎么退货", "退货"), "七天内"), Entr
         {"dialogues": (("在", "吗在的"),)},
         {"noise": ("你好\n再见",)},
         {"noise": ("再见", "你好")},
+        {"near_noise": 1},
         {"catalogue": Catalogue((Entry("a", ("怎么退货|退货",), "七天内"), *CATALOGUE.entries[1:]))},
         {"catalogue": Catalogue(CATALOGUE.entries[:1])},
     ],
@@ -31,6 +32,11 @@ def test_the_digest_changes_with_anything_that_training_sees(change: dict[str, A
     data = TrainingData(CATALOGUE, (Example("不想要了", 0),), (("在吗", "在的"),), ("你好", "再见"))
     assert replace(data).digest() == data.digest()
     assert replace(data, **change).digest() != data.digest()
+
+
+def test_a_query_more_in_the_test_is_no_reason_to_train_anew():
+    data = TrainingData(CATALOGUE)
+    assert replace(data, measured=frozenset({"发货"})).digest() == data.digest()
 
 
 def test_half_an_emoji_has_a_digest():

@@ -166,9 +166,9 @@ def _drawn(hard: NDArray[np.int32], count: int, rng: np.random.Generator) -> lis
 
 
 def _slipped(draft: _Draft, text: str, rng: np.random.Generator) -> str:
-    """The text `disturbed`; as it is where that would be what somebody else asks."""
+    """The text `disturbed`; as it is where that would be what somebody else says."""
     slipped = disturbed(text, rng)
-    return text if normalise(slipped) in draft.data.claimed_rows else slipped
+    return text if normalise(slipped) in draft.data.said_elsewhere else slipped
 
 
 def disturbed(text: str, rng: np.random.Generator) -> str:

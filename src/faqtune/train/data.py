@@ -38,7 +38,8 @@ class TrainingData:
 
     `catalogue` comes without held-out entries; `dialogues` are (customer's turn, reply that
     followed); `noise` are sentences that no entry answers, the last `near_noise` of them chosen: named by
-    people, or written to be near an entry. Texts are compared by their key, the form that `normalise` gives them.
+    people, or written to be near an entry. `measured` are the keys of the texts that measure, none of which a
+    disturbed copy may become. Texts are compared by their key, the form that `normalise` gives them.
     """
 
     catalogue: Catalogue
@@ -46,10 +47,16 @@ class TrainingData:
     dialogues: tuple[tuple[str, str], ...] = ()
     noise: tuple[str, ...] = ()
     near_noise: int = 0
+    measured: frozenset[str] = frozenset()
 
     def digest(self) -> str:
-        """Changes whenever anything that training sees changes."""
-        return digest(json.dumps(asdict(self)))
+        """Changes whenever anything that training sees changes. It does not see `measured`: a query more in the test
+        is no reason to train anew."""
+        return self._digest
+
+    @cached_property
+    def _digest(self) -> str:
+        return digest(json.dumps(asdict(replace(self, measured=frozenset())), default=sorted))
 
     def numbers_of(self, source: str) -> NDArray[np.int64]:
         """What a source of queries draws from: rows of `examples`, or numbers of `dialogues`."""
@@ -149,6 +156,11 @@ class TrainingData:
     def claimed_rows(self) -> dict[str, frozenset[int]]:
         """Key to the rows of every entry that some label or the catalogue itself puts such a query to."""
         return _grouped(zip(self.keys, (example.row for example in self.examples), strict=True))
+
+    @cached_property
+    def said_elsewhere(self) -> frozenset[str]:
+        """Keys that a disturbed copy of a label must not have: it would be what others ask, noise, or measured."""
+        return self.measured.union(self.claimed_rows, map(normalise, self.noise))
 
     @cached_property
     def dialogue_keys(self) -> tuple[tuple[str, str], ...]:

@@ -282,7 +282,7 @@ def test_a_text_that_is_measured_is_never_trained_on(tmp_path_factory, world):
     measured_texts = {normalise(item.text) for one in measured for item in (*one.positives, *one.negatives)}
     trained_texts = [e.text for e in data.labels] + [text for text, _ in data.dialogues] + list(data.noise)
     assert not measured_texts & set(map(normalise, trained_texts))
-    assert measured_texts <= data.measured, "no slip of the finger may become one of them"
+    assert measured_texts <= set(data.measured), "no slip of the finger may become one of them"
     of_training = {
         normalise(text) for text, part, entry in world["conversations"] if part == "train" and entry == "发货"
     }

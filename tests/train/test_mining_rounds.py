@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from faqtune.recipe import Mining
+from faqtune.train import draws
 from faqtune.train import stage as stage_module
 from faqtune.train.batches import batch_at
 from faqtune.train.draws import examples_drawn
@@ -119,13 +120,46 @@ def test_of_the_drawn_the_same_is_found_as_of_all(toy: Toys, count: int):
     np.testing.assert_array_equal(some.noise_best, whole.noise_best)
 
 
-@pytest.mark.parametrize("mining", [{"queries_per_query": 1}, {"near_to": "queries"}])
-def test_where_all_queries_are_compared_all_are_mined(toy: Toys, mining: dict[str, Any]):
+@pytest.mark.parametrize("settings", [{"queries_per_query": 2}, {"near_to": "queries"}])
+def test_the_drawn_and_noise_are_compared_with_queries_that_are_not_drawn(toy: Toys, settings: dict[str, Any]):
     training = toy()
-    settings = Mining(**mining)
-    some, whole = (mine(training.model, training.data, settings, drawn=drawn)[0] for drawn in (np.array([1]), None))
-    for found, expected in zip(some.arrays().values(), whole.arrays().values(), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    data = replace(training.data, labels=tuple(replace(label, trusted=True) for label in training.data.labels))
+    drawn, encoded = np.array([1, len(data.labels) + 2]), []
+    encode = training.model.encode
+    training.model.encode = lambda texts, *rest: encoded.append(set(texts)) or encode(texts, *rest)
+    some, whole = (mine(training.model, data, Mining(**settings), drawn=d)[0] for d in (drawn, None))
+    np.testing.assert_array_equal(some.near_queries[drawn], whole.near_queries[drawn])
+    np.testing.assert_array_equal(some.noise_order, whole.noise_order)
+    assert (np.delete(some.hard, drawn, axis=0) == -1).all()
+    assert (np.delete(some.near_queries, drawn, axis=0) == -1).all()
+    assert {label.text for label in data.labels} <= encoded[0]
+    if "near_to" in settings:
+        few, _ = mine(training.model, data, Mining(**settings), queries=np.array([0, 3]), drawn=drawn)
+        assert {label.text for label in data.labels} & encoded[2] == {data.labels[n].text for n in (0, 1, 3)}
+        all_but, _ = mine(training.model, data, Mining(**settings), queries=np.array([0, 3]))
+        np.testing.assert_array_equal(few.noise_order, all_but.noise_order)
+
+
+def test_of_very_many_examples_the_first_round_looks_at_those_drawn_and_a_sample(
+    toy: Toys, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(draws, "FIRST_LOOK", 3)
+    training = toy(mining={"every_steps": 3})
+    looked_at: list[Any] = []
+
+    def watched(*given: Any) -> Any:
+        looked_at.append(given[5])
+        return mine(*given)
+
+    monkeypatch.setattr(stage_module, "mine", watched)
+    rounds = [event["figures"] for event in training.train().history if event["event"] == "mined"]
+    stage, data, seed = training.recipe.stages[0], training.data, training.recipe.seed
+    # The refusal of what cannot learn looks at as many as 20 steps; the stage has 6.
+    first = examples_drawn(stage, data, seed, 1, range(6))
+    sample = draws.first_look(len(data.examples), (seed, 1))
+    assert len(sample) == 3 and looked_at[0].tolist() == np.union1d(first, sample).tolist()
+    assert looked_at[1].tolist() == examples_drawn(stage, data, seed, 1, range(3, 6)).tolist()
+    assert [{"related", "unrelated"} <= figures.keys() for figures in rounds] == [True, False]
 
 
 @pytest.mark.parametrize("last", [2, 3])

@@ -45,7 +45,9 @@ def shop_of(seed: int, entries: int, labels: int, width: int, texts: int) -> tup
 
 def find_all(rows: Vectors, data: TrainingData, asked: Mining, unrelated: float) -> search.Found:
     """What is found for all examples."""
-    return search.find(rows, np.arange(len(rows)), rows[len(data.labels) :], data, asked, unrelated)
+    return search.find(
+        rows, np.arange(len(rows)), rows[len(data.labels) :], data, asked, unrelated, rows[: len(data.labels)]
+    )
 
 
 def same(found: search.Found, expected: Any) -> None:
@@ -93,7 +95,7 @@ def test_for_some_examples_the_same_is_found_as_for_all(
     numbers = np.array(sorted(draw.draw(st.sets(st.integers(0, len(rows) - 1)))), dtype=np.int64)
     asked = Mining(negatives_per_query=2, relative_margin=0.7)
     whole = find_all(rows, data, asked, 0.2)
-    found = search.find(rows[numbers], numbers, rows[len(data.labels) :], data, asked, 0.2)
+    found = search.find(rows[numbers], numbers, rows[len(data.labels) :], data, asked, 0.2, rows[: len(data.labels)])
     np.testing.assert_array_equal(found.hard, whole.hard[numbers])
     np.testing.assert_array_equal(found.own, whole.own[numbers])
     among = found.suspects.among(numbers, len(rows))

@@ -77,7 +77,7 @@ def training_data(
         dialogues=tuple(without_leaks(dialogues, lambda turn: turn[1], (entry.answer for entry in held_out))),
         noise=(*chatter, *near_noise),
         near_noise=len(near_noise),
-        measured=frozenset(map(normalise, forbidden)),
+        measured=tuple(sorted(set(map(normalise, forbidden)))),
     )
 
 

@@ -47,7 +47,7 @@ class TrainingData:
     dialogues: tuple[tuple[str, str], ...] = ()
     noise: tuple[str, ...] = ()
     near_noise: int = 0
-    measured: frozenset[str] = frozenset()
+    measured: tuple[str, ...] = ()
 
     def digest(self) -> str:
         """Changes whenever anything that training sees changes. It does not see `measured`: a query more in the test
@@ -56,10 +56,29 @@ class TrainingData:
 
     @cached_property
     def _digest(self) -> str:
-        return digest(json.dumps(asdict(replace(self, measured=frozenset())), default=sorted))
+        return digest(json.dumps(asdict(replace(self, measured=()))))
 
     def numbers_of(self, source: str) -> NDArray[np.int64]:
         """What a source of queries draws from: rows of `examples`, or numbers of `dialogues`."""
+        if source not in self._numbers:
+            self._numbers[source] = self._numbers_of(source)
+        return self._numbers[source]
+
+    def order_of(self, source: str, seed: tuple[int, ...]) -> NDArray[np.int64]:
+        """These numbers in a random order. The last order of each source is remembered: most steps ask for it again."""
+        if source not in self._orders or self._orders[source][0] != seed:
+            self._orders[source] = seed, np.random.default_rng(seed).permutation(self.numbers_of(source))
+        return self._orders[source][1]
+
+    @cached_property
+    def _numbers(self) -> dict[str, NDArray[np.int64]]:
+        return {}
+
+    @cached_property
+    def _orders(self) -> dict[str, tuple[tuple[int, ...], NDArray[np.int64]]]:
+        return {}
+
+    def _numbers_of(self, source: str) -> NDArray[np.int64]:
         if source == "dialogues":
             return np.arange(len(self.dialogues))
         if source == "catalogue":
@@ -160,7 +179,7 @@ class TrainingData:
     @cached_property
     def said_elsewhere(self) -> frozenset[str]:
         """Keys that a disturbed copy of a label must not have: it would be what others ask, noise, or measured."""
-        return self.measured.union(self.claimed_rows, map(normalise, self.noise))
+        return frozenset(self.measured).union(self.claimed_rows, map(normalise, self.noise))
 
     @cached_property
     def dialogue_keys(self) -> tuple[tuple[str, str], ...]:

@@ -16,6 +16,9 @@ LABELS = ("human_labels", "weak_labels", "labels")
 NEAR_SHARE = 10
 """A tenth of the noise counts as near, unless a stage says how many."""
 
+FIRST_LOOK = 20_000
+"""So many examples tell what queries find, and how a model's cosines lie, as well as a million."""
+
 FIFTHS, OFTENEST_STEPS, SELDOMEST_STEPS = 5, 10, 1000
 """Unless a stage says otherwise it is measured five times an epoch, but not after every few steps."""
 
@@ -23,7 +26,8 @@ FIFTHS, OFTENEST_STEPS, SELDOMEST_STEPS = 5, 10, 1000
 def usable(stage: Stage, data: TrainingData, seed: int) -> TrainingData:
     """What a stage learns from: labels that are sure enough, and no more of them than `most_pairs` allows.
 
-    Of labels that it does not draw none is left out: what they say of a text still keeps it from being a negative.
+    That limit leaves out none of the labels that it does not draw: what they say of a text still keeps it from being a
+    negative.
     """
     given = stage.data
     kept = data.confident(given.minimum_confidence, given.minimum_human_confidence)
@@ -90,13 +94,20 @@ def examples_drawn(stage: Stage, data: TrainingData, seed: int, stage_number: in
     return np.unique(np.concatenate([np.empty(0, dtype=np.int64), *drawn]))
 
 
+def first_look(count: int, seed: tuple[int, ...]) -> NDArray[np.int64]:
+    """Numbers of the examples that a stage's first round looks at, of `count`, whether or not they are drawn."""
+    if count <= FIRST_LOOK:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(seed).choice(count, size=FIRST_LOOK, replace=False))
+
+
 def _drawn(source: str, count: int, data: TrainingData, place: tuple[int, int], steps: range) -> NDArray[np.int64]:
     """What steps in a row draw from one source, step after step; `place`: seed and number of the stage."""
-    numbers = data.numbers_of(source)
-    epochs, places = np.divmod(np.arange(steps.start * count, steps.stop * count), len(numbers))
+    size = len(data.numbers_of(source))
+    epochs, places = np.divmod(np.arange(steps.start * count, steps.stop * count), size)
     drawn = np.empty(len(places), dtype=np.int64)
     for epoch in np.unique(epochs):
-        order = np.random.default_rng([*place, SOURCES.index(source), int(epoch)]).permutation(numbers)
+        order = data.order_of(source, (*place, SOURCES.index(source), int(epoch)))
         drawn[epochs == epoch] = order[places[epochs == epoch]]
     return drawn
 

@@ -27,30 +27,34 @@ def mine(
 
     `draw`: seed of the noise that is compared, where that is not all; near noise always is. `queries`: numbers of
     the labels that noise is near to, where the settings want it near to queries (None: all). `drawn`: numbers of the
-    examples that batches will ask for, ascending; the others are neither encoded nor found anything for, unless the
-    settings compare with all queries (None: all).
+    examples that something is found for, ascending: those that batches will ask for (None: all). Others are encoded
+    only where the settings compare with them.
 
     Entries that may be right are suspects: those to which another label, or the catalogue itself,
     puts the same text; and, where no person vouches for the label, those that stand higher above the
     mean of unrelated cosines than `relative_margin` of the label's own entry does. That is the
     positive-aware margin of NV-Retriever (arXiv 2407.15831), made independent of a model's range of
-    cosines. Also returns figures, all of them means of cosines: `noise_similarity` (noise with all questions) and
-    `noise_best_similarity` (with its nearest); and where all examples are looked at, since means of others are no
-    course, `related` (example with the best question of its entry in other words) and `unrelated` (example with
-    other entries' questions).
+    cosines. Also returns figures, all of them means of cosines: `noise_similarity` (noise with all questions),
+    `noise_best_similarity` (with its nearest), `related` (a drawn example with the best question of its entry in
+    other words) and `unrelated` (with other entries' questions).
     """
-    if drawn is None or settings.queries_per_query or settings.near_to == "queries":
-        drawn = np.arange(len(data.examples))
-    texts = [*(data.examples[number].text for number in drawn.tolist()), *data.catalogue.questions]
+    labels = np.arange(len(data.labels))
+    drawn = np.arange(len(data.examples)) if drawn is None else drawn
+    asked = labels if queries is None else queries
+    compared_with = labels if settings.queries_per_query else asked if settings.near_to == "queries" else labels[:0]
+    encoded = np.union1d(drawn, compared_with)
+    texts = [*(data.examples[number].text for number in encoded.tolist()), *data.catalogue.questions]
     compared = _noise_compared(data, settings.noise_pool, draw)
     vectors = encoder.encode([*texts, *(data.noise[number] for number in compared)])
-    rows, questions, noise = vectors[: len(drawn)], vectors[len(drawn) : len(texts)], vectors[len(texts) :]
+    examples, questions, noise = vectors[: len(encoded)], vectors[len(encoded) : len(texts)], vectors[len(texts) :]
+    rows = examples[np.searchsorted(encoded, drawn)]
     unrelated = _mean_unrelated(rows, questions, drawn, data)
-    found = find(rows, drawn, questions, data, settings, unrelated)
+    found = find(rows, drawn, questions, data, settings, unrelated, examples[: len(labels)])
 
     best, number = nearest(noise, questions)
-    asked = np.arange(len(data.labels)) if queries is None else queries
-    nearness = nearest(noise, rows[asked])[0] if settings.near_to == "queries" and len(asked) else best
+    nearness = best
+    if settings.near_to == "queries" and len(asked):
+        nearness = nearest(noise, examples[np.searchsorted(encoded, asked)])[0]
     noise_best = np.full(len(data.noise), -1, dtype=np.int32)
     noise_best[compared] = number
     noise_cosines = np.full(len(data.noise), np.nan, dtype=np.float32)
@@ -66,9 +70,12 @@ def mine(
         noise_cosines,
     )
     # The same on all ranks to the bit, as all that was found.
-    figures = {"noise_similarity": mined.noise_similarity, "noise_best_similarity": _mean(best)}
-    if len(drawn) == len(data.examples):
-        figures = {"related": _mean(found.own[~np.isnan(found.own)], 1.0), "unrelated": unrelated} | figures
+    figures = {
+        "related": _mean(found.own[~np.isnan(found.own)], 1.0),
+        "unrelated": unrelated,
+        "noise_similarity": mined.noise_similarity,
+        "noise_best_similarity": _mean(best),
+    }
     return mined, ranks.same(figures)
 
 
@@ -95,13 +102,22 @@ def _mean_unrelated(rows: Vectors, questions: Vectors, numbers: NDArray[np.int64
     A sum of dot products is the dot product of the sums; 0.0 for a catalogue of one entry.
     """
     entry = np.array([data.examples[number].row for number in numbers.tolist()], dtype=np.int64)
-    sizes = np.bincount(data.catalogue.owners, minlength=len(data.catalogue))
-    row_sums, question_sums = (np.zeros((len(sizes), rows.shape[1])) for _ in range(2))
-    np.add.at(row_sums, entry, rows)
-    np.add.at(question_sums, np.asarray(data.catalogue.owners), questions)
-    total = row_sums.sum(axis=0) @ question_sums.sum(axis=0) - (row_sums * question_sums).sum()
+    owners = np.asarray(data.catalogue.owners, dtype=np.int64)
+    sizes = np.bincount(owners, minlength=len(data.catalogue))
+    row_sums, question_sums = _sums(rows, entry, len(sizes)), _sums(questions, owners, len(sizes))
+    total = row_sums.sum(axis=0) @ question_sums.sum(axis=0) - np.einsum("ij,ij->", row_sums, question_sums)
     count = len(rows) * len(questions) - int(sizes[entry].sum())
     return float(total / count) if count else 0.0
+
+
+def _sums(vectors: Vectors, owners: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    """float64 (count, d): of each owner the sum of its vectors."""
+    sums = np.zeros((count, vectors.shape[1]))
+    order = np.argsort(owners, kind="stable")
+    there, starts = np.unique(owners[order], return_index=True)
+    if len(there):
+        sums[there] = np.add.reduceat(vectors[order], starts, axis=0, dtype=np.float64)
+    return sums
 
 
 def _mean(values: NDArray[np.generic], if_none: float = 0.0) -> float:

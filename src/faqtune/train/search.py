@@ -76,14 +76,15 @@ def find(
     data: TrainingData,
     settings: Mining,
     unrelated: float,
+    labels: Vectors,
 ) -> Found:
     """What is hard for the examples with these `numbers` (k,), of which `rows` (k, d) are the vectors.
 
     `questions`: vectors of all standard questions. `unrelated`: mean cosine of examples with other entries' questions,
-    from which the margin of suspects counts. Where other queries are asked for as well, all examples must be there.
+    from which the margin of suspects counts. `labels`: vectors of all labels, where other queries are asked for.
     """
     known = _Known.of(data, numbers)
-    labels = rows[: len(data.labels)]
+    entry_of_labels = np.array([label.row for label in data.labels], dtype=np.int64)
     per_row = max(settings.negatives_per_query, settings.negatives_pool)
 
     def of_block(block: slice) -> Found:
@@ -99,7 +100,7 @@ def find(
         by_entry[suspected] = -np.inf
         hard = _hardest(scores, by_entry, known, per_row)
         del scores, by_entry
-        near = _nearest_labels(rows[block], labels, suspected, entry, known.entry, settings.queries_per_query)
+        near = _nearest_labels(rows[block], labels, suspected, entry, entry_of_labels, settings.queries_per_query)
         return Found(hard, near, Ragged.of_mask(suspected), own)
 
     # Of no examples too there is an answer: one of no rows.
@@ -146,7 +147,7 @@ def _nearest_labels(
     labels: Vectors,
     suspected: NDArray[np.bool_],
     entry: NDArray[np.int64],
-    entry_of_examples: NDArray[np.int64],
+    entry_of_labels: NDArray[np.int64],
     count: int,
 ) -> NDArray[np.int32]:
     """int32 (n, count): the labels of other, unsuspected entries that are nearest to `rows` (n, d), nearest first; -1
@@ -154,7 +155,6 @@ def _nearest_labels(
     found = np.full((len(rows), count), -1, dtype=np.int32)
     if not count:
         return found
-    entry_of_labels = entry_of_examples[: len(labels)]
     for part in blocks(len(rows), len(labels)):
         scores = rows[part] @ labels.T
         scores[suspected[part][:, entry_of_labels] | (entry_of_labels == entry[part, None])] = -np.inf

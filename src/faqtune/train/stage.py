@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 
 from faqtune.encoder import Encoder, KeepingEncoder
@@ -16,7 +17,7 @@ from faqtune.train.batches import Batch, batch_at
 from faqtune.train.budget import spare_scarce_memory
 from faqtune.train.checkpoints import Checkpoint, Progress
 from faqtune.train.data import TrainingData
-from faqtune.train.draws import evaluate_every, examples_drawn, labels_drawn, steps_of, usable
+from faqtune.train.draws import evaluate_every, examples_drawn, first_look, labels_drawn, steps_of, usable
 from faqtune.train.findings import findings
 from faqtune.train.memory import budget_of, learn_within_memory, update_within_memory
 from faqtune.train.mined import Mined
@@ -63,7 +64,8 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
                 training.save(optimiser, mined)
             return False
         if mined is None:
-            mined = _mine(training, stage, data, range(steps), None, encoder_of(training.model))
+            asked = max(_next_round(stage.mining, 0, measure_every, steps), min(PROBED_STEPS, steps))
+            mined = _mine(training, stage, data, range(asked), None, encoder_of(training.model))
             training.settle(settings_in_use(training, stage, data, steps, measure_every))
         _step(training, stage, data, mined, optimiser, steps)
         refuse_standstill(training.model, stage, progress, steps)
@@ -135,14 +137,20 @@ def _no_longer_better(stage: Stage, progress: Progress) -> str:
 def _mine(
     training: Training, stage: Stage, data: TrainingData, steps: range, last: Mined | None, encoder: Encoder
 ) -> Mined:
-    """Mine with the model as it is, for the `steps` until the next round; the first round of a stage for everything
-    that it may draw, to tell what its queries find. The first of a training says how the base model's cosines lie."""
+    """Mine with the model as it is, for what the `steps` until the next round draw; the first round of a stage for
+    all else as well, or much of it, to tell what its queries find. The first of a training says how the base model's
+    cosines lie."""
     progress, seed = training.progress, training.recipe.seed
     started = time.perf_counter()
-    drawn = None if last is None else examples_drawn(stage, data, seed, progress.stage, steps)
+    drawn = examples_drawn(stage, data, seed, progress.stage, steps)
+    if last is None:
+        drawn = np.union1d(drawn, first_look(len(data.examples), (seed, progress.stage)))
     draw = (seed, progress.stage, progress.step)
     mined, figures = mine(encoder, data, stage.mining, draw, labels_drawn(stage, data), drawn)
     seconds = time.perf_counter() - started
+    if last is not None and len(drawn) < len(data.examples):
+        # Means of other examples are no course.
+        del figures["related"], figures["unrelated"]
     figures |= findings(mined, last, stage, data, drawn)
     if progress.step == 0:
         if progress.stage == 1:

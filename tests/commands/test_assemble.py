@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faqtune import claims
-from faqtune.commands import training_set
+from faqtune.commands import assemble, training_set
 from faqtune.commands.assemble import (
     ENOUGH_HUMAN_LABELS,
     MEASURED_CONFIDENCE,
@@ -221,6 +221,25 @@ def test_what_nobody_can_read_is_measured_but_never_trained_on_nor_chosen_by(wor
     assert trained(workspace, project).noise == ("train：chitchat", "train：unsupported")
     assert [one.stratum for one in selection_set(project).negatives] == ["chatter", "unsupported"]
     assert [one.stratum for one in evaluation_set(project, "test").negatives] == ["chatter", "garbage", "unsupported"]
+
+
+def test_of_a_very_large_part_whole_conversations_choose(monkeypatch):
+    monkeypatch.setattr(assemble, "MOST_CHOOSING", 20)
+    queries = [
+        query(f"{talk}-{n}", f"{talk}：几天发货{n}", f"c{talk}") for talk in range(30) for n in range(1 + talk % 4)
+    ]
+    noise = [Noise(f"闲聊{n}", f"s{n}") for n in range(50)]
+    split = Split(0, {q.conversation: "selection" for q in queries}, {n.source: "selection" for n in noise})
+    project = project_of(queries, [human(q.id, "发货") for q in queries], split, noise)
+    whole, chosen = evaluation_set(project, "selection"), selection_set(project)
+    assert 16 < len(chosen.positives) <= 20 == len(chosen.negatives)
+    groups = {one.group for one in chosen.positives}
+    assert chosen.positives == tuple(one for one in whole.positives if one.group in groups)
+    # Others chosen by chance, not the first.
+    assert groups != {one.group for one in whole.positives[:20]}
+    more = replace(project, noise=[*noise, Noise("新来的", "s-new")])
+    more.split.noise["s-new"] = "selection"
+    assert len(set(selection_set(more).negatives) ^ set(chosen.negatives)) <= 2
 
 
 def test_what_is_not_split_or_not_labelled_is_on_no_side(workspace):

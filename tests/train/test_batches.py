@@ -246,9 +246,7 @@ def test_a_slip_of_the_finger_is_never_what_somebody_else_asks_or_what_measures(
     """Of two characters every slip but a doubled one is a text of one, or the two in the other order."""
     asked = (("早上好",), ("货到",), ("到到货",))
     catalogue = Catalogue(tuple(Entry(str(row), questions, "") for row, questions in enumerate(asked)))
-    data = TrainingData(
-        catalogue, labels=(Example("到货", 0, trusted=True),), noise=("到货货",), measured=("货",)
-    )
+    data = TrainingData(catalogue, labels=(Example("到货", 0, trusted=True),), noise=("到货货",), measured=("货",))
     stage = Stage.model_validate({"data": {"labels": 1, "disturbed": 1}, "losses": {"ranking": {"weight": 1}}})
     mined, _ = mine(characters, data, Mining(negatives_per_query=3))
     for step in range(30):

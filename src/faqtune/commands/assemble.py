@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TypeVar
 
 from faqtune import claims as claim_store
 from faqtune.commands.annotated import chosen_queries
 from faqtune.commands.settled import settled
+from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Negative, Positive
 from faqtune.label import Decision
@@ -24,6 +28,8 @@ from faqtune.records import (
 from faqtune.scorecard import Stratum, stratum_named
 from faqtune.workspace import Workspace
 
+Example = TypeVar("Example", Positive, Negative)
+
 MEASURED_CONFIDENCE = 0.6
 """Labels of machines below this are not measured on; what people say always counts."""
 ENOUGH_HUMAN_LABELS = 50
@@ -33,6 +39,9 @@ STRATUM_OF_REASON: dict[str, Stratum] = {"chitchat": "chatter", "unclear": "garb
 MEASURED_ONLY: tuple[Stratum, ...] = ("other_domain", "garbage")
 """Noise that is never trained on, nor chosen by: it shows what a model makes of a kind of text that it has not seen."""
 REASONS_TRAINED = tuple(reason for reason, stratum in STRATUM_OF_REASON.items() if stratum not in MEASURED_ONLY)
+MOST_CHOOSING = 10_000
+"""Queries, and noise sentences, that models are chosen on: a training measures them dozens of times, and more of them
+would tell no better which step is best."""
 BY_PEOPLE = "(hand labels)"
 """Ends the name of a part that is measured on labels by people alone."""
 MEASURING = (SELECTION, CALIBRATION, TEST)
@@ -124,9 +133,11 @@ def evaluation_set(project: Project, part: str) -> EvaluationSet:
 
 
 def selection_set(project: Project) -> EvaluationSet:
-    """What models are chosen on. Raises UserError where the best one cannot be told from the others."""
+    """What models are chosen on: of a very large part some of its conversations and sources. Raises UserError where
+    the best one cannot be told from the others."""
     whole = evaluation_set(project, SELECTION)
-    selection = replace(whole, negatives=tuple(one for one in whole.negatives if one.stratum not in MEASURED_ONLY))
+    negatives = [one for one in whole.negatives if one.stratum not in MEASURED_ONLY]
+    selection = replace(whole, positives=_some(whole.positives), negatives=_some(negatives))
     if not selection.positives or not selection.negatives:
         raise UserError(
             f"the selection part has {len(selection.positives)} labelled queries and {len(selection.negatives)} "
@@ -134,6 +145,18 @@ def selection_set(project: Project) -> EvaluationSet:
             "add logs or chatter, or raise split.selection in faqtune.toml",
         )
     return selection
+
+
+def _some(items: Sequence[Example]) -> tuple[Example, ...]:
+    """At most `MOST_CHOOSING`, in their order: whole conversations, as their names draw them, so that a query more
+    changes next to nothing."""
+    if len(items) <= MOST_CHOOSING:
+        return tuple(items)
+    sizes = Counter(item.group or item.text for item in items)
+    drawn = sorted(sizes, key=digest)
+    fit = bisect_right(list(accumulate(sizes[group] for group in drawn)), MOST_CHOOSING)
+    chosen = set(drawn[: max(1, fit)])
+    return tuple(item for item in items if (item.group or item.text) in chosen)
 
 
 def is_measurable(decision: Decision) -> bool:

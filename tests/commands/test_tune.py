@@ -79,6 +79,23 @@ def test_changed_hand_labels_are_measured_without_training_again(tuned_shop: Wor
     assert made.evaluated.scorecards[0].counts["garbage"] == 1
 
 
+def test_the_first_time_it_says_what_each_file_was_taken_for(
+    small_shop_files: Path, tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, heard: Any
+) -> None:
+    """Chats that are taken for chatter would else be noticed by nobody."""
+    chats = tmp_path / "三月.txt"
+    chats.write_text("甲：在吗\n乙：在的\n甲：几天能到\n", encoding="utf-8")
+    monkeypatch.setattr(command, "_all_steps", lambda *given, **more: None)
+    files = (small_shop_files / "FAQ.xlsx", chats)
+    tune(Workspace(tmp_path / "shop"), files, model=str(tiny_model_folder), reporter=heard)
+    assert heard.lines[0].startswith("FAQ.xlsx: catalogue (sheet): ")
+    assert "三月.txt: noise (sentences, utf-8): 3 sentences" in heard.lines
+    assert any(line.startswith("    ! 三月.txt: taken for everyday chatter, a sentence a line") for line in heard.lines)
+    monkeypatch.setattr(command, "MOST_LINES", 1)
+    tune(Workspace(tmp_path / "other"), files, model=str(tiny_model_folder), reporter=heard)
+    assert heard.lines[-1].startswith("    … and ") and heard.lines[-1].endswith(" more lines")
+
+
 def test_what_needs_files_is_refused_without(tuned_shop: Workspace, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="together with the files only"):
         tune(tuned_shop, model="builtin")

@@ -148,14 +148,25 @@ def _resolved(workspace: Workspace, names: Sequence[str]) -> set[Path]:
     return {workspace.resolve(name) for name in names}
 
 
+def taken_for(guesses: Sequence[Guess]) -> Iterator[str]:
+    """A line for each file or folder, and what the user should know of it."""
+    for guess in guesses:
+        yield _in_a_line(guess)
+        yield from (f"    ! {remark}" for remark in guess.remarks)
+
+
+def _in_a_line(guess: Guess) -> str:
+    several = f", {guess.files} files" if guess.files > 1 else ""
+    counts = ", ".join(f"{count} {what}" for what, count in guess.counts.items())
+    sample = " (of a sample)" if guess.is_sample else ""
+    encoding = f", {', '.join(guess.encodings)}" if guess.encodings else ""
+    known = f"{guess.kind} ({guess.form}{encoding}{several})"
+    return f"{guess.path.name}: {known}{': ' + counts if counts else ''}{sample}"
+
+
 def _preview(guesses: Sequence[Guess]) -> Iterator[str]:
     for guess in guesses:
-        several = f", {guess.files} files" if guess.files > 1 else ""
-        counts = ", ".join(f"{count} {what}" for what, count in guess.counts.items())
-        sample = " (of a sample)" if guess.is_sample else ""
-        encoding = f", {', '.join(guess.encodings)}" if guess.encodings else ""
-        known = f"{guess.kind} ({guess.form}{encoding}{several})"
-        yield f"{guess.path.name}: {known}{': ' + counts if counts else ''}{sample}"
+        yield _in_a_line(guess)
         if guess.sheets:
             yield f"    sheets: {', '.join(guess.sheets)}"
         for meaning, names in {**guess.columns, **guess.roles}.items():

@@ -10,7 +10,7 @@ from faqtune.alone import alone
 from faqtune.atomic import atomic_file
 from faqtune.commands.evaluate import evaluate_models, refuse_too_few
 from faqtune.commands.ingest import Ingested, ingest_files
-from faqtune.commands.init import init_project
+from faqtune.commands.init import Initialised, init_project, taken_for
 from faqtune.commands.label import Labelled, label_queries, why_no_label
 from faqtune.commands.launch import launch_on_gpus, refuse_gpus
 from faqtune.commands.models import model_place
@@ -27,6 +27,8 @@ from faqtune.records import TEST
 from faqtune.scorecard import STRATA
 from faqtune.workspace import Workspace
 
+MOST_LINES = 30
+"""On what files were taken for."""
 SAMPLE_FILES = ("base2.xlsx", "data.json", "modified_daily_datasets.json", "gold.jsonl")
 
 
@@ -67,10 +69,11 @@ def tune(
     _refuse_unavailable(gpus, track)
     _refuse_hopeless(workspace, bool(files), model, recipe, overrides)
     if files:
-        init_project(
+        made = init_project(
             workspace, files, noise=noise, gold=gold, gold_catalogue=gold_catalogue, model=model, recipe=recipe,
             keep=True,
         )  # fmt: skip
+        _tell(made, reporter)
     else:
         _refuse_without_files(workspace, noise or gold or gold_catalogue or model)
     if gpus == 1:
@@ -80,6 +83,15 @@ def tune(
     reporter.say("4/6 training")
     _train_on_gpus(workspace, recipe, overrides, gpus, track=track, force=force)
     return _measured(workspace, prepared, train_model(workspace, recipe=recipe, overrides=overrides), force, reporter)
+
+
+def _tell(made: Initialised, reporter: Reporter) -> None:
+    """What files were taken for: who is misunderstood should see it before all is done."""
+    lines = list(taken_for(made.guesses))
+    for line in lines[:MOST_LINES]:
+        reporter.say(line)
+    if (more := len(lines) - MOST_LINES) > 0:
+        reporter.say(f"    … and {more} more lines")
 
 
 @alone

@@ -44,7 +44,7 @@ from faqtune.stored import write_jsonl
 
 FAMILIES = {
     "catalogue": ("sheet", "parsed_data", "catalogue_json", "catalogue"),
-    "conversations": ("data", "output", "conversations"),
+    "conversations": ("data", "output", "conversations", "transcript"),
     "noise": ("daily", "noise", "sentences"),
     "pairs": PAIR_FORMS,
 }

@@ -18,6 +18,7 @@ from faqtune.ingest.names import SENTENCE
 from faqtune.ingest.noise import sentence_columns
 from faqtune.ingest.sessions import header_of
 from faqtune.ingest.sheets import MAX_CELL_CHARS, open_sheets
+from faqtune.ingest.transcripts import is_text, transcript_of
 
 Form = Literal[
     "sheet",
@@ -27,6 +28,7 @@ Form = Literal[
     "data",
     "output",
     "conversations",
+    "transcript",
     "daily",
     "noise",
     "sentences",
@@ -39,7 +41,8 @@ Form = Literal[
 """`sheet`: spreadsheet with questions and answers. `parsed_data`, `data`, `output`, `daily`
 (modified_daily_datasets.json), `triples` (annonated_dataset.json, answer2problem.json): the forms
 of SPEC §1. `catalogue_json`: `[{"id", "category", "questions", "answer"}]`. `catalogue`,
-`conversations`, `noise`, `pairs`: faqtune's own JSONL. `sentences`: one sentence per line or row.
+`conversations`, `noise`, `pairs`: faqtune's own JSONL. `transcript`: a chat written out. `sentences`: one sentence per
+line or row.
 """
 
 FORMS: tuple[str, ...] = get_args(Form)[:-1]
@@ -101,6 +104,8 @@ def _session_form(source: Source, item: Any) -> Form:
 
 def _table_form(source: Source, kind: Kind) -> Form:
     """Spreadsheets and text: a table of messages, one of questions and answers, or only sentences."""
+    if is_text(source, kind) and transcript_of(source, ConversationsConfig()):
+        return "transcript"
     if source.path.suffix.lower() == ".txt" and _has_long_line(source, kind):
         return "sentences"
     found: list[Form] = []

@@ -13,7 +13,7 @@ from typing import Literal
 from faqtune.config import CatalogueConfig, ConversationsConfig, NoiseConfig
 from faqtune.errors import UserError
 from faqtune.ingest.catalogue import read_catalogue
-from faqtune.ingest.forms import Form, form_of
+from faqtune.ingest.forms import CHATTER_NAME, Form, form_of
 from faqtune.ingest.headers import MOST_NAMES, SEARCH_ROWS, keys_seen, names_seen
 from faqtune.ingest.jsonstream import layout_of, stream_items, whole_object
 from faqtune.ingest.kinds import Source, expand, kind_of
@@ -35,6 +35,9 @@ PREVIEW_CHARS = 120
 
 _LOG_NAME = re.compile(r"output|conversation|session|dialog|chat|log|对话|会话|聊天|日志", re.IGNORECASE)
 _GENERATED_NAME = re.compile(r"answer2problem|generated|(?<![a-z])auto(?![a-z])|synthetic|生成|自动", re.IGNORECASE)
+_AS_SENTENCES = (
+    "taken for everyday chatter, a sentence a line (in a chat most lines begin with who speaks: 客户：…, 客服：…)"
+)
 _KINDS: dict[Form, Kind] = {
     "sheet": "catalogue",
     "parsed_data": "catalogue",
@@ -43,6 +46,7 @@ _KINDS: dict[Form, Kind] = {
     "data": "conversations",
     "output": "conversations",
     "conversations": "conversations",
+    "transcript": "conversations",
     "daily": "noise",
     "noise": "noise",
     "sentences": "noise",
@@ -119,9 +123,12 @@ def _guess(source: Source, *, is_noise: bool) -> Guess:
     try:
         form = form_of(source)
         kind = "noise" if is_noise else _KINDS.get(form, "unknown")
-        return _LOOKS[kind](source, form)
+        guess = _LOOKS[kind](source, form)
     except UserError as error:
         return Guess(source.path, kind, form, problem=str(error))
+    if form == "sentences" and not is_noise and not CHATTER_NAME.search(source.path.name):
+        guess = replace(guess, remarks=(f"{source.name}: {_AS_SENTENCES}", *guess.remarks))
+    return guess
 
 
 def _look_at_catalogue(source: Source, form: Form) -> Guess:

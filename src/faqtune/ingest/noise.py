@@ -20,6 +20,7 @@ from faqtune.ingest.messages import find_keys, plain_text, session_of
 from faqtune.ingest.names import GROUP, SENTENCE
 from faqtune.ingest.report import IngestReport
 from faqtune.ingest.sheets import open_sheets
+from faqtune.ingest.transcripts import is_text, transcript_of
 from faqtune.records import Noise, normalise
 
 MAX_LINE_CHARS = 1 << 20
@@ -69,6 +70,8 @@ def read_noise(paths: Sequence[Path], config: NoiseConfig) -> tuple[list[Noise],
 def _sentences(source: Source, kind: Kind, report: IngestReport) -> Iterator[_Found]:
     if kind == "json":
         return _json_sentences(source, report)
+    if is_text(source, kind) and transcript_of(source, ConversationsConfig()):
+        return _customers_sentences(source, report)
     if kind in SPREADSHEETS or source.path.suffix.lower() != ".txt":
         return _table_sentences(source, kind, report)
     return _line_sentences(source, report)
@@ -84,6 +87,11 @@ def _json_sentences(source: Source, report: IngestReport) -> Iterator[_Found]:
             texts = [plain_text(value) for value in values.values()]
             yield _Found(texts[found[0]] if found else "", _at(texts, found[1]) if found else "", row)
         return
+    yield from _customers_sentences(source, report)
+
+
+def _customers_sentences(source: Source, report: IngestReport) -> Iterator[_Found]:
+    """What customers say in the conversations of a file."""
     try:
         for index, (_, turns) in enumerate(session_turns(source, ConversationsConfig(), report)):
             for turn in turns:

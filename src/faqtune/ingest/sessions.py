@@ -1,4 +1,4 @@
-"""Sessions of a chat log as exported, whatever its form: nested, a message per row, a pair per row."""
+"""Sessions of a chat log as exported, whatever its form: nested, a message or a pair per row, written out as text."""
 
 from __future__ import annotations
 
@@ -18,12 +18,10 @@ from faqtune.ingest.report import IngestReport, add_names
 from faqtune.ingest.sheets import open_sheets
 from faqtune.ingest.store import regroup
 from faqtune.ingest.times import in_time
+from faqtune.ingest.transcripts import MOST_MESSAGES, is_text, transcript_of, transcript_sessions
 
 SAMPLE_ROWS = 500
 """Rows from which columns are guessed."""
-
-MAX_MESSAGES_WITHOUT_SESSION = 5_000
-"""A file without session ids is one conversation, unless it is as long as this."""
 
 Row = tuple[int, Mapping[str, str]]
 """A row with its number from 1, names to texts."""
@@ -40,6 +38,8 @@ def sessions_of(
     """
     if kind == "json":
         return _json_sessions(source, config, report, most_rows)
+    if is_text(source, kind) and (written := transcript_of(source, config)):
+        return transcript_sessions(source, written, config, report, most_rows)
     return _table_sessions(source, kind, config, report, most_rows)
 
 
@@ -159,10 +159,10 @@ def _with_session(source: Source, rows: Iterable[Row], keys: Keys, report: Inges
 def _one_session(source: Source, rows: Iterable[Row], keys: Keys, names: Sequence[str]) -> Session:
     """All messages of a file as one session. Raises UserError if they are too many for that."""
     messages = (message for _, row in rows for message in messages_of_row(row, keys))
-    held = list(islice(messages, MAX_MESSAGES_WITHOUT_SESSION + 1))
-    if len(held) > MAX_MESSAGES_WITHOUT_SESSION:
+    held = list(islice(messages, MOST_MESSAGES + 1))
+    if len(held) > MOST_MESSAGES:
         raise UserError(
-            f"{source.name}: more than {MAX_MESSAGES_WITHOUT_SESSION:,} messages and no column of session ids; "
+            f"{source.name}: more than {MOST_MESSAGES:,} messages and no column of session ids; "
             f"columns or keys seen: {', '.join(names[:20])}",
             "set session_column in [conversations] of faqtune.toml",
         )

@@ -55,7 +55,7 @@ def written(value: Any) -> set[str]:
     if isinstance(value, list):
         return {said for one in value for said in written(one)}
     if isinstance(value, dict):
-        names = ("value", "low", "high", "predicted", "compared", "right", "p_holm")
+        names = ("value", "low", "high", "predicted", "compared", "right", "p", "p_holm")
         return {said for name in names if name in value for said in written(value[name])}
     if not isinstance(value, (int, float)):
         return set(NUMBER.findall(str(value)))

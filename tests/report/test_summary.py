@@ -129,3 +129,25 @@ def test_a_run_that_brought_nothing_is_warned_of(comparison: Comparison, run: Ru
 
 def test_what_the_data_cannot_support_is_on_the_first_screen(report: RunReport) -> None:
     assert any("OSCR@1%" in warning for warning in summary(report, "en").warnings)
+
+
+def test_beside_the_headline_stands_what_the_model_does_as_it_is_set(comparison: Comparison) -> None:
+    def figure(value: float) -> Figure:
+        return Figure(value=value, low=value, high=value, n=100)
+
+    set_by_hand = {"answered": figure(0.875), "precision": figure(0.9), "accepted": figure(0.123)}
+    after = comparison.after.model_copy(
+        update={"threshold_cosine": 0.6789, "figures": {**comparison.after.figures, **set_by_hand}}
+    )
+    report = RunReport(comparison.model_copy(update={"after": after}))
+    told = {language: [plain(sentence) for _, sentence in summary(report, language).facts] for language in ("en", "zh")}
+    assert (
+        "As it is set now, to answer from cosine 0.679 on: of 100 questions 79 are answered rightly, 9 wrongly, and 12"
+        " are not answered; 12 of 100 off-topic messages are answered. The figure above is that of the threshold which"
+        " would suit these test messages."
+    ) in told["en"]
+    assert any(
+        "每 100 个问题答对 79 个、答错 9 个、未作答 12 个；每 100 条无关消息误答 12 条" in one for one in told["zh"]
+    )
+    unset = RunReport(comparison.model_copy(update={"after": after.model_copy(update={"threshold_cosine": None})}))
+    assert not any("As it is set now" in plain(sentence) for _, sentence in summary(unset, "en").facts)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from faqtune.evaluate import format_comparison
 from faqtune.evaluate.wording import TABLE, figure_name
+from faqtune.report.figure_rows import figure_rows
 from faqtune.report.verdict import change, headline, mark_of, narrowed, overall, scope_changes
 from faqtune.scorecard import Comparison, Difference
 
@@ -56,3 +57,14 @@ def test_a_threshold_is_told_once_and_not_for_every_stratum(comparison: Comparis
 
 def test_strata_too_small_for_the_figure_are_not_drawn(comparison: Comparison) -> None:
     assert [stratum for stratum, _ in scope_changes(comparison)] == ["chatter", "other_domain", "unsupported"]
+
+
+def test_the_headline_s_own_p_is_not_corrected_for_the_others(comparison: Comparison) -> None:
+    """It was named before anything was measured; any other figure needs a correction for having been looked at."""
+    moved = comparison.differences["oscr@5"].model_copy(update={"low": 0.01, "high": 0.2, "p": 0.03, "p_holm": 0.6})
+    other = comparison.differences["recall@1"].model_copy(update={"low": 0.01, "high": 0.2, "p": 0.03, "p_holm": 0.6})
+    told = comparison.model_copy(update={"differences": {**comparison.differences, "oscr@5": moved, "recall@1": other}})
+    rows = {row.name: row for row in figure_rows(told, "en")}
+    lead, second = rows[figure_name("oscr@5", "en")], rows[figure_name("recall@1", "en")]
+    assert (lead.mark, lead.verdict) == ("better", "better") and "p 0.030" in lead.cells[2].interval
+    assert (second.mark, second.verdict) == ("better alone", "better*") and "p 0.600" in second.cells[2].interval

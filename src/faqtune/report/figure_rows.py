@@ -7,7 +7,7 @@ from dataclasses import replace
 from faqtune.evaluate import format_comparison
 from faqtune.evaluate.wording import Language, figure_name
 from faqtune.report.sheet import Cell, FigureRow, p_value, pointer
-from faqtune.report.verdict import judged, mark_of
+from faqtune.report.verdict import headline, judged, mark_of
 from faqtune.scorecard import Comparison, Difference
 
 SIDES = ("before", "after")
@@ -16,8 +16,10 @@ SIDES = ("before", "after")
 def figure_rows(comparison: Comparison, language: Language, scope: str = "") -> list[FigureRow]:
     """The rows of the shared table, value and interval apart, so that a phone can set them in two lines.
 
-    `scope` is the kind of noise that `comparison` has been narrowed to.
+    `scope` is the kind of noise that `comparison` has been narrowed to. The figure of the headline was named before
+    anything was measured: its p is its own, while those of all others are corrected for each other.
     """
+    lead = None if scope else headline(comparison)
     known = {*comparison.differences, *comparison.before.means, *comparison.after.means, "threshold"}
     names = {figure_name(name, language): name for name in known}
     rows = []
@@ -29,6 +31,8 @@ def figure_rows(comparison: Comparison, language: Language, scope: str = "") -> 
             for (value, _, rest), source in zip(parts, sources, strict=True)
         )
         moved = comparison.differences.get(names[said])
+        if moved and lead and names[said] == lead.name and moved.p_holm is not None:
+            moved = moved.model_copy(update={"p_holm": moved.p})
         verdict = judged(mark_of(word), moved.p_holm if moved else None, language)
         rows.append(FigureRow(said, (*values[:2], _with_p(values[2], moved)), *verdict))
     return rows

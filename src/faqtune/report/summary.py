@@ -58,6 +58,8 @@ def summary(report: RunReport, language: Language) -> Summary:
         for name in KEY_FACTS
         if (found := change(comparison, name)) and found != lead
     ]
+    if lead and lead.name.startswith("oscr") and (as_set := _as_set(comparison.after, language)):
+        facts.append(("", as_set))
     if report.certificate and not strange(report.certificate, comparison.after, language):
         mark, said = promised_fact(report.certificate, language)
         facts.append((mark, Markup("{}").format(said)))
@@ -72,6 +74,21 @@ def summary(report: RunReport, language: Language) -> Summary:
         facts=facts,
         measured=[_data_words(comparison.after, language), _label_words(report.labels, language)],
         warnings=[*_run_warnings(report.run, comparison.after, language), *notes],
+    )
+
+
+def _as_set(card: Scorecard, language: Language) -> Markup | None:
+    """What the model does at its own threshold, which was not set on these data; None without one."""
+    if card.threshold_cosine is None or not {"answered", "precision", "accepted"} <= card.figures.keys():
+        return None
+    answered, precision, accepted = (card.figures[name].value for name in ("answered", "precision", "accepted"))
+    right, passed = _of_hundred(answered * precision), _of_hundred(1 - answered)
+    return Markup(HEADLINE[language]["as_set"]).format(
+        threshold=f"{card.threshold_cosine:.3f}",
+        right=Markup('<strong class="value-after">{}</strong>').format(right),
+        wrong=max(0, 100 - right - passed),
+        passed=passed,
+        accepted=_of_hundred(accepted),
     )
 
 

@@ -21,6 +21,9 @@ HEADLINE: dict[Language, dict[str, str]] = {
         "fpr95": "If 95 of 100 questions are to be accepted, {after} of 100 off-topic messages come through too"
         " (before: {before}).",
         "precision": "At the calibrated threshold, {after} of 100 answers given are right (before: {before}).",
+        "as_set": "As it is set now, to answer from cosine {threshold} on: of 100 questions {right} are answered"
+        " rightly, {wrong} wrongly, and {passed} are not answered; {accepted} of 100 off-topic messages are answered."
+        " The figure above is that of the threshold which would suit these test messages.",
     },
     "zh": {
         "oscr": "在每 100 条无关消息最多放过 {percent} 条的前提下，FAQ 能回答的 100 个问题中有 {after} 个答对；"
@@ -37,6 +40,8 @@ HEADLINE: dict[Language, dict[str, str]] = {
         "recall@1": "若每个问题都作答，100 个问题中有 {after} 个的正确条目排在首位（微调前 {before} 个）。",
         "fpr95": "若要接受 100 个问题中的 95 个，100 条无关消息中会误放 {after} 条（微调前 {before} 条）。",
         "precision": "在校准后的阈值处，每 100 次作答有 {after} 次正确（微调前 {before} 次）。",
+        "as_set": "按目前设定的阈值（相似度 {threshold} 起作答）：每 100 个问题答对 {right} 个、答错 {wrong} 个、未作答"
+        " {passed} 个；每 100 条无关消息误答 {accepted} 条。上面的数字对应的是最适合这批测试消息的阈值。",
     },
 }
 
@@ -81,7 +86,8 @@ PAGE: dict[Language, dict[str, str]] = {
         "figures": "All figures",
         "figures_reading": "In percent, with 95 % intervals. A change is called better or worse only where the interval"
         " of the difference leaves zero out. p is corrected for all figures looked at (Holm); where it is above 0.05,"
-        " the verdict has a star: by itself it is clear, but among so many figures one such may be chance.",
+        " the verdict has a star: by itself it is clear, but among so many figures one such may be chance. The figure"
+        " of the headline was chosen before anything was measured: its p is its own.",
         "means_reading": "Mean cosines have no interval and prove nothing on their own.",
         "metric": "figure",
         "difference": "difference",
@@ -134,7 +140,8 @@ PAGE: dict[Language, dict[str, str]] = {
         "care": "注意",
         "figures": "全部指标",
         "figures_reading": "单位为百分比，括号内为 95% 置信区间。只有当变化的区间不含零时，才称为变好或变差。"
-        "p 已按全部指标校正 (Holm)；超过 0.05 时判断带星号：单看是明确的，但在这么多指标中可能出于偶然。",
+        "p 已按全部指标校正 (Holm)；超过 0.05 时判断带星号：单看是明确的，但在这么多指标中可能出于偶然。"
+        "首要指标在评测之前就已选定，它的 p 不作校正。",
         "means_reading": "平均余弦没有置信区间，单独不能说明问题。",
         "metric": "指标",
         "difference": "变化",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,9 @@ from faqtune import Workspace, claims, make_split
 from faqtune.commands import split as command
 from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.settled import training_conversations, weighed_sources
-from faqtune.label import BY, Source
-from faqtune.records import CALIBRATION, PARTS, SELECTION, TEST, TRAIN, Claim
+from faqtune.config import SplitConfig
+from faqtune.label import BY, Source, decide
+from faqtune.records import CALIBRATION, PARTS, SELECTION, TEST, TRAIN, Claim, Query, Split
 from faqtune.stored import write_jsonl
 
 
@@ -170,3 +172,33 @@ def test_without_logs_hand_labels_are_in_every_part(tuned_shop: Workspace) -> No
 
     parts = tuned_shop.split().conversations
     assert {parts[place] for place in places} == set(PARTS)
+
+
+def test_where_far_fewer_conversations_train_than_asked_for_the_reason_is_given(
+    tuned_shop: Workspace, heard: Any
+) -> None:
+    """36 of 96 conversations have hand labels, which measure."""
+
+    def split(share: float) -> list[str]:
+        config = tuned_shop.config_path.read_text(encoding="utf-8")
+        config = re.sub(r"(?m)^(?:# )?(selection|calibration|test) = .*$", rf"\1 = {share}", config)
+        tuned_shop.config_path.write_text(config, encoding="utf-8")
+        heard.lines.clear()
+        make_split(tuned_shop, force=True, reporter=heard)
+        return [line for line in heard.lines if "of the conversations train" in line]
+
+    # With so few queries of each entry none is held out: all that is told is about people's.
+    assert split(0.05) == [
+        "53% of the conversations train, not 85%: 36 have hand labels (split.human_labels_for_training)"
+    ]
+    assert split(0.3) == []
+
+
+def test_held_out_entries_take_their_conversations_with_them() -> None:
+    queries = {f"q{n}": Query(f"q{n}", f"第{n}问", f"c{n}", (0,)) for n in range(10)}
+    decisions = decide([Claim(f"q{n}", "a" if n < 7 else "b", BY, 0.9) for n in range(10)])
+    split = Split(0, {f"c{n}": "test" if n < 7 else "train" for n in range(10)}, {}, {"a": "test"})
+    assert command._why_few_train(split, SplitConfig(), queries, decisions) == (
+        "30% of the conversations train, not 50%: 7 ask about one of the 1 held-out entries (split.held_out_entries)"
+    )
+    assert command._why_few_train(split, SplitConfig(test=0.4), queries, decisions) == ""

@@ -17,13 +17,15 @@ from faqtune.config import SplitConfig
 from faqtune.digests import digest
 from faqtune.label import Decision, acts_of, last_of_people, latest, pairs_of, settle
 from faqtune.progress import Reporter, Silent
-from faqtune.records import PARTS, TEST, Catalogue, Claim, Query, Split
+from faqtune.records import PARTS, TEST, TRAIN, Catalogue, Claim, Query, Split
 from faqtune.split import assign, check_split
 from faqtune.steps import is_current, mark_current
 from faqtune.stored import write_json, write_jsonl
 from faqtune.workspace import Workspace
 
 STEP = "split"
+FEW_TRAIN = 0.1
+"""Of all conversations: so many fewer than asked for are worth a word."""
 ENOUGH_UNSUPPORTED = 30
 """With so many queries that people call unsupported, the test part needs no held-out entries for near noise."""
 
@@ -77,7 +79,10 @@ def make_split(workspace: Workspace, *, force: bool = False, reporter: Reporter 
         return _counted(workspace, skipped=True)
     queries = {query.id: query for query in workspace.queries()}
     catalogue = workspace.catalogue()
-    made = _assigned(workspace, config.split, catalogue, queries, settle(said, queries.values()))
+    decisions = settle(said, queries.values())
+    made = _assigned(workspace, config.split, catalogue, queries, decisions)
+    if reason := _why_few_train(made, config.split, queries, decisions):
+        reporter.say(reason)
     pairs, _ = pairs_of(
         settled(said, queries.values(), made, chosen_queries(workspace, made)), queries.values(), catalogue
     )
@@ -130,6 +135,25 @@ def _assigned(
     )
     check_split(made)
     return made
+
+
+def _why_few_train(
+    made: Split, settings: SplitConfig, queries: Mapping[str, Query], decisions: Mapping[str, Decision]
+) -> str:
+    """Why far fewer conversations train than the settings ask for; "" where they do not."""
+    wanted = 1 - settings.selection - settings.calibration - settings.test
+    share = sum(part == TRAIN for part in made.conversations.values()) / max(1, len(made.conversations))
+    if share > wanted - FEW_TRAIN:
+        return ""
+    held_out = made.held_out.keys()
+    asking = {queries[query].conversation for query, said in decisions.items() if not held_out.isdisjoint(said.entries)}
+    by_people = {queries[query].conversation for query, said in decisions.items() if said.is_human} - asking
+    reasons = []
+    if asking:
+        reasons.append(f"{len(asking)} ask about one of the {len(held_out)} held-out entries (split.held_out_entries)")
+    if by_people:
+        reasons.append(f"{len(by_people)} have hand labels (split.human_labels_for_training)")
+    return f"{share:.0%} of the conversations train, not {wanted:.0%}: {', '.join(reasons)}" if reasons else ""
 
 
 def _counted(workspace: Workspace, *, skipped: bool) -> Splitted:

@@ -196,3 +196,10 @@ def test_pairs_go_where_their_name_says_who_made_them(put, xlsx, tmp_path):
     assert [guess.is_generated for guess in inspect(others)] == [False, True]
     written = tomllib.loads(write_config(guesses, tmp_path))["pairs"]
     assert written == {"files": ["annonated_dataset.json"], "generated_files": ["answer2problem1.json"]}
+
+
+def test_a_faq_by_categories_is_not_taken_for_chats(put):
+    """Its lists hold questions and answers, as a list of pairs would; who speaks is not said."""
+    grouped = [{"分类": "物流", "条目": [{"问题": "几天到", "答案": "三天"}, {"问题": "包邮吗", "答案": "包邮"}]}]
+    (guess,) = inspect([put("faq.json", json.dumps(grouped, ensure_ascii=False))])
+    assert guess.kind != "conversations"

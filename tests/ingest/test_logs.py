@@ -282,3 +282,17 @@ def test_broken_json_is_called_what_it_is(put, text, told):
     with pytest.raises(UserError, match=told) as caught:
         list(read_conversations([path], ConversationsConfig())[0])
     assert "a.json" in str(caught.value) and "cut off" not in str(caught.value)
+
+
+def test_a_list_of_messages_may_have_any_name(put):
+    """Where the keys of the messages are known, or named in the settings, the list need not be."""
+    talks = [
+        {"编号": n, "标签": ["售后"], "聊了什么": [{"谁": "顾客", "话": f"在吗{n}"}, {"谁": "客服", "话": "在的"}]}
+        for n in (1, 2)
+    ]
+    path = put("a.json", json.dumps({"导出": talks}, ensure_ascii=False))
+    config = ConversationsConfig(role_column="谁", text_column="话")
+    assert turns(path, config=config) == {"1": [("在吗1", "在的")], "2": [("在吗2", "在的")]}
+    for talk in talks:
+        talk["聊了什么"] = [{"sender": one["谁"], "content": one["话"]} for one in talk["聊了什么"]]
+    assert turns(put("b.json", json.dumps(talks, ensure_ascii=False))) == turns(path, config=config)

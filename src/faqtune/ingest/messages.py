@@ -103,10 +103,21 @@ def session_of(item: Any, config: ConversationsConfig, known: dict[tuple[str, ..
     lists = {fold(key): value for key, value in item.items() if isinstance(value, list)}
     elements = next((lists[name] for name in LISTS if name in lists), None)
     if elements is None:
+        elements = next((found for found in lists.values() if _are_messages(found, config)), None)
+    if elements is None:
         return None
     names = [config.session_column] if config.session_column else ID
     ids = {fold(key): value for key, value in item.items() if isinstance(value, str | int)}
     return _session(next((str(ids[fold(name)]) for name in names if fold(name) in ids), ""), elements, config, known)
+
+
+def _are_messages(elements: Sequence[Any], config: ConversationsConfig) -> bool:
+    """Whether the first of a list is a message, by the names of its keys, whatever the list is called."""
+    first = elements[0] if elements else None
+    if not isinstance(first, dict):
+        return False
+    # Pairs of question and answer may be those of a FAQ.
+    return bool(find_keys(list(first), config, [{key: plain_text(value) for key, value in first.items()}]).text)
 
 
 def _session(

@@ -21,7 +21,7 @@ ACCELERATOR_BATCH_TOKENS = 32768
 
 KEPT_BATCHES = {"cpu": 1}
 MOST_KEPT_BATCHES = 16
-"""Of vectors that stay on an accelerator before they are fetched together: it need not wait for this side then."""
+"""Of vectors that stay on an accelerator before they are fetched together: to fetch each would be a wait more."""
 
 
 class Room:

@@ -103,10 +103,10 @@ def _run(training: Training) -> Outcome:
 
 
 def _noise_before(model: TextModel, data: TrainingData, recipe: Recipe) -> Tensor | None:
-    """The base model's vectors of all noise, (n, d), if a stage is to stay near them."""
+    """The base model's vectors of all noise, (n, d), in main memory, if a stage is to stay near them."""
     if not any(stage.losses.stay_near.weight for stage in recipe.stages):
         return None
-    return torch.from_numpy(encoder_of(model).encode(data.noise)).to(model.device)
+    return torch.from_numpy(encoder_of(model).encode(data.noise))
 
 
 def _outcome(training: Training, status: str) -> Outcome:

@@ -25,7 +25,9 @@ def learn_within_memory(training: Training, stage: Stage, batch: Batch, place: s
     once, from then on: with gradient caching the arithmetic is the same."""
     model, progress = training.model, training.progress
     losses = stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start)
-    before = None if training.before is None else training.before[torch.from_numpy(batch.noise_numbers)]
+    before = None
+    if training.before is not None:
+        before = training.before[torch.from_numpy(batch.noise_numbers)].to(model.device)
     budget = budget_of(training)
     while True:
         # What did not fit once is not tried again in one piece.

@@ -249,3 +249,13 @@ class TestJson:
         with pytest.raises(UserError, match=r"a\.json, item 2: no answer \(and 1 more"):
             read_catalogue([path], GUESSED)
         assert len(entries(path, CatalogueConfig(skip_empty=True))) == 1
+
+
+def test_a_mark_behind_a_question_makes_no_other_question(put):
+    rows = ["能开发票吗,可以", "能开发票吗？,可以", "能开发票吗 ,要加税点", "能开发票吗?|发票怎么开呀,可以", "?,问号"]
+    catalogue, report = read_catalogue([put("faq.csv", "\n".join(["问题,答案", *rows]))], CatalogueConfig())
+    assert [(entry.questions, entry.answer) for entry in catalogue] == [
+        (("能开发票吗", "发票怎么开呀"), "可以"), (("能开发票吗",), "要加税点"), (("?",), "问号"),
+    ]  # fmt: skip
+    assert report.file("faq.csv").skipped == {"repeated entry": 1}
+    assert {note.why for note in report.notes} >= {"a question that another entry has too"}

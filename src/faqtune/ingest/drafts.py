@@ -9,6 +9,9 @@ from faqtune.errors import UserError
 from faqtune.ingest.report import IngestReport
 from faqtune.records import Catalogue, Entry, content_id, normalise
 
+END_MARKS = "?!.。,、;:~… "
+"""Behind a question they say nothing; full-width ones are compared as these."""
+
 
 @dataclass(slots=True, eq=False)
 class Draft:
@@ -34,7 +37,7 @@ class Draft:
 def assemble(drafts: Sequence[Draft], report: IngestReport) -> Catalogue:
     """Entries from drafts, in their order.
 
-    The same question with the same answer twice is one entry; the same question with another
+    The same question, but for marks behind it, with the same answer twice is one entry; the same question with another
     answer stays two entries and is noted. Ids are those of the files where they are sure or
     unmistakable, otherwise made from the first question, so that they survive re-ordering.
     Raises UserError for a missing or repeated id where ids are sure.
@@ -43,7 +46,7 @@ def assemble(drafts: Sequence[Draft], report: IngestReport) -> Catalogue:
     kept: list[Draft] = []
     by_question: dict[str, list[Draft]] = {}
     for draft in drafts:
-        rivals = [rival for question in draft.questions for rival in by_question.get(normalise(question), ())]
+        rivals = [rival for question in draft.questions for rival in by_question.get(_bare(question), ())]
         twin = next((rival for rival in rivals if _same_entry(rival, draft)), None)
         if twin:
             _join(twin, draft, report)
@@ -53,8 +56,18 @@ def assemble(drafts: Sequence[Draft], report: IngestReport) -> Catalogue:
                 detail = f"as at {rivals[0].where}"
                 report.note(draft.file, "a question that another entry has too", detail, draft.sheet, draft.row)
         for question in draft.questions:
-            by_question.setdefault(normalise(question), []).append(twin or draft)
+            by_question.setdefault(_bare(question), []).append(twin or draft)
     return Catalogue(tuple(_entries(kept)))
+
+
+def _bare(question: str) -> str:
+    """A question for comparing: 能开发票吗 and 能开发票吗？ ask the same.
+
+    >>> _bare("能开发票吗？"), _bare("？")
+    ('能开发票吗', '?')
+    """
+    whole = normalise(question)
+    return whole.rstrip(END_MARKS) or whole
 
 
 def _same_entry(one: Draft, other: Draft) -> bool:
@@ -63,8 +76,8 @@ def _same_entry(one: Draft, other: Draft) -> bool:
 
 
 def _join(twin: Draft, draft: Draft, report: IngestReport) -> None:
-    known = set(map(normalise, twin.questions))
-    new = [question for question in draft.questions if normalise(question) not in known]
+    known = set(map(_bare, twin.questions))
+    new = [question for question in draft.questions if _bare(question) not in known]
     twin.questions += new
     if new:
         why = "question and answer of an earlier entry; its other questions were added there"

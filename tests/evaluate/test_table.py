@@ -180,6 +180,17 @@ def test_a_note_on_one_model_only_names_it():
     assert own.startswith("tuned: The same in every resample")
 
 
+def test_of_very_many_figures_without_width_a_few_are_named():
+    names = ["recall@1", "recall@3", "recall@5", "mrr@10", "auroc", "fpr95", "oscr@5"]
+    flat = {name: figure(1.0, 1.0, 1.0) for name in names}
+    (english,), (chinese,) = (
+        [note for note in notes(card("m", flat, counts=FULL), language) if start in note]
+        for language, start in (("en", "every resample"), ("zh", "重采样"))
+    )
+    assert "(recall@3)" in english and "AUROC" in english and "FPR95" not in english and " and 2 more. Such" in english
+    assert "等另外 2 项。" in chinese
+
+
 def test_a_scorecard_carries_its_notes(shop, base):
     found = measure(base, dataclasses.replace(shop, excluded={}), resamples=50)
     assert found.notes == notes(found)

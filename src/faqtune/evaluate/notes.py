@@ -17,6 +17,9 @@ LEAST_PASSING = 5
 """Noise sentences that OSCR@f lets through at least, for its interval to hold: in a simulation of
 150 draws it covered 69 % where 1 may pass, 89 % where 2 may, 94 % and more from 5 on."""
 
+MOST_NAMED = 5
+"""Figures that one note names: of a model that makes no mistake on a small test dozens have no width."""
+
 CLAIMED = 0.01
 """Share of noise that people would like to claim not to be answered."""
 
@@ -27,20 +30,7 @@ Note = tuple[str, dict[str, str | int | float]]
 
 def notes(scorecard: Scorecard, language: Language = "en") -> list[str]:
     """Sentences that belong below the table of this scorecard, in `language`."""
-    return [
-        note_text(key, language, **values)
-        for source in (
-            _missing_noise,
-            _generated,
-            _open_shares,
-            _few_for_oscr,
-            _few_groups,
-            _no_width,
-            _silent,
-            _excluded,
-        )
-        for key, values in source(scorecard, language)
-    ]
+    return [note_text(key, language, **values) for source in SOURCES for key, values in source(scorecard, language)]
 
 
 def _missing_noise(card: Scorecard, language: Language) -> Iterator[Note]:
@@ -112,7 +102,10 @@ def _no_width(card: Scorecard, language: Language) -> Iterator[Note]:
     flat = {name: figure.n for name, figure in card.figures.items() if figure.low == figure.high}
     if flat:
         n = min(flat.values())
-        listed = separator(language).join(figure_name(name, language) for name in flat)
+        names = [figure_name(name, language) for name in flat]
+        listed = separator(language).join(names[:MOST_NAMED])
+        if more := len(names[MOST_NAMED:]):
+            listed = note_text("and_more", language, listed=listed, more=more)
         yield "no_width", {"figures": listed, "n": n, "bound": 100 * (1 - 0.05 ** (1 / n))}
 
 

@@ -97,6 +97,7 @@ NOTES: dict[Language, dict[str, str]] = {
         "sources_of_stratum": "{stratum} ({n} from {sources})",
         "no_width": "The same in every resample: {figures}. Such an interval has no width, but even {n} independent"
         " cases without an exception leave up to {bound:.1f} % open.",
+        "and_more": "{listed} and {more} more",
         "silent": "No query reaches the threshold of {threshold:.3f}: nothing is answered.",
         "excluded": "Labelled but not measured: {reasons}.",
     },
@@ -115,6 +116,7 @@ NOTES: dict[Language, dict[str, str]] = {
         "sources_of_stratum": "{stratum}（{n} 条，{sources} 个来源）",
         "no_width": "每次重采样结果都相同：{figures}。这样的区间宽度为零，"
         "但即使 {n} 例互相独立且无一例外，仍可能有至多 {bound:.1f}% 的偏差。",
+        "and_more": "{listed} 等另外 {more} 项",
         "silent": "没有客户问题达到阈值 {threshold:.3f}：全部不作答。",
         "excluded": "已标注但未计入：{reasons}。",
     },

@@ -143,7 +143,7 @@ def test_beside_the_headline_stands_what_the_model_does_as_it_is_set(comparison:
     told = {language: [plain(sentence) for _, sentence in summary(report, language).facts] for language in ("en", "zh")}
     assert (
         "As it is set now, to answer from cosine 0.679 on: of 100 questions 79 are answered rightly, 9 wrongly, and 12"
-        " are not answered; 12 of 100 off-topic messages are answered. The figure above is that of the threshold which"
+        " are not answered; 12 of 100 off-topic messages are answered. The headline is that of the threshold which"
         " would suit these test messages."
     ) in told["en"]
     assert any(

@@ -29,6 +29,11 @@ class Workspace:
         return self.root / "catalogue.jsonl"
 
     @property
+    def former_entries_path(self) -> Path:
+        """Entries that left the catalogue or were called otherwise, as they stood last."""
+        return self.root / "former-entries.jsonl"
+
+    @property
     def conversations_path(self) -> Path:
         return self.root / "conversations.jsonl"
 
@@ -100,6 +105,12 @@ class Workspace:
 
     def catalogue(self) -> Catalogue:
         return Catalogue(tuple(read_jsonl(self.catalogue_path, "faqtune ingest", _maker(Entry, "questions"))))
+
+    def former_entries(self) -> list[Entry]:
+        """Each id once, with all questions that it has had; nothing where none has left or was called otherwise."""
+        if not self.former_entries_path.exists():
+            return []
+        return list(read_jsonl(self.former_entries_path, "faqtune ingest", _maker(Entry, "questions")))
 
     def conversations(self) -> Iterator[Conversation]:
         """Streamed: memory does not grow with the size of the logs."""

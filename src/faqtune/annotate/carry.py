@@ -9,12 +9,13 @@ from faqtune import claims as claim_store
 from faqtune.annotate.answers import Answer
 from faqtune.annotate.decisions import Decision, act_of, query_in
 from faqtune.annotate.exchange import Annotated, Known, export, read
-from faqtune.annotate.exchange.taken import new_claims
+from faqtune.annotate.exchange.taken import new_claims, refuse_gone
 from faqtune.annotate.insight import Insight
 from faqtune.annotate.refused import Refused
 from faqtune.annotate.session import Session
 from faqtune.annotate.store import ANSWER
 from faqtune.annotate.workbook import write_workbook
+from faqtune.records import Entry
 
 EXPORTS = {
     "annonated_dataset.json": "triples",
@@ -61,8 +62,10 @@ def take_in(session: Session, path: Path, by: str, form: str = "") -> tuple[int,
 
     `by` is the person whom the file does not name. What is the last word of its person already is passed over.
     """
-    rows, found = read(path, _known(session), by, form)
+    known = _known(session)
+    rows, found = read(path, known, by, form)
     new = new_claims(rows, claim_store.read(session.claims_path))
+    refuse_gone(new, known, path.name)
     said = {(row.answer.by, row.query.id): row for row in rows if row.answer.is_label}
     taken: set[str] = set()
     for claim in new:
@@ -84,4 +87,7 @@ def _decision(answer: Answer, act: str) -> Decision:
 
 def _known(session: Session) -> Known:
     material = session.material
-    return Known(material.catalogue, material.pool.queries, material.pool.conversations)
+    named = {entry for answer in session.answers() for entry in answer.entries} - set(material.catalogue.rows)
+    # Of those that left before it was kept how they were called, the id is all there is.
+    former = {entry: Entry(entry, (entry,), "") for entry in sorted(named)} | {one.id: one for one in material.former}
+    return Known(material.catalogue, material.pool.queries, material.pool.conversations, former.values())

@@ -14,7 +14,7 @@ from faqtune.annotate.search import Search
 from faqtune.annotate.signals import Meanings
 from faqtune.encoder import Encoder, Vectors
 from faqtune.ranking import rank
-from faqtune.records import Catalogue, Claim
+from faqtune.records import Catalogue, Claim, Entry
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class Material:
     weak: Mapping[str, int] = field(default_factory=dict)
     """What machines' labels come to, by query: entry row, or -1 for none. Only what is sure enough to train."""
     seed: int = 0
+    former: tuple[Entry, ...] = ()
+    """Entries that left the catalogue or were called otherwise."""
 
     @cached_property
     def queue(self) -> Queue:

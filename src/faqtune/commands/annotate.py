@@ -87,6 +87,7 @@ def make_material(workspace: Workspace, *, model: str = "", reporter: Reporter |
         doubts=doubts,
         weak=_weak(workspace, catalogue),
         seed=config.split.seed,
+        former=tuple(workspace.former_entries()),
     )
 
 

@@ -43,7 +43,7 @@ def open_for_files(workspace: Workspace) -> Session:
         workspace,
         Material(
             workspace.catalogue(), pool_of(workspace), tuple(claim_store.read(workspace.claims_path)),
-            Meanings(none, none), _NoModel(), model="", threshold_cosine=0.0,
+            Meanings(none, none), _NoModel(), model="", threshold_cosine=0.0, former=tuple(workspace.former_entries()),
         ),
     )  # fmt: skip
 

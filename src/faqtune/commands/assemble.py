@@ -78,7 +78,9 @@ def load_project(workspace: Workspace) -> Project:
         catalogue=catalogue,
         noise=noise,
         queries=queries,
-        decisions=settled(claim_store.read(workspace.claims_path), queries, split, chosen_queries(workspace, split)),
+        decisions=settled(
+            claim_store.read(workspace.claims_path), queries, split, chosen_queries(workspace, split), catalogue.rows
+        ),
         split=split,
     )
 
@@ -88,7 +90,8 @@ def without_hand_labels(workspace: Workspace, project: Project, queries: Contain
     said = [
         claim for claim in claim_store.read(workspace.claims_path) if not (claim.is_human and claim.query in queries)
     ]
-    decisions = settled(said, project.queries, project.split, chosen_queries(workspace, project.split))
+    chosen, entries = chosen_queries(workspace, project.split), project.catalogue.rows
+    decisions = settled(said, project.queries, project.split, chosen, entries)
     return replace(project, decisions=decisions)
 
 

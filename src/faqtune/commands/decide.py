@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,9 @@ class Weight:
 @dataclass(frozen=True, slots=True)
 class Decided:
     """How the queries were decided. `agreeing`: by two machines and more; `disagreeing`: machines said different
-    things; `one_machine`: only one spoke. `checked` labels were looked at for `doubts`, the worst first."""
+    things; `one_machine`: only one spoke. `gone`: entries that left the catalogue, by their first question where it is
+    remembered, else id, and how many queries have no other: these make no pair. `checked` labels were looked at for
+    `doubts`, the worst first."""
 
     by_people: int
     several: int
@@ -52,6 +54,7 @@ class Decided:
     disagreeing: int
     one_machine: int
     without_entry: int
+    gone: dict[str, int]
     pairs: int
     weights: list[Weight]
     model: str
@@ -80,8 +83,11 @@ def decide_labels(
     doubts = _doubts(workspace, project, looked_at, name, force, reporter)
     machines = {query: _machines(acts) for query, acts in acts_of(said).items() if query in project.decisions}
     chosen = chosen_queries(workspace, project.split)
-    weights = _weights(machines, weighed_sources(said, project.queries, training_conversations(project.split), chosen))
-    return _counted(project.decisions, machines, weights, splitted.pairs, name, len(looked_at), doubts)
+    sources = weighed_sources(
+        said, project.queries, training_conversations(project.split), chosen, project.catalogue.rows
+    )
+    weights, gone = _weights(machines, sources), _gone(workspace, project)
+    return _counted(project.decisions, machines, weights, gone, splitted.pairs, name, len(looked_at), doubts)
 
 
 def doubts_path(workspace: Workspace) -> Path:
@@ -115,6 +121,7 @@ def _counted(
     decisions: Mapping[str, Decision],
     machines: Mapping[str, Sequence[Act]],
     weights: list[Weight],
+    gone: dict[str, int],
     pairs: int,
     model: str,
     checked: int,
@@ -130,12 +137,28 @@ def _counted(
         disagreeing=sum(len(said) > 1 for said in answers),
         one_machine=sum(len(acts) == 1 for acts in voices),
         without_entry=sum(decision.entry is None for decision in decisions.values()),
+        gone=gone,
         pairs=pairs,
         weights=weights,
         model=model,
         checked=checked,
         doubts=doubts,
     )
+
+
+def _gone(workspace: Workspace, project: Project) -> dict[str, int]:
+    """The most frequent first."""
+    entries = project.catalogue.rows
+    left = Counter(
+        decision.entries[0]
+        for decision in project.decisions.values()
+        if decision.entries and not any(entry in entries for entry in decision.entries)
+    )
+    names = {entry.id: entry.questions[0] for entry in workspace.former_entries()} if left else {}
+    found: Counter[str] = Counter()
+    for entry, count in left.items():
+        found[names.get(entry, entry)] += count
+    return dict(found.most_common())
 
 
 def _looked_at(workspace: Workspace, project: Project, model: str) -> list[Query]:

@@ -43,7 +43,7 @@ def gold_labels(
     if id_catalogue is None and config.gold.catalogue:
         id_catalogue = workspace.resolve(config.gold.catalogue)
     ids = read_catalogue([id_catalogue], _reading(workspace, id_catalogue))[0] if id_catalogue else None
-    labels, report = read_gold(files, catalogue, workspace.conversations(), ids)
+    labels, report = read_gold(files, catalogue, workspace.conversations(), ids, workspace.former_entries())
     if reporter:
         for line in _unmatched(report):
             reporter.say(line)

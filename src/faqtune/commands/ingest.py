@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from faqtune.alone import alone
+from faqtune.commands.former import (
+    Left,
+    earlier_catalogues,
+    left_with_labels,
+    remember_former,
+    told_left,
+    told_renamed,
+)
 from faqtune.config import Config
 from faqtune.digests import digest
 from faqtune.errors import UserError
@@ -43,7 +51,8 @@ SAID_EVERY_CONVERSATIONS = 10_000
 class Ingested:
     """Counts, and one report per kind of input (`catalogue`, `conversations`, `noise`, `pairs` where there are any).
 
-    `turns` are those with a customer's text. `skipped`: nothing had changed, all this is what was said then.
+    `turns` are those with a customer's text. `left`: entries that were in the catalogue before and are not now although
+    labels of people stand on them. `skipped`: nothing had changed, all this is what was said then.
     """
 
     skipped: bool
@@ -54,6 +63,7 @@ class Ingested:
     noise: int
     reports: dict[str, IngestReport]
     pairs: int = 0
+    left: list[Left] = field(default_factory=list)
 
 
 @alone
@@ -61,8 +71,9 @@ def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporte
     """Read all files of `faqtune.toml` into `catalogue.jsonl`, `conversations.jsonl` and `noise.jsonl`, and pairs of
     the user's own, where it names any, into `own-pairs.jsonl`.
 
-    Conversations are streamed. Raises UserError with file, sheet and row for input that cannot be
-    read; then nothing is written and what was there stays.
+    Conversations are streamed. Entries that are called otherwise than in the last catalogue keep their ids where it is
+    plain which is which (`faqtune.ingest.lineage`); it is said what becomes of people's labels on them. Raises
+    UserError with file, sheet and row for input that cannot be read; then nothing is written and what was there stays.
     """
     reporter = reporter or Silent()
     config = workspace.config()
@@ -73,7 +84,9 @@ def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporte
     outputs = [*written, *[workspace.own_pairs_path] * has_pairs, _summary_path(workspace)]
     if not force and is_current(workspace, STEP, inputs, outputs, say=reporter.say):
         return replace(_read(workspace), skipped=True)
-    catalogue, catalogue_report = read_catalogue(files["catalogue"], config.catalogue)
+    before, former = earlier_catalogues(workspace, reporter)
+    gone = former.without(before.rows)
+    catalogue, catalogue_report = read_catalogue(files["catalogue"], config.catalogue, before, gone)
     noise, noise_report = _noise(files, config)
     pairs, pairs_report = read_own_pairs(catalogue, files["pairs.files"], files["pairs.generated_files"])
     conversations: Iterable[Conversation] = ()
@@ -82,6 +95,11 @@ def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporte
         conversations, report = read_conversations(files["conversations"], config.conversations)
     counter = _Counter(reporter)
     write_jsonl(workspace.conversations_path, counter.counted(conversations))
+    left = left_with_labels(workspace, before, catalogue)
+    for line in (*told_renamed(workspace, before, catalogue), *told_left(left)):
+        reporter.say(line)
+    # Before the catalogue: whoever is interrupted in between has forgotten nothing.
+    remember_former(workspace, former, before, catalogue)
     write_jsonl(workspace.catalogue_path, catalogue)
     write_jsonl(workspace.noise_path, noise)
     if has_pairs:
@@ -98,6 +116,7 @@ def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporte
         reports={"catalogue": catalogue_report, "conversations": report, "noise": noise_report}
         | ({"pairs": pairs_report} if has_pairs else {}),
         pairs=len(pairs),
+        left=left,
     )
     write_json(_summary_path(workspace), result)
     mark_current(workspace, STEP, inputs, outputs)
@@ -170,7 +189,9 @@ def _summary_path(workspace: Workspace) -> Path:
 def _read(workspace: Workspace) -> Ingested:
     """What the last reading said."""
     data = read_json(_summary_path(workspace), "faqtune ingest")
-    return Ingested(**{**data, "reports": {kind: _report(report) for kind, report in data["reports"].items()}})
+    reports = {kind: _report(report) for kind, report in data["reports"].items()}
+    left = [Left(**{**one, "successors": tuple(one["successors"])}) for one in data.get("left", ())]
+    return Ingested(**{**data, "reports": reports, "left": left})
 
 
 def _report(data: dict[str, Any]) -> IngestReport:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -37,12 +37,14 @@ MOST_THRESHOLDS = 12
 
 @dataclass(frozen=True, slots=True)
 class Labeller:
-    """What one source said last of each turn: `entries` with an entry, `none` without. `withdrawn` claims apart."""
+    """What one source said last of each turn: `entries` with an entry, `none` without, `gone` with one that left the
+    catalogue. `withdrawn` claims apart."""
 
     by: str
     turns: int
     entries: int
     none: int
+    gone: int
     withdrawn: int
     first: str
     last: str
@@ -113,16 +115,17 @@ def show_labels(workspace: Workspace, *, test: bool = False) -> Labels:
     queries = workspace.queries()
     acts = acts_of(said)
     places = at_places(acts, queries)
+    known = workspace.catalogue().rows
     people = {place for place, by in places.items() if last_of_people(by)}
     allowed = _allowed(workspace, people, test)
     exchanges = labelled_exchanges(workspace)
     withdrawn = Counter(item.claim.by for item in told if item.withdrawn_by)
     measures = {(claim.query, claim.by): reply_cosine(claim.why) for claim in said if not claim.is_human}
-    compared = compare(acts, queries, allowed)
-    truths = _with_entry(places, allowed)
+    compared = compare(acts, queries, allowed, known)
+    truths = _with_entry(places, allowed, known)
     machines = {by: values for by, values in _by_source(places).items() if not values[0].is_human}
     return Labels(
-        labellers=_labellers(said, places, withdrawn),
+        labellers=_labellers(said, places, withdrawn, known),
         agreement=_agreement(places),
         hand_labels=len(people),
         compared_with=sum(conversation in allowed for conversation, _ in people),
@@ -151,7 +154,10 @@ def _by_source(places: Mapping[Place, Mapping[str, Act]]) -> dict[str, list[Act]
 
 
 def _labellers(
-    said: Sequence[Claim], places: Mapping[Place, Mapping[str, Act]], withdrawn: Mapping[str, int]
+    said: Sequence[Claim],
+    places: Mapping[Place, Mapping[str, Act]],
+    withdrawn: Mapping[str, int],
+    known: Container[str],
 ) -> list[Labeller]:
     times: dict[str, list[str]] = defaultdict(list)
     for claim in said:
@@ -161,8 +167,9 @@ def _labellers(
         Labeller(
             by=by,
             turns=len(made.get(by, [])),
-            entries=sum(bool(act.answer) for act in made.get(by, [])),
+            entries=sum(_is_known(act, known) for act in made.get(by, [])),
             none=sum(not act.answer for act in made.get(by, [])),
+            gone=sum(bool(act.answer) and not _is_known(act, known) for act in made.get(by, [])),
             withdrawn=withdrawn.get(by, 0),
             first=min(times[by], default=""),
             last=max(times[by], default=""),
@@ -191,10 +198,16 @@ def _relation(one: Act, other: Act) -> str:
     return "same" if says_the_same(one.answer, other.answer) else "different"
 
 
-def _with_entry(places: Mapping[Place, Mapping[str, Act]], allowed: Collection[str]) -> list[Place]:
-    """Turns for which people named an entry."""
+def _with_entry(
+    places: Mapping[Place, Mapping[str, Act]], allowed: Collection[str], known: Container[str]
+) -> list[Place]:
+    """Turns for which people named an entry of the catalogue."""
     truths = {place: last_of_people(acts) for place, acts in places.items() if place[0] in allowed}
-    return [place for place, truth in truths.items() if truth is not None and truth.answer]
+    return [place for place, truth in truths.items() if truth is not None and _is_known(truth, known)]
+
+
+def _is_known(act: Act, known: Container[str]) -> bool:
+    return any(entry in known for entry in act.answer)
 
 
 def _table(

@@ -21,23 +21,29 @@ def weighed_sources(
     queries: Collection[Query],
     conversations: Collection[str],
     chosen: Container[str] = frozenset(),
+    entries: Container[str] | None = None,
 ) -> dict[str, Source]:
-    """Machine sources as the people's labels in these conversations found them, but for those of `chosen` queries."""
+    """Machine sources as the people's labels in these conversations found them, but for those of `chosen` queries and
+    those on entries that are not among `entries` (None: all are)."""
     fair = [claim for claim in claims if not (claim.is_human and claim.query in chosen)]
-    return estimate_sources(compare(acts_of(fair), queries, conversations))
+    return estimate_sources(compare(acts_of(fair), queries, conversations, entries))
 
 
 def settled(
-    claims: Sequence[Claim], queries: Collection[Query], split: Split, chosen: Container[str] = frozenset()
+    claims: Sequence[Claim],
+    queries: Collection[Query],
+    split: Split,
+    chosen: Container[str] = frozenset(),
+    entries: Container[str] | None = None,
 ) -> dict[str, Decision]:
     """The decisions of a project whose split is made.
 
     Sources are weighed by the people's labels of the training part alone. By default there are none there
     (`split.human_labels_for_training`), and every source counts as right as it says: weights that had seen the hand
     labels of the test part would carry them into what is trained on. Nor do people's labels of `chosen` queries weigh
-    (`faqtune.commands.annotated.chosen_queries`).
+    (`faqtune.commands.annotated.chosen_queries`), nor those on entries that left the catalogue (`entries`).
     """
-    return settle(claims, queries, weighed_sources(claims, queries, training_conversations(split), chosen))
+    return settle(claims, queries, weighed_sources(claims, queries, training_conversations(split), chosen, entries))
 
 
 def settled_now(workspace: Workspace, queries: Collection[Query]) -> dict[str, Decision]:
@@ -47,7 +53,7 @@ def settled_now(workspace: Workspace, queries: Collection[Query]) -> dict[str, D
     if not workspace.split_path.exists():
         return settle(said, queries)
     split = workspace.split()
-    return settled(said, queries, split, chosen_queries(workspace, split))
+    return settled(said, queries, split, chosen_queries(workspace, split), workspace.catalogue().rows)
 
 
 def machines_say(workspace: Workspace, queries: Collection[Query]) -> dict[str, Decision]:
@@ -56,5 +62,6 @@ def machines_say(workspace: Workspace, queries: Collection[Query]) -> dict[str, 
     sources: dict[str, Source] = {}
     if workspace.split_path.exists():
         split = workspace.split()
-        sources = weighed_sources(said, queries, training_conversations(split), chosen_queries(workspace, split))
+        chosen, entries = chosen_queries(workspace, split), workspace.catalogue().rows
+        sources = weighed_sources(said, queries, training_conversations(split), chosen, entries)
     return decide([claim for claim in said if not claim.is_human], sources)

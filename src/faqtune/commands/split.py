@@ -83,9 +83,8 @@ def make_split(workspace: Workspace, *, force: bool = False, reporter: Reporter 
     made = _assigned(workspace, config.split, catalogue, queries, decisions)
     if reason := _why_few_train(made, config.split, queries, decisions):
         reporter.say(reason)
-    pairs, _ = pairs_of(
-        settled(said, queries.values(), made, chosen_queries(workspace, made)), queries.values(), catalogue
-    )
+    decided = settled(said, queries.values(), made, chosen_queries(workspace, made), catalogue.rows)
+    pairs, _ = pairs_of(decided, queries.values(), catalogue)
     write_json(workspace.split_path, made)
     write_jsonl(workspace.pairs_path, pairs)
     mark_current(workspace, STEP, inputs, outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from faqtune.commands.decide import Decided, Weight, decide_labels
@@ -12,6 +13,7 @@ from faqtune.records import Catalogue
 from faqtune.workspace import Workspace
 
 WORST = 10
+SHOWN_GONE = 5
 SHOWN_CHARACTERS = 40
 WEIGHTS = ("source", "labels", "sure of them", "compared", "right", "95 %", "counts as")
 DOUBTS = ("score", "query", "its label", "likelier")
@@ -35,6 +37,7 @@ def show_decided(result: Decided, catalogue: Catalogue) -> None:
         f"{result.by_people + machines} queries are decided: {result.by_people} by people, {machines} by machines "
         f"({result.one_machine} by one, {result.agreeing} where they agree, {result.disagreeing} where they do not)",
         f"{result.pairs} pairs; {result.without_entry} queries without an entry, {result.several} with several",
+        *told_gone(result.gone),
         "",
     )
     if result.weights:
@@ -48,6 +51,17 @@ def show_decided(result: Decided, catalogue: Catalogue) -> None:
     if result.doubts:
         emit(*table(DOUBTS, [_cells(doubt, catalogue) for doubt in result.doubts[:WORST]]))
         emit("The most doubtful first; all are in doubts.jsonl, and `faqtune annotate` asks about them.")
+
+
+def told_gone(gone: Mapping[str, int]) -> list[str]:
+    """A line about queries whose entry left the catalogue, if there are any; `gone` by its first question."""
+    if not gone:
+        return []
+    total, named = sum(gone.values()), list(gone.items())[:SHOWN_GONE]
+    what = "query whose entry is" if total == 1 else "queries whose entries are"
+    more = ", …" if len(gone) > len(named) else ""
+    names = ", ".join(f"{_short(name)} ({count})" for name, count in named)
+    return [f"{total} {what} no longer in the catalogue: {names}{more}"]
 
 
 def _rows(weight: Weight) -> list[tuple[object, ...]]:

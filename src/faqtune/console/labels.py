@@ -13,7 +13,7 @@ from faqtune.errors import UserError
 from faqtune.label import Proportion
 from faqtune.workspace import Workspace
 
-LABELLERS = ("source", "turns", "with an entry", "none", "withdrawn", "first", "last")
+LABELLERS = ("source", "turns", "with an entry", "none", "entry gone", "withdrawn", "first", "last")
 AGREEMENT = ("", "", "turns", "same entry", "different", "both none", "one none")
 TUNINGS = ("hand labels", "OSCR@5%", "95 %", "recipe", "run")
 THRESHOLDS = ("labels", "of the exchanges", "compared", "right", "95 %", "found of people's")
@@ -38,9 +38,12 @@ def run_labels(project: Path, recipe: str, *, test: bool, learning_curve: bool, 
 def _show(result: Labels) -> None:
     emit("Who labelled what, by turns:", "")
     rows = [
-        (by.by, by.turns, by.entries, by.none, by.withdrawn, by.first[:10], by.last[:10]) for by in result.labellers
+        (by.by, by.turns, by.entries, by.none, by.gone, by.withdrawn, by.first[:10], by.last[:10])
+        for by in result.labellers
     ]
     emit(*table(LABELLERS, rows))
+    if gone := sum(by.gone for by in result.labellers):
+        emit("", f"{gone} of these are on entries that are no longer in the catalogue; `faqtune decide` names them.")
     if result.agreement:
         emit("", "Where two of them labelled the same turn:", "")
         emit(

@@ -12,6 +12,7 @@ from faqtune.ingest.draft_config import write_config
 from faqtune.ingest.encodings import open_text
 from faqtune.ingest.gold import NO_SUCH_TURN, NOT_READ, GoldLabel, read_gold
 from faqtune.ingest.guess import Guess, inspect
+from faqtune.ingest.lineage import successors
 from faqtune.ingest.logs import read_conversations
 from faqtune.ingest.messages import JOINT
 from faqtune.ingest.noise import read_noise
@@ -37,5 +38,6 @@ __all__ = [
     "read_gold",
     "read_noise",
     "read_own_pairs",
+    "successors",
     "write_config",
 ]

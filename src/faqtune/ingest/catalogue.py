@@ -19,12 +19,15 @@ from faqtune.ingest.report import IngestReport
 from faqtune.records import Catalogue
 
 
-def read_catalogue(paths: Sequence[Path], config: CatalogueConfig) -> tuple[Catalogue, IngestReport]:
+def read_catalogue(
+    paths: Sequence[Path], config: CatalogueConfig, *earlier: Catalogue
+) -> tuple[Catalogue, IngestReport]:
     """Read every entry of the files, in their order; a folder stands for the files in it.
 
     A cell with several questions is split (`faqtune.ingest.questions`); of the wording only
     white space and numbering are stripped. Texts of JSON files are taken as they are.
-    `Entry.source` is "base2.xlsx, sheet X, row 14" or "parsed_data.json, item 14".
+    `Entry.source` is "base2.xlsx, sheet X, row 14" or "parsed_data.json, item 14". Entries that are
+    in one of the `earlier` catalogues keep their ids (`faqtune.ingest.lineage`).
 
     Raises UserError, with file, sheet and row, for: a file that cannot be read, no question or
     answer column (naming the headers seen), entries without an answer (unless
@@ -42,7 +45,7 @@ def read_catalogue(paths: Sequence[Path], config: CatalogueConfig) -> tuple[Cata
     if not drafts:
         names = ", ".join(path.name for path in paths)
         raise UserError(f"{names}: no entry with a question and an answer", "check that these are the right files")
-    return assemble(drafts, report), report
+    return assemble(drafts, report, *earlier), report
 
 
 def _without_gaps(drafts: Sequence[Draft], config: CatalogueConfig, report: IngestReport) -> list[Draft]:

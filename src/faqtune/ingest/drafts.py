@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from faqtune.errors import UserError
+from faqtune.ingest.lineage import kept_ids
 from faqtune.ingest.report import IngestReport
 from faqtune.records import Catalogue, Entry, content_id, normalise
 
@@ -34,12 +36,17 @@ class Draft:
     trouble: str = ""
 
 
-def assemble(drafts: Sequence[Draft], report: IngestReport) -> Catalogue:
+RENAMED = "the id of an entry that was called otherwise is kept, with its labels"
+
+
+def assemble(drafts: Sequence[Draft], report: IngestReport, *earlier: Catalogue) -> Catalogue:
     """Entries from drafts, in their order.
 
     The same question, but for marks behind it, with the same answer twice is one entry; the same question with another
     answer stays two entries and is noted. Ids are those of the files where they are sure or
-    unmistakable, otherwise made from the first question, so that they survive re-ordering.
+    unmistakable, otherwise those of the `earlier` catalogues (`kept_ids`), otherwise made from the
+    first question, so that they survive re-ordering and new wording. A kept id is noted where the first
+    question is another.
     Raises UserError for a missing or repeated id where ids are sure.
     """
     _drop_doubtful_ids(drafts, report)
@@ -57,7 +64,19 @@ def assemble(drafts: Sequence[Draft], report: IngestReport) -> Catalogue:
                 report.note(draft.file, "a question that another entry has too", detail, draft.sheet, draft.row)
         for question in draft.questions:
             by_question.setdefault(_bare(question), []).append(twin or draft)
-    return Catalogue(tuple(_entries(kept)))
+    ids = kept_ids(kept, *earlier)
+    _note_renamed(kept, ids, earlier, report)
+    return Catalogue(tuple(_entries(kept, ids)))
+
+
+def _note_renamed(
+    kept: Sequence[Draft], ids: Mapping[int, str], earlier: Sequence[Catalogue], report: IngestReport
+) -> None:
+    was = {entry.id: entry.questions[0] for catalogue in reversed(earlier) for entry in catalogue}
+    for number, entry_id in ids.items():
+        draft = kept[number]
+        if normalise(was[entry_id]) != normalise(draft.questions[0]):
+            report.note(draft.file, RENAMED, f"{was[entry_id]} → {draft.questions[0]}", draft.sheet, draft.row)
 
 
 def _bare(question: str) -> str:
@@ -100,15 +119,24 @@ def _drop_doubtful_ids(drafts: Sequence[Draft], report: IngestReport) -> None:
                 draft.id = ""
 
 
-def _entries(kept: Sequence[Draft]) -> Iterator[Entry]:
+def _entries(kept: Sequence[Draft], ids: Mapping[int, str]) -> Iterator[Entry]:
+    """`ids`: those that rows without an id of their own have had before."""
     taken: dict[str, str] = {}
-    for draft in kept:
+    reserved = set(ids.values())
+    for number, draft in enumerate(kept):
         if draft.id_is_sure and not draft.id:
             raise UserError(f"{draft.where}: no id", "fill it in, or clear catalogue.id_column in faqtune.toml")
         if draft.id and draft.id in taken:
             raise UserError(f"{draft.where}: the id {draft.id} also stands at {taken[draft.id]}", "make ids unique")
-        entry_id = draft.id or content_id(normalise(draft.questions[0]))
-        if entry_id in taken:  # the same first question with another answer
-            entry_id = content_id(normalise(draft.questions[0]), normalise(draft.answer))
+        made = (entry_id for entry_id in _new_ids(draft) if entry_id not in taken and entry_id not in reserved)
+        entry_id = draft.id or ids.get(number) or next(made)
         taken[entry_id] = draft.where
         yield Entry(entry_id, tuple(draft.questions), draft.answer, draft.category, draft.where)
+
+
+def _new_ids(draft: Draft) -> Iterator[str]:
+    """Made from the first question; where another entry has that id (it asks the same), from the answer too."""
+    question, answer = normalise(draft.questions[0]), normalise(draft.answer)
+    yield content_id(question)
+    yield content_id(question, answer)
+    yield from (content_id(question, answer, str(number)) for number in count(1))

@@ -40,11 +40,13 @@ def read_gold(
     catalogue: Catalogue,
     conversations: Iterable[Conversation] = (),
     id_catalogue: Catalogue | None = None,
+    former: Iterable[Entry] = (),
 ) -> tuple[list[GoldLabel], IngestReport]:
     """Read labels `{"query", "conversation", "turn", "entry", "reason", "context_turns"}` (JSONL or a JSON list).
 
     `entry` is an id of `id_catalogue` if given (mapped to ours by the standard questions that
-    both have), else an id of `catalogue` or one of its standard questions, or null.
+    both have), else an id of `catalogue` or one of its standard questions, or null. A question that an
+    entry of `former` had, and none has now, stands for that entry where it is still in the catalogue.
     `conversation` is a conversation's id or source ("output.json#12"), or a number: the index,
     from 0, of the conversation in the one log file that was read, before anything was skipped.
     `conversations` are streamed once; without them a number stays as it is, as text. A label
@@ -55,7 +57,7 @@ def read_gold(
     """
     report = IngestReport()
     rows = [row for source in expand(paths) for row in _rows(source, report)]
-    entry_of = _entry_finder(catalogue, id_catalogue)
+    entry_of = _entry_finder(catalogue, id_catalogue, former)
     ids, lengths, lone_file = _conversation_ids({row.conversation for row in rows}, conversations)
     labels: list[GoldLabel] = []
     for row in rows:
@@ -131,12 +133,19 @@ def _number(item: dict[str, Any], key: str, where: str) -> int:
     return value
 
 
-def _entry_finder(catalogue: Catalogue, id_catalogue: Catalogue | None) -> Callable[[_Row], str | None]:
+def _entry_finder(
+    catalogue: Catalogue, id_catalogue: Catalogue | None, former: Iterable[Entry]
+) -> Callable[[_Row], str | None]:
     """A function from a label to the id of its entry in `catalogue`."""
     by_question: dict[str, list[Entry]] = {}
     for entry in catalogue:
         for question in entry.questions:
             by_question.setdefault(normalise(question), []).append(entry)
+    before: dict[str, list[Entry]] = {}
+    for entry in former:
+        for question in entry.questions if entry.id in catalogue.rows else ():
+            before.setdefault(normalise(question), []).append(catalogue.entries[catalogue.rows[entry.id]])
+    by_question = before | by_question
     others = {entry.id: entry for entry in id_catalogue or ()}
 
     def find(row: _Row) -> str | None:

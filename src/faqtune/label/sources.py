@@ -62,16 +62,22 @@ class Source:
 
 
 def compare(
-    said: Mapping[str, Sequence[Act]], queries: Iterable[Query], conversations: Container[str]
+    said: Mapping[str, Sequence[Act]],
+    queries: Iterable[Query],
+    conversations: Container[str],
+    entries: Container[str] | None = None,
 ) -> dict[str, list[Compared]]:
     """Machine source to its labels of turns that people labelled too, in the given conversations.
 
-    Turns that people say ask for several entries without naming them prove nothing and are left out.
+    Turns that people say ask for several entries without naming them prove nothing and are left out, and so are those
+    of which people name only what is not among `entries` (None: all are): no machine could say it any more.
     """
     found: dict[str, list[Compared]] = defaultdict(list)
     for (conversation, turn), acts in at_places(said, queries).items():
         truth = last_of_people(acts)
         if truth is None or conversation not in conversations or (not truth.answer and truth.reason == SEVERAL):
+            continue
+        if truth.answer and entries is not None and not any(entry in entries for entry in truth.answer):
             continue
         for by, act in acts.items():
             if not act.is_human:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from faqtune.annotate.answers import ACTS, NONE, PICK, REASONS, Answer
 from faqtune.errors import UserError
 from faqtune.label import query_id
-from faqtune.records import Catalogue, Conversation, Query, content_id, normalise
+from faqtune.records import Catalogue, Conversation, Entry, Query, content_id, normalise
 
 NOTHING = tuple(f"({reason})" for reason in REASONS)
 """How forms with one field for the label write that there is no entry, and why."""
@@ -26,13 +26,18 @@ class Annotated:
 
 
 class Known:
-    """A project as importing and exporting know it: entries by name, queries by id and text, conversations by id."""
+    """A project as importing and exporting know it: entries by name, queries by id and text, conversations by id.
+
+    `former`: entries that left the catalogue, or are in it under another first question, as they were called. Labels
+    that stand on one that left are written and read by its name then, so that an export can come back.
+    """
 
     def __init__(
         self,
         catalogue: Catalogue,
         queries: Iterable[Query] = (),
         conversations: Mapping[str, Conversation] | None = None,
+        former: Iterable[Entry] = (),
     ) -> None:
         self.catalogue = catalogue
         self.conversations = conversations or {}
@@ -45,27 +50,52 @@ class Known:
             for question in entry.questions:
                 self._by_question.setdefault(normalise(question), set()).add(entry.id)
 
+        self._former = {entry.id: entry for entry in former}
+        self._by_former_question: dict[str, set[str]] = {}
+        for entry in self._former.values():
+            for question in entry.questions:
+                self._by_former_question.setdefault(normalise(question), set()).add(self.now(entry.id))
+
     def entry(self, name: str, where: str) -> str:
-        """The id of an entry by its id or one of its questions. Raises UserError if it is none, or several."""
-        if name in self.catalogue.rows:
-            return name
-        found = self._by_question.get(normalise(name), set())
+        """The id of an entry by its id or one of its questions, or one that it had. Raises UserError if it is none, or
+        several."""
+        if name in self.catalogue.rows or name in self._former:
+            return self.now(name)
+        found = self._called(name)
         if not found:
             raise UserError(f"{where}: no entry {name[:60]!r} in the catalogue", "write its id or a standard question")
         if len(found) > 1:
             raise UserError(f"{where}: {name[:60]!r} stands under {', '.join(sorted(found))}", "write the id")
         return next(iter(found))
 
+    def knows(self, entry: str) -> bool:
+        """Whether this is the id of an entry that is in the catalogue, or was."""
+        return entry in self.catalogue.rows or entry in self._former
+
+    def now(self, entry: str) -> str:
+        """The id of an entry; for one that left, of the only one that has its first question now, if there is one."""
+        if entry in self.catalogue.rows or entry not in self._former:
+            return entry
+        owners = self._by_question.get(normalise(self._former[entry].questions[0]), set())
+        return next(iter(owners)) if len(owners) == 1 else entry
+
+    def _called(self, name: str) -> set[str]:
+        question = normalise(name)
+        return self._by_question.get(question) or self._by_former_question.get(question, set())
+
     def has(self, name: str) -> bool:
         """Whether exactly one entry goes by this id or question."""
-        return name in self.catalogue.rows or len(self._by_question.get(normalise(name), ())) == 1
+        return name in self.catalogue.rows or len(self._called(name)) == 1
 
     def label_of(self, entry: str) -> str:
         """What other tools show for an entry: its first question, or the id where that is another entry's too."""
-        if entry not in self.catalogue.rows:
+        if (entry := self.now(entry)) in self.catalogue.rows:
+            question = self.catalogue.entries[self.catalogue.rows[entry]].questions[0]
+        elif entry in self._former:
+            question = self._former[entry].questions[0]
+        else:
             return entry
-        question = self.catalogue.entries[self.catalogue.rows[entry]].questions[0]
-        return question if self._by_question[normalise(question)] == {entry} and question not in NOTHING else entry
+        return question if self._called(question) == {entry} and question not in NOTHING else entry
 
     def asking(self, text: str) -> list[Query]:
         """The queries that say exactly this."""
@@ -153,9 +183,9 @@ def answer_from(data: Any, query: Query, known: Known, where: str) -> Answer:
             f"a pick has entries; none has one of the reasons {', '.join(REASONS)}",
         )
     for entry in answer.entries:
-        if entry not in known.catalogue.rows:
+        if not known.knows(entry):
             raise UserError(f"{where}: no entry {entry!r} in the catalogue", "write the id of one that is there")
-    return answer
+    return replace(answer, entries=tuple(dict.fromkeys(map(known.now, answer.entries))))
 
 
 def act_id(*parts: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from faqtune.annotate.answers import Answer, claims_of
-from faqtune.annotate.exchange.annotated import Annotated, act_id
+from faqtune.annotate.exchange.annotated import Annotated, Known, act_id
+from faqtune.errors import UserError
 from faqtune.label import acts_of, latest
 from faqtune.records import HUMAN, Claim
 
@@ -39,6 +41,17 @@ def new_claims(rows: Iterable[Annotated], stored: Sequence[Claim]) -> list[Claim
         words[key] = word
         added += claims
     return added
+
+
+def refuse_gone(claims: Sequence[Claim], known: Known, file: str) -> None:
+    """Raises UserError where answers that are new name an entry that left the catalogue."""
+    gone = Counter(claim.entry for claim in claims if claim.entry and claim.entry not in known.catalogue.rows)
+    for entry, count in gone.most_common(1):
+        answers = "1 new answer names" if count == 1 else f"{count} new answers name"
+        raise UserError(
+            f"{file}: {answers} {known.label_of(entry)!r}, which is no longer in the catalogue",
+            "write a standard question of the catalogue instead",
+        )
 
 
 def _person(answer: Answer) -> str:

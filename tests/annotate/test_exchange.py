@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faqtune.annotate.answers import Answer
+from faqtune.annotate.answers import Answer, claims_of
 from faqtune.annotate.exchange import Annotated, Known, export, form_of, read
 from faqtune.annotate.exchange.label_studio import interface
-from faqtune.annotate.exchange.taken import new_claims
+from faqtune.annotate.exchange.taken import new_answers
 from faqtune.annotate.workbook import armed, defused, write_workbook
+from faqtune.claims import Told
 from faqtune.errors import UserError
 from faqtune.label import decide, query_id
-from faqtune.records import Catalogue, Conversation, Entry, Query, Turn
+from faqtune.records import Catalogue, Claim, Conversation, Entry, Query, Turn
 
 CATALOGUE = Catalogue(
     (
@@ -206,19 +207,76 @@ def test_any_text_survives_jsonl(tmp_path_factory, text, note, audit, entries):
     assert read(path, Known(CATALOGUE), "me")[0] == [Annotated(about, answer)]
 
 
+def taken(rows, stored=(), withdrawn=()):
+    """The claims that rows add, and how many answers replace newer ones and were passed over."""
+    told = [Told(claim, "human:x" if claim.act in withdrawn else "") for claim in stored]
+    found = new_answers(rows, told, KNOWN)
+    return claims_of(row.answer for row in found.rows), found.replacing, found.changed_since
+
+
 def test_reading_a_file_twice_adds_nothing_and_a_correction_one_act(tmp_path):
     path = written(tmp_path, "labels.xlsx")
-    first = new_claims(read(path, KNOWN, "me")[0], [])
+    first, *none = taken(read(path, KNOWN, "me")[0])
     assert {claim.by for claim in first} == {"human:王敏", "human:Ann"}
-    assert new_claims(read(path, KNOWN, "me")[0], first) == []
+    assert taken(read(path, KNOWN, "me")[0], first) == ([], 0, 0)
+    assert none == [0, 0]
     book = openpyxl.load_workbook(path)
     book.active["B4"] = "(chitchat)"
     book.save(path)
-    again = new_claims(read(path, KNOWN, "me")[0], first)
+    again, *none = taken(read(path, KNOWN, "me")[0], first)
     assert [(claim.query, claim.entry, claim.reason) for claim in again] == [(QUERIES[2].id, None, "chitchat")]
     assert again[0].act not in {claim.act for claim in first}
     assert decide([*first, *again])[QUERIES[2].id].reason == "chitchat"
-    assert new_claims(read(path, KNOWN, "me")[0], [*first, *again]) == []
+    assert none == [0, 0]
+    assert taken(read(path, KNOWN, "me")[0], [*first, *again]) == ([], 0, 0)
+
+
+CORRECTED = Claim(QUERIES[0].id, "back", "human:王敏", 1.0, "", "2026-11-29T10:00:00+00:00", act="later")
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.xlsx", "argilla.json", "label-studio.json"])
+def test_an_older_export_does_not_come_again_over_what_was_said_since(tmp_path, name):
+    path = written(tmp_path, name)
+    first, *_ = taken(read(path, KNOWN, "me")[0])
+    assert taken(read(path, KNOWN, "me")[0], [*first, CORRECTED]) == ([], 0, 1)
+    # What somebody took back does not come again either.
+    gone = {claim.act for claim in first if claim.query == QUERIES[2].id}
+    assert taken(read(path, KNOWN, "me")[0], first, gone) == ([], 0, 1)
+
+
+def test_a_sheet_that_was_corrected_does_not_come_again_over_what_was_said_since(tmp_path):
+    rows = [ROWS[0]]
+    first, *_ = taken(rows)
+    changed = [replace(ROWS[0], answer=replace(ROWS[0].answer, entries=("same1",)))]
+    second, *counts = taken(changed, first)
+    assert counts == [0, 0]
+    assert taken(changed, [*first, *second, CORRECTED]) == ([], 0, 1)
+    # A correction of what its person has corrected since is taken in, and told.
+    third, *counts = taken(changed, [*first, CORRECTED])
+    assert ([claim.entry for claim in third], counts) == (["same1"], [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("when", "replacing", "passed"),
+    [
+        ("2026-11-29T09:59:00Z", 0, 1),
+        ("2026-11-29T18:30:00+08:00", 0, 0),
+        ("2026-11-29", 0, 0),
+        ("2026-11-27", 0, 1),
+        ("", 1, 0),
+    ],
+)
+def test_an_answer_that_is_new_here_counts_by_when_it_was_given(when, replacing, passed):
+    row = Annotated(QUERIES[0], Answer("pick", QUERIES[0].id, ("ship",), by="王敏", when=when, id="from elsewhere"))
+    claims, *counts = taken([row], [CORRECTED])
+    assert (len(claims), counts) == (1 - passed, [replacing, passed])
+
+
+def test_two_answers_of_one_person_in_a_file_are_both_taken_in_once_each():
+    rows = [ROWS[0], replace(ROWS[0], answer=replace(ROWS[0].answer, entries=("back",), id="a9"))]
+    first, *counts = taken(rows)
+    assert ([(claim.act, claim.entry) for claim in first], counts) == ([("a1", "ship"), ("a9", "back")], [0, 0])
+    assert taken(rows, first) == ([], 0, 1)
 
 
 def test_a_query_of_other_turns_of_a_known_conversation_comes_with_its_text(tmp_path):

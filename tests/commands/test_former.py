@@ -167,6 +167,7 @@ def test_labels_are_moved_in_the_spreadsheet(orphaned: Workspace, tmp_path: Path
     assert _carried(orphaned, tmp_path / "labels.xlsx", edit=(SHIP, "大概几号寄出")) == (2, 2)
     moved = hand_labels_by_entry(claims.read(orphaned.claims_path))
     assert (moved[ids["大概几号寄出"]], moved[content_id(SHIP)]) == (2, 3)
+    assert _carried(orphaned, tmp_path / "again.xlsx") == (4, 0)
 
 
 def test_where_another_entry_has_the_old_question_now_an_export_moves_the_labels(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from faqtune import claims as claim_store
 from faqtune.annotate.answers import Answer
 from faqtune.annotate.decisions import Decision, act_of, query_in
-from faqtune.annotate.exchange import Annotated, Known, export, read
-from faqtune.annotate.exchange.taken import new_claims, refuse_gone
+from faqtune.annotate.exchange import Annotated, Known, export, form_of, read
+from faqtune.annotate.exchange.taken import moment, new_answers, refuse_gone
 from faqtune.annotate.insight import Insight
 from faqtune.annotate.refused import Refused
 from faqtune.annotate.session import Session
 from faqtune.annotate.store import ANSWER
 from faqtune.annotate.workbook import write_workbook
-from faqtune.records import Entry
+from faqtune.records import HUMAN, Entry
 
 EXPORTS = {
     "annonated_dataset.json": "triples",
@@ -25,6 +28,8 @@ EXPORTS = {
     "label-studio.json": "label-studio",
 }
 """Name of a file that the page offers to its form."""
+WITH_ACTS = ("jsonl", "xlsx")
+"""Forms that hold the id of each act."""
 PROPOSALS, GAPS = "proposals.xlsx", "gaps.xlsx"
 MEDIA_TYPES = {
     ".json": "application/json",
@@ -49,38 +54,57 @@ def exported(session: Session, insight: Insight, name: str) -> bytes:
 
 
 def write_annotations(session: Session, path: Path, form: str = "") -> int:
-    """Every answer that stands, in one of `faqtune.annotate.exchange.FORMS`; returns how many records that makes."""
+    """Every answer that stands, in one of `faqtune.annotate.exchange.FORMS`; returns how many records that makes.
+
+    Forms that do not tell one act from another get the last label of each person on each query.
+    """
     answers = {answer.id: answer for answer in session.answers()}
     rows = [
         Annotated(query_in(act.data), answers[act.act]) for act in session.store.standing(ANSWER) if act.act in answers
     ]
+    if form_of(path, form) not in WITH_ACTS:
+        rows = list({(row.answer.by, row.query.id): row for row in rows if row.answer.is_label}.values())
     return export(path, rows, _known(session), form)
 
 
-def take_in(session: Session, path: Path, by: str, form: str = "") -> tuple[int, int, str]:
-    """Annotations of a file, all of them or none: how many it holds, how many were new, and its form.
+class TakenIn(NamedTuple):
+    """How many annotations a file holds, how many were new, its form, and what `Taken` counts."""
 
-    `by` is the person whom the file does not name. What is the last word of its person already is passed over.
+    read: int
+    new: int
+    form: str
+    replacing: int = 0
+    changed_since: int = 0
+
+
+def take_in(session: Session, path: Path, by: str, form: str = "") -> TakenIn:
+    """Annotations of a file, all of them or none; `by` is the person whom the file does not name.
+
+    Which of them are new: `faqtune.annotate.exchange.taken.new_answers`. An answer keeps the time at which the file
+    says it was given.
     """
     known = _known(session)
     rows, found = read(path, known, by, form)
-    new = new_claims(rows, claim_store.read(session.claims_path))
-    refuse_gone(new, known, path.name)
-    said = {(row.answer.by, row.query.id): row for row in rows if row.answer.is_label}
-    taken: set[str] = set()
-    for claim in new:
-        if claim.act in taken:
-            continue
-        taken.add(claim.act)
-        row = said.get((claim.by.removeprefix("human:"), claim.query)) or said[claim.by, claim.query]
-        session.take_in(act_of(_decision(row.answer, claim.act), row.query, row.answer.by.removeprefix("human:")))
+    taken = new_answers(rows, claim_store.history(session.claims_path), known)
+    refuse_gone(taken.rows, known, path.name)
+    for row in taken.rows:
+        act = act_of(_decision(row.answer), row.query, row.answer.by.removeprefix(HUMAN))
+        session.take_in(replace(act, when=_given(row.answer.when)))
     session.keep()
-    return len(rows), len(taken), found
+    return TakenIn(len(rows), len(taken.rows), found, taken.replacing, taken.changed_since)
 
 
-def _decision(answer: Answer, act: str) -> Decision:
+def _given(when: str) -> str:
+    """The time of an act of a file, never later than now; "" (which becomes now) where it is not told to the minute."""
+    told = moment(when)
+    if told is None or len(when) <= len("2026-11-28"):
+        return ""
+    return min(told, datetime.now(UTC)).isoformat(timespec="seconds")
+
+
+def _decision(answer: Answer) -> Decision:
     return Decision(
-        act, answer.query, answer.act, 1, answer.entries, answer.reason, answer.note, answer.seconds,
+        answer.id, answer.query, answer.act, 1, answer.entries, answer.reason, answer.note, answer.seconds,
         answer.candidates, answer.suggested, answer.why, answer.audit,
     )  # fmt: skip
 

@@ -74,8 +74,7 @@ def _carry(workspace: Workspace, out: Path | None, into: Path | None, form: str,
     session = open_for_files(workspace)
     told: dict[str, Any] = {}
     if into is not None:
-        rows, new, found = take_in(session, into, by or _user(), form)
-        told |= {"read": rows, "new": new, "form": found}
+        told |= take_in(session, into, by or _user(), form)._asdict()
     if out is not None:
         told |= {"written": write_annotations(session, out, form), "path": out}
     session.close()
@@ -83,9 +82,21 @@ def _carry(workspace: Workspace, out: Path | None, into: Path | None, form: str,
         emit_json(told)
         return
     if into is not None:
-        emit(f"{into}: {told['read']} annotations ({told['form']}), {told['new']} of them new.")
+        emit(f"{into}: {told['read']} annotations ({told['form']}), {told['new']} of them new.", *_what_was_newer(told))
     if out is not None:
         emit(f"{out}: {told['written']} records.")
+
+
+def _what_was_newer(told: dict[str, Any]) -> list[str]:
+    """What an import made of answers that stood in the way of older ones."""
+    lines = []
+    if count := told["replacing"]:
+        replace = "1 of them replaces an answer that is" if count == 1 else f"{count} of them replace answers that are"
+        lines.append(f"{replace} newer, or may be (the file does not say when its own were given).")
+    if count := told["changed_since"]:
+        were = "1 was" if count == 1 else f"{count} were"
+        lines.append(f"{were} passed over: here before, or older, and the same person has said something else since.")
+    return lines
 
 
 def refuse_without_extra() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -248,7 +249,8 @@ def test_what_is_exported_can_be_taken_in_elsewhere(
     path.write_bytes(exported(annotated, Insight(annotated), name))
     (tmp_path / "other").mkdir()
     other = world.open_world(tmp_path / "other")
-    read, new, form = take_in(other, path, "王敏")
+    read, new, form, *counts = take_in(other, path, "王敏")
+    assert counts == [0, 0]
     assert form == EXPORTS[name]
     assert read >= new > 0
     assert take_in(other, path, "王敏")[1] == 0
@@ -259,6 +261,18 @@ def test_what_is_exported_can_be_taken_in_elsewhere(
     there = {(claim.query, claim.entry) for claim in claims.read(other.claims_path)}
     assert there == here
     assert {answer.by for answer in other.answers()} == {"王敏", "李雷"}
+
+
+def test_an_answer_keeps_the_time_at_which_it_was_given(world: ModuleType, annotated: Session, tmp_path: Path) -> None:
+    write_annotations(annotated, path := tmp_path / "all.jsonl")
+    text = re.sub('"when": "[^"]+"', '"when": "2026-01-02T11:00:00+08:00"', path.read_text(encoding="utf-8"))
+    path.write_text(text, encoding="utf-8")
+    (tmp_path / "other").mkdir()
+    other = world.open_world(tmp_path / "other")
+    assert take_in(other, path, "me").new > 0
+    assert {answer.when for answer in other.answers()} == {"2026-01-02T03:00:00+00:00"}
+    # What is said from here on is newer than all that is in the file.
+    assert take_in(other, path, "me")[1:] == (0, "jsonl", 0, 0)
 
 
 def test_every_answer_is_written(annotated: Session, tmp_path: Path) -> None:

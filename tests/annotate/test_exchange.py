@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faqtune.annotate.answers import Answer, claims_of
-from faqtune.annotate.exchange import Annotated, Known, export, form_of, read
+from faqtune.annotate.exchange import Annotated, Known, Unasked, export, form_of, read
 from faqtune.annotate.exchange.label_studio import interface
 from faqtune.annotate.exchange.taken import new_answers
 from faqtune.annotate.workbook import armed, defused, write_workbook
@@ -351,18 +351,36 @@ def test_turns_that_say_something_else_than_the_text_are_refused(tmp_path):
 
 def test_a_bad_row_of_a_sheet_is_named(tmp_path):
     path = tmp_path / "a.xlsx"
-    for cells, problem in (
-        (["什么时候发", "没有这条"], "row 3: no entry"),
-        (["没人问过", "发货时间"], "row 3: no query"),
-    ):
-        write_workbook(path, {"s": (("text", "label"), [["什么时候发", "ship"], cells])})
-        with pytest.raises(UserError, match=problem):
+    for label in ("没有这条", "none"):
+        write_workbook(path, {"s": (("text", "label"), [["什么时候发", "ship"], ["什么时候发", label]])})
+        with pytest.raises(UserError, match="row 3: no entry") as caught:
             read(path, KNOWN, "me")
+        for other in ("(chitchat)", "(unclear)", "(unsupported)", "(several)", "（闲聊）", "（看不懂）"):
+            assert other in caught.value.next_step
     write_workbook(path, {"s": (("text", "label"), [["什么时候发", "有货吗"]])})
     with pytest.raises(UserError, match="same1, same2"):
         read(path, KNOWN, "me")
     write_workbook(path, {"s": (("a", "b"), [])})
     with pytest.raises(UserError, match="no sheet"):
+        read(path, KNOWN, "me")
+
+
+def test_rows_of_a_text_that_no_query_says_are_left_out_and_named(tmp_path):
+    path = tmp_path / "a.xlsx"
+    rows = [["没人问过", "ship"], ["什么时候发", "ship"], ["也没人", ""], ["还是没人", "(闲聊)"]]
+    write_workbook(path, {"s": (("text", "label"), rows)})
+    unasked = []
+    found, _ = read(path, KNOWN, "me", "", unasked)
+    assert [row.query for row in found] == [QUERIES[0]]
+    assert unasked == [Unasked(2, "没人问过"), Unasked(5, "还是没人")]
+    write_workbook(path, {"s": (("text", "label"), rows[:1])})
+    with pytest.raises(UserError, match=r"no query of this project says the text of any row \(row 2: '没人问过'"):
+        read(path, KNOWN, "me")
+    # Whoever names a query by its place means it.
+    write_workbook(
+        path, {"s": (("query", "text", "label"), [["nope", "没人问过", "ship"], ["", "什么时候发", "ship"]])}
+    )
+    with pytest.raises(UserError, match="row 2: the query 'nope' is not of this project"):
         read(path, KNOWN, "me")
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from faqtune import claims as claim_store
 from faqtune.annotate.answers import Answer
 from faqtune.annotate.decisions import Decision, act_of, query_in
-from faqtune.annotate.exchange import Annotated, Known, export, form_of, read
+from faqtune.annotate.exchange import Annotated, Known, Unasked, export, form_of, read
 from faqtune.annotate.exchange.taken import moment, new_answers, refuse_gone
 from faqtune.annotate.insight import Insight
 from faqtune.annotate.refused import Refused
@@ -68,30 +68,35 @@ def write_annotations(session: Session, path: Path, form: str = "") -> int:
 
 
 class TakenIn(NamedTuple):
-    """How many annotations a file holds, how many were new, its form, and what `Taken` counts."""
+    """How many annotations a file holds, how many were new, its form, what `Taken` counts, and the rows that were left
+    out since no query says their text."""
 
     read: int
     new: int
     form: str
     replacing: int = 0
     changed_since: int = 0
+    unasked: tuple[Unasked, ...] = ()
 
 
 def take_in(session: Session, path: Path, by: str, form: str = "") -> TakenIn:
-    """Annotations of a file, all of them or none; `by` is the person whom the file does not name.
+    """Annotations of a file, all of them or none, but for rows of a text that no query says.
+
+    `by` is the person whom the file does not name.
 
     Which of them are new: `faqtune.annotate.exchange.taken.new_answers`. An answer keeps the time at which the file
     says it was given.
     """
     known = _known(session)
-    rows, found = read(path, known, by, form)
+    unasked: list[Unasked] = []
+    rows, found = read(path, known, by, form, unasked)
     taken = new_answers(rows, claim_store.history(session.claims_path), known)
     refuse_gone(taken.rows, known, path.name)
     for row in taken.rows:
         act = act_of(_decision(row.answer), row.query, row.answer.by.removeprefix(HUMAN))
         session.take_in(replace(act, when=_given(row.answer.when)))
     session.keep()
-    return TakenIn(len(rows), len(taken.rows), found, taken.replacing, taken.changed_since)
+    return TakenIn(len(rows), len(taken.rows), found, taken.replacing, taken.changed_since, tuple(unasked))
 
 
 def _given(when: str) -> str:

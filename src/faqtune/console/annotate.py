@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,12 @@ from faqtune.evaluate.wording import Language
 from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
+    from faqtune.annotate.exchange import Unasked
     from faqtune.annotate.session import Session
     from faqtune.commands.retune import Retuned
 
+MOST_ROWS = 20
+"""So many are named."""
 NEEDED = ("fastapi", "uvicorn", "pypinyin", "xlsxwriter")
 
 
@@ -82,7 +86,11 @@ def _carry(workspace: Workspace, out: Path | None, into: Path | None, form: str,
         emit_json(told)
         return
     if into is not None:
-        emit(f"{into}: {told['read']} annotations ({told['form']}), {told['new']} of them new.", *_what_was_newer(told))
+        emit(
+            f"{into}: {told['read']} annotations ({told['form']}), {told['new']} of them new.",
+            *_what_was_newer(told),
+            *_unasked(told["unasked"]),
+        )
     if out is not None:
         emit(f"{out}: {told['written']} records.")
 
@@ -97,6 +105,20 @@ def _what_was_newer(told: dict[str, Any]) -> list[str]:
         were = "1 was" if count == 1 else f"{count} were"
         lines.append(f"{were} passed over: here before, or older, and the same person has said something else since.")
     return lines
+
+
+def _unasked(rows: Sequence[Unasked]) -> list[str]:
+    """Which rows an import left out, if any."""
+    if not rows:
+        return []
+    numbers = ", ".join(str(row.row) for row in rows[:MOST_ROWS]) + ", …" * (len(rows) > MOST_ROWS)
+    which = "1 row was left out, since no query says its text"
+    if len(rows) > 1:
+        which = f"{len(rows)} rows were left out, since no query says their text"
+    return [
+        f"{which}: row {numbers}. Write it as the logs have it, or the query's id in a column `query`, and import the "
+        "file again; rows of other logs may be deleted."
+    ]
 
 
 def refuse_without_extra() -> None:

@@ -250,7 +250,7 @@ def test_what_is_exported_can_be_taken_in_elsewhere(
     (tmp_path / "other").mkdir()
     other = world.open_world(tmp_path / "other")
     read, new, form, *counts = take_in(other, path, "王敏")
-    assert counts == [0, 0]
+    assert counts == [0, 0, ()]
     assert form == EXPORTS[name]
     assert read >= new > 0
     assert take_in(other, path, "王敏")[1] == 0
@@ -272,7 +272,7 @@ def test_an_answer_keeps_the_time_at_which_it_was_given(world: ModuleType, annot
     assert take_in(other, path, "me").new > 0
     assert {answer.when for answer in other.answers()} == {"2026-01-02T03:00:00+00:00"}
     # What is said from here on is newer than all that is in the file.
-    assert take_in(other, path, "me")[1:] == (0, "jsonl", 0, 0)
+    assert take_in(other, path, "me")[1:] == (0, "jsonl", 0, 0, ())
 
 
 def test_every_answer_is_written(annotated: Session, tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ NOTHING = tuple(f"({reason})" for reason in REASONS)
 """How forms with one field for the label write that there is no entry, and why."""
 IN_CHINESE = {"闲聊": "chitchat", "看不懂": "unclear", "不提供这项服务": "unsupported", "同时问了几件事": "several"}
 """As the page has them."""
+WITHOUT_ENTRY = f"{', '.join(NOTHING)} (in Chinese {', '.join(f'（{word}）' for word in IN_CHINESE)})"
+"""For a next step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,14 @@ class Annotated:
 
     query: Query
     answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """A row that is passed over, since no query of the project says its text. `row` as the user's program counts."""
+
+    row: int
+    text: str
 
 
 class Known:
@@ -56,14 +66,17 @@ class Known:
             for question in entry.questions:
                 self._by_former_question.setdefault(normalise(question), set()).add(self.now(entry.id))
 
-    def entry(self, name: str, where: str) -> str:
-        """The id of an entry by its id or one of its questions, or one that it had. Raises UserError if it is none, or
-        several."""
+    def entry(self, name: str, where: str, otherwise: str = "") -> str:
+        """The id of an entry by its id or one of its questions, or one that it had.
+
+        Raises UserError if it is none (then `otherwise` ends the next step), or several.
+        """
         if name in self.catalogue.rows or name in self._former:
             return self.now(name)
         found = self._called(name)
         if not found:
-            raise UserError(f"{where}: no entry {name[:60]!r} in the catalogue", "write its id or a standard question")
+            next_step = f"write its id or a standard question{otherwise}"
+            raise UserError(f"{where}: no entry {name[:60]!r} in the catalogue", next_step)
         if len(found) > 1:
             raise UserError(f"{where}: {name[:60]!r} stands under {', '.join(sorted(found))}", "write the id")
         return next(iter(found))
@@ -117,11 +130,12 @@ def said(labels: Iterable[str], known: Known, where: str) -> tuple[str, tuple[st
     """Act, entries and reason of labels such as ["退货政策"] or ["(unclear)"]; UserError for none, and for both."""
     given = [_ours(label.strip()) for label in labels if label.strip()]
     reasons = [label[1:-1] for label in given if label in NOTHING]
-    entries = dict.fromkeys(known.entry(label, where) for label in given if label not in NOTHING)
+    otherwise = f"; where no entry fits, one of {WITHOUT_ENTRY}"
+    entries = dict.fromkeys(known.entry(label, where, otherwise) for label in given if label not in NOTHING)
     if not given or (reasons and entries) or len(reasons) > 1:
         raise UserError(
             f"{where}: {'; '.join(given)[:60] or 'nothing'!r} is no label",
-            f"name entries, or one of {', '.join(NOTHING)}",
+            f"name entries, or one of {WITHOUT_ENTRY}",
         )
     return (PICK, tuple(entries), "") if entries else (NONE, (), reasons[0])
 

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from faqtune.annotate.exchange import argilla, label_studio, lines, sheet, triples
-from faqtune.annotate.exchange.annotated import Annotated, Known
+from faqtune.annotate.exchange.annotated import Annotated, Known, Unasked
 from faqtune.errors import UserError
 from faqtune.ingest.jsonstream import layout_of
 from faqtune.ingest.kinds import SPREADSHEETS, Source, kind_of
@@ -40,15 +40,33 @@ def export(path: Path, rows: Iterable[Annotated], known: Known, form: str = "") 
     return written
 
 
-def read(path: Path, known: Known, name: str, form: str = "") -> tuple[list[Annotated], str]:
+def read(
+    path: Path, known: Known, name: str, form: str = "", unasked: list[Unasked] | None = None
+) -> tuple[list[Annotated], str]:
     """The rows of a file, all of them or a UserError, and the form it has (found out where it is not given).
 
-    `name` is the person whom the file does not name.
+    `name` is the person whom the file does not name. Rows whose text no query says are left out and added to `unasked`;
+    a file of nothing else is refused.
     """
     source = Source(path, path.name)
     found = told_form(path, form)
-    rows: Iterator[Annotated] = FORMS[found].read(source, known, name)
-    return list(rows), found
+    rows: list[Annotated] = []
+    left_out: list[Unasked] = []
+    read_rows: Iterator[Annotated | Unasked] = FORMS[found].read(source, known, name)
+    for row in read_rows:
+        if isinstance(row, Unasked):
+            left_out.append(row)
+        else:
+            rows.append(row)
+    if left_out and not rows:
+        first = left_out[0]
+        raise UserError(
+            f"{source.name}: no query of this project says the text of any row (row {first.row}: {first.text[:40]!r})",
+            "write the texts as the logs have them, or the ids of the queries in a column `query`",
+        )
+    if unasked is not None:
+        unasked += left_out
+    return rows, found
 
 
 def told_form(path: Path, form: str = "") -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from faqtune.annotate.answers import FLAG, SKIP, Answer
-from faqtune.annotate.exchange.annotated import Annotated, Known, act_id, query_from, said
+from faqtune.annotate.exchange.annotated import Annotated, Known, Unasked, act_id, query_from, said
 from faqtune.annotate.workbook import armed, write_workbook
 from faqtune.errors import UserError
 from faqtune.ingest.cells import Cell, cell_text
@@ -44,11 +44,12 @@ def _row(row: Annotated, known: Known) -> list[str | int | float | bool]:
     ]  # fmt: skip
 
 
-def read(source: Source, known: Known, name: str) -> Iterator[Annotated]:
+def read(source: Source, known: Known, name: str) -> Iterator[Annotated | Unasked]:
     """Rows of the first sheet whose header has `label` or `entries`, and `query` or `text`.
 
     Where both are there and differ from each other, `label` is what a person changed. A row without either says
-    nothing and is passed over. Raises UserError, with the row, for what is no label or no query.
+    nothing and is passed over. Raises UserError, with the row, for what is no label, and for a query that is named by
+    its id or its turns and is none.
     """
     for sheet, _ in open_sheets(source, kind_of(source)):
         rows = enumerate(sheet.rows, 1)
@@ -56,7 +57,7 @@ def read(source: Source, known: Known, name: str) -> Iterator[Annotated]:
         if {"label", "entries"} & set(header) and {"query", "text"} & set(header):
             for number, cells in rows:
                 yield from _read_row(dict(zip(header, map(_text, cells), strict=False)), known, name,
-                                     f"{source.name}, sheet {sheet.name}, row {number}")  # fmt: skip
+                                     f"{source.name}, sheet {sheet.name}", number)  # fmt: skip
             return
     raise UserError(
         f"{source.name}: no sheet with a query and a label",
@@ -79,7 +80,8 @@ def _text(cell: Cell) -> str:
     return armed(cell_text(cell))
 
 
-def _read_row(row: dict[str, str], known: Known, name: str, where: str) -> Iterator[Annotated]:
+def _read_row(row: dict[str, str], known: Known, name: str, sheet: str, number: int) -> Iterator[Annotated | Unasked]:
+    where = f"{sheet}, row {number}"
     entries, label = _parts(row.get("entries", "")), row.get("label", "")
     unedited = not label or label == SEPARATOR.join(map(known.label_of, entries))
     # A question may hold the separator itself: what nobody edited is read by its ids.
@@ -89,7 +91,10 @@ def _read_row(row: dict[str, str], known: Known, name: str, where: str) -> Itera
         return
     act, chosen, reason = (row["act"], (), "") if passed else said(given, known, where)
     by, when = row.get("by") or name, row.get("when", "")
-    for query in _queries(row, known, where):
+    queries = _queries(row, known, where)
+    if not queries:
+        yield Unasked(number, row.get("text", ""))
+    for query in queries:
         answer = Answer(
             act,
             query.id,
@@ -116,10 +121,7 @@ def _queries(row: dict[str, str], known: Known, where: str) -> list[Query]:
     if row.get("query") or row.get("conversation"):
         turns = row.get("turns", "").replace(",", " ").split()
         return [query_from({**row, "id": row.get("query", ""), "turns": turns}, known, where)]
-    found = known.asking(row.get("text", ""))
-    if not found:
-        raise UserError(f"{where}: no query of this project says {row.get('text', '')[:40]!r}", "write the query's id")
-    return found
+    return known.asking(row.get("text", ""))
 
 
 def _seconds(text: str, where: str) -> float:

@@ -6,7 +6,10 @@ import re
 
 import pytest
 
-from faqtune import UserError, Workspace, claims, make_split, show_labels
+from faqtune import UserError, Workspace, claims, decide_labels, make_split, show_labels
+from faqtune.annotate.decisions import Decision, act_of
+from faqtune.commands.annotation_files import open_for_files
+from faqtune.commands.settled import training_conversations
 from faqtune.label import BY, place_of
 from faqtune.records import TRAIN, Claim, Query
 
@@ -92,6 +95,43 @@ def test_by_default_nothing_is_compared_with_the_test_part(tuned_shop: Workspace
     part = tuned_shop.split().conversations
     trains = sum(part[conversation] == TRAIN for conversation, _ in _said(tuned_shop)["human:gold"])
     assert show_labels(tuned_shop).compared_with == trains > 5
+
+
+def _asked(workspace: Workspace, why: str, count: int) -> int:
+    """Ann answers queries of the training part that the rules labelled, right; how many that are."""
+    trained = training_conversations(workspace.split())
+    people = {claim.query for claim in claims.read(workspace.claims_path) if claim.is_human}
+    rules = {claim.query: claim.entry for claim in claims.read(workspace.claims_path) if claim.by == BY}
+    session = open_for_files(workspace)
+    able = [q for q in workspace.queries() if q.conversation in trained and q.id in rules and q.id not in people]
+    for query in able[:count]:
+        entry = rules[query.id] or ""
+        act = act_of(Decision(f"{why}-{query.id}", query.id, "pick", 1, (entry,), why=why), query, "Ann")
+        session.take_in(act)
+    session.close()
+    return len(able[:count])
+
+
+@pytest.mark.parametrize("test", [False, True])
+def test_labels_and_decide_judge_a_source_by_the_same_turns(tuned_shop: Workspace, test: bool) -> None:
+    """Those that the queue chose because they are doubtful judge nobody: they would make a good rule look bad."""
+    text = tuned_shop.config_path.read_text(encoding="utf-8")
+    text = re.sub("# human_labels_for_training = .*", "human_labels_for_training = 1.0", text)
+    tuned_shop.config_path.write_text(text, encoding="utf-8")
+    make_split(tuned_shop)
+    before = show_labels(tuned_shop, test=test).hand_labels
+    assert _asked(tuned_shop, "disagreeing", 6) == 6
+
+    decided, made = decide_labels(tuned_shop), show_labels(tuned_shop, test=test)
+
+    assert made.hand_labels == before + 6
+    assert (made.chosen, decided.chosen) == (6, 6)
+    compared = before if test else decided.training - 6
+    assert made.compared_with == compared > 20
+    (rules,) = (weight.checked for weight in decided.weights if weight.by == BY)
+    assert rules is not None
+    first = made.tables[0].rows[0].right
+    assert test or (first.n, first.right) == (rules.right.n, rules.right.right)
 
 
 def test_two_people_are_compared_too(tuned_shop: Workspace) -> None:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 
 from faqtune import Workspace, claims
+from faqtune.annotate.decisions import Decision, act_of
+from faqtune.annotate.store import Store
 from faqtune.label import BY
 from faqtune.records import Claim
 
@@ -36,13 +38,33 @@ def test_labels_says_what_it_was_compared_with_and_what_must_not_be_chosen(cli: 
 def test_decide_shows_weights_and_the_worst_doubts(cli: Run, tuned_shop: Workspace) -> None:
     out = _on_project(cli, tuned_shop, "decide")
     assert re.search(r"\d+ queries are decided: 36 by people", out)
-    assert "No source is compared with people" in out
+    assert "No source is compared with people: no hand label trains (split.human_labels_for_training gives" in out
     assert re.search(r"\d+ of \d+ labels are doubtful", out)
 
     made = json.loads(_on_project(cli, tuned_shop, "decide", "--json"))
     assert made["weights"][0]["by"] == BY
     lines = (tuned_shop.root / "doubts.jsonl").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 1 + len(made["doubts"])
+
+
+def test_hand_labels_of_chosen_queries_are_told_in_both(cli: Run, tuned_shop: Workspace) -> None:
+    text = tuned_shop.config_path.read_text(encoding="utf-8")
+    text = re.sub("# human_labels_for_training = .*", "human_labels_for_training = 1.0", text)
+    tuned_shop.config_path.write_text(text, encoding="utf-8")
+    people = {claim.query for claim in claims.read(tuned_shop.claims_path) if claim.is_human}
+    store = Store(tuned_shop.acts_path)
+    for query in tuned_shop.queries():
+        if query.id in people:
+            store.add(act_of(Decision(query.id, query.id, "skip", 1, why="disagreeing"), query, "Ann"))
+    store.close()
+
+    told = "36 hand labels that train judge no source: their queries were asked for being doubtful; those that the"
+    decided = _on_project(cli, tuned_shop, "decide")
+    assert "No source is compared with people: all hand labels of the training part are of queries that" in decided
+    assert told in decided
+    labels = _on_project(cli, tuned_shop, "labels")
+    assert "Compared with 0 of 36 hand-labelled turns: those that train and were drawn by chance." in labels
+    assert told in labels
 
 
 def test_levels_of_confidence_have_a_line_each(cli: Run, tuned_shop: Workspace) -> None:

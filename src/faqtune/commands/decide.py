@@ -45,8 +45,10 @@ class Weight:
 class Decided:
     """How the queries were decided. `agreeing`: by two machines and more; `disagreeing`: machines said different
     things; `one_machine`: only one spoke. `gone`: entries that left the catalogue, by their first question where it is
-    remembered, else id, and how many queries have no other: these make no pair. `checked` labels were looked at for
-    `doubts`, the worst first."""
+    remembered, else id, and how many queries have no other: these make no pair.
+
+    `training`: queries of the training part that people labelled; `chosen`: those of them that judge no source, since
+    the queue of `faqtune annotate` chose them. `checked` labels were looked at for `doubts`, the worst first."""
 
     by_people: int
     several: int
@@ -55,6 +57,8 @@ class Decided:
     one_machine: int
     without_entry: int
     gone: dict[str, int]
+    training: int
+    chosen: int
     pairs: int
     weights: list[Weight]
     model: str
@@ -86,8 +90,19 @@ def decide_labels(
     sources = weighed_sources(
         said, project.queries, training_conversations(project.split), chosen, project.catalogue.rows
     )
-    weights, gone = _weights(machines, sources), _gone(workspace, project)
-    return _counted(project.decisions, machines, weights, gone, splitted.pairs, name, len(looked_at), doubts)
+    counted = _counted(project.decisions, machines)
+    training = _training(project)
+    return Decided(
+        **counted,
+        gone=_gone(workspace, project),
+        training=len(training),
+        chosen=len(training & chosen),
+        pairs=splitted.pairs,
+        weights=_weights(machines, sources),
+        model=name,
+        checked=len(looked_at),
+        doubts=doubts,
+    )
 
 
 def doubts_path(workspace: Workspace) -> Path:
@@ -117,33 +132,25 @@ def _weights(machines: Mapping[str, Sequence[Act]], sources: Mapping[str, Source
     ]
 
 
-def _counted(
-    decisions: Mapping[str, Decision],
-    machines: Mapping[str, Sequence[Act]],
-    weights: list[Weight],
-    gone: dict[str, int],
-    pairs: int,
-    model: str,
-    checked: int,
-    doubts: list[Doubt],
-) -> Decided:
-    people = [decision for decision in decisions.values() if decision.is_human]
+def _counted(decisions: Mapping[str, Decision], machines: Mapping[str, Sequence[Act]]) -> dict[str, int]:
+    """Who decided how many queries, and how many have several entries or none."""
     voices = [machines[query] for query, decision in decisions.items() if not decision.is_human]
     answers = [{frozenset(act.answer) for act in acts} for acts in voices]
-    return Decided(
-        by_people=len(people),
-        several=sum(bool(decision.others) for decision in decisions.values()),
-        agreeing=sum(len(acts) > 1 and len(said) == 1 for acts, said in zip(voices, answers, strict=True)),
-        disagreeing=sum(len(said) > 1 for said in answers),
-        one_machine=sum(len(acts) == 1 for acts in voices),
-        without_entry=sum(decision.entry is None for decision in decisions.values()),
-        gone=gone,
-        pairs=pairs,
-        weights=weights,
-        model=model,
-        checked=checked,
-        doubts=doubts,
-    )
+    return {
+        "by_people": len(decisions) - len(voices),
+        "several": sum(bool(decision.others) for decision in decisions.values()),
+        "agreeing": sum(len(acts) > 1 and len(said) == 1 for acts, said in zip(voices, answers, strict=True)),
+        "disagreeing": sum(len(said) > 1 for said in answers),
+        "one_machine": sum(len(acts) == 1 for acts in voices),
+        "without_entry": sum(decision.entry is None for decision in decisions.values()),
+    }
+
+
+def _training(project: Project) -> frozenset[str]:
+    """Queries of the training part that people labelled."""
+    trained = training_conversations(project.split)
+    labelled = {query for query, decision in project.decisions.items() if decision.is_human}
+    return frozenset(query.id for query in project.queries if query.id in labelled and query.conversation in trained)
 
 
 def _gone(workspace: Workspace, project: Project) -> dict[str, int]:

@@ -12,9 +12,10 @@ from typing import Any
 from faqtune import claims as claim_store
 from faqtune.annotate.curve import Projection
 from faqtune.annotate.tuned import as_shown, learned
+from faqtune.commands.annotated import chosen_queries
 from faqtune.commands.label import labelled_exchanges, refuse_unfinished
 from faqtune.commands.learning import kept_points
-from faqtune.commands.settled import training_conversations
+from faqtune.commands.settled import judging, training_conversations
 from faqtune.label import (
     Act,
     Compared,
@@ -87,13 +88,15 @@ class Thresholds:
 @dataclass(frozen=True, slots=True)
 class Labels:
     """`hand_labels`: turns that people labelled, of which `compared_with` serve the tables; `with_test`: among them
-    those of the parts that measure. `tunings` are the points of the learning curve; `projection` is from those that
-    `projected_from` names, and says why where there are too few."""
+    those of the parts that measure. `chosen` more would, but the queue of `faqtune annotate` chose them, and they judge
+    no source, here as in `faqtune decide`. `tunings` are the points of the learning curve; `projection` is from those
+    that `projected_from` names, and says why where there are too few."""
 
     labellers: list[Labeller]
     agreement: list[Agreement]
     hand_labels: int
     compared_with: int
+    chosen: int
     with_test: bool
     exchanges: int
     tables: list[Thresholds]
@@ -105,7 +108,8 @@ class Labels:
 def show_labels(workspace: Workspace, *, test: bool = False) -> Labels:
     """Look at the Claims in force. Writes nothing. Raises UserError if labelling has not been finished.
 
-    Sources are compared with the hand labels of the training part; with `test`, with all. A threshold that was chosen
+    Sources are compared with the hand labels of the training part that the queue did not choose; with `test`, with
+    those of the other parts too. A threshold that was chosen
     by looking at labels of the test part makes figures on them too good.
     """
     refuse_unfinished(workspace)
@@ -120,15 +124,20 @@ def show_labels(workspace: Workspace, *, test: bool = False) -> Labels:
     allowed = _allowed(workspace, people, test)
     exchanges = labelled_exchanges(workspace)
     withdrawn = Counter(item.claim.by for item in told if item.withdrawn_by)
+    fair = acts_of(judging(said, _chosen(workspace)))
+    fair_places = at_places(fair, queries)
+    usable = {place for place in people if place[0] in allowed}
+    compared_with = sum(last_of_people(fair_places.get(place, {})) is not None for place in usable)
     measures = {(claim.query, claim.by): reply_cosine(claim.why) for claim in said if not claim.is_human}
-    compared = compare(acts, queries, allowed, known)
-    truths = _with_entry(places, allowed, known)
+    compared = compare(fair, queries, allowed, known)
+    truths = _with_entry(fair_places, allowed, known)
     machines = {by: values for by, values in _by_source(places).items() if not values[0].is_human}
     return Labels(
         labellers=_labellers(said, places, withdrawn, known),
         agreement=_agreement(places),
         hand_labels=len(people),
-        compared_with=sum(conversation in allowed for conversation, _ in people),
+        compared_with=compared_with,
+        chosen=len(usable) - compared_with,
         with_test=test,
         exchanges=exchanges,
         tables=[_table(by, made, compared.get(by, []), truths, measures, exchanges) for by, made in machines.items()],
@@ -143,6 +152,10 @@ def _allowed(workspace: Workspace, people: Collection[Place], test: bool) -> fro
     if test:
         return frozenset(conversation for conversation, _ in people)
     return training_conversations(workspace.split()) if workspace.split_path.exists() else frozenset()
+
+
+def _chosen(workspace: Workspace) -> frozenset[str]:
+    return chosen_queries(workspace, workspace.split()) if workspace.split_path.exists() else frozenset()
 
 
 def _by_source(places: Mapping[Place, Mapping[str, Act]]) -> dict[str, list[Act]]:

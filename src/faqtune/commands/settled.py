@@ -25,8 +25,12 @@ def weighed_sources(
 ) -> dict[str, Source]:
     """Machine sources as the people's labels in these conversations found them, but for those of `chosen` queries and
     those on entries that are not among `entries` (None: all are)."""
-    fair = [claim for claim in claims if not (claim.is_human and claim.query in chosen)]
-    return estimate_sources(compare(acts_of(fair), queries, conversations, entries))
+    return estimate_sources(compare(acts_of(judging(claims, chosen)), queries, conversations, entries))
+
+
+def judging(claims: Iterable[Claim], chosen: Container[str]) -> list[Claim]:
+    """Without what people said of `chosen` queries, which judges no machine (`chosen_queries` says why)."""
+    return [claim for claim in claims if not (claim.is_human and claim.query in chosen)]
 
 
 def settled(

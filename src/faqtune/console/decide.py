@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from faqtune.commands.decide import Decided, Weight, decide_labels
-from faqtune.console.output import emit, emit_json, next_step, table
+from faqtune.console.output import emit, emit_json, next_step, table, told_chosen
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.label import Doubt
 from faqtune.records import Catalogue
@@ -43,14 +43,21 @@ def show_decided(result: Decided, catalogue: Catalogue) -> None:
     if result.weights:
         emit(*table(WEIGHTS, [row for weight in result.weights for row in _rows(weight)]))
     if not any(weight.checked for weight in result.weights):
-        emit(
-            "No source is compared with people: no hand label of the training part is on a turn that it labelled. "
-            "Each counts as right as it says (split.human_labels_for_training gives hand labels to training).",
-        )
+        emit(f"No source is compared with people: {_why_not_compared(result)}. Each counts as right as it says.")
+    emit(*told_chosen(result.chosen))
     emit("", f"{len(result.doubts)} of {result.checked} labels are doubtful to the model {result.model}")
     if result.doubts:
         emit(*table(DOUBTS, [_cells(doubt, catalogue) for doubt in result.doubts[:WORST]]))
         emit("The most doubtful first; all are in doubts.jsonl, and `faqtune annotate` asks about them.")
+
+
+def _why_not_compared(result: Decided) -> str:
+    if not result.training:
+        return "no hand label trains (split.human_labels_for_training gives some to training)"
+    if result.chosen == result.training:
+        return "all hand labels of the training part are of queries that were chosen"
+    other = "other " if result.chosen else ""
+    return f"no {other}hand label of the training part is on a turn that a source labelled"
 
 
 def told_gone(gone: Mapping[str, int]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from faqtune.annotate.curve import CANNOT_SAY, WEAK, WIDE
 from faqtune.annotate.tuned import LEAST_AMOUNTS
 from faqtune.commands.labels import Labels, Threshold, show_labels
-from faqtune.console.output import emit, emit_json, table
+from faqtune.console.output import emit, emit_json, table, told_chosen
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.errors import UserError
 from faqtune.label import Proportion
@@ -72,16 +72,25 @@ def _compared_with(result: Labels) -> list[str]:
     """What the tables were compared with, and what must not be chosen by it."""
     if result.with_test:
         return [
-            f"Compared with all {result.compared_with} hand-labelled turns, the test part's among them: a threshold "
-            "chosen by these makes figures on the test part too good."
+            f"Compared with {_of_all(result)} hand-labelled turns, the test part's among them: a threshold "
+            "chosen by these makes figures on the test part too good.",
+            *told_chosen(result.chosen),
         ]
-    lines = [f"Compared with {result.compared_with} of {result.hand_labels} hand-labelled turns: those that train."]
-    if result.hand_labels > result.compared_with:
+    that_train = "those that train" if not result.chosen else "those that train and were drawn by chance"
+    lines = [
+        f"Compared with {result.compared_with} of {result.hand_labels} hand-labelled turns: {that_train}.",
+        *told_chosen(result.chosen),
+    ]
+    if result.hand_labels > result.compared_with + result.chosen:
         lines.append(
             "split.human_labels_for_training gives more of them to training; --test looks at all, but then choose "
             "nothing by them."
         )
     return lines
+
+
+def _of_all(result: Labels) -> str:
+    return f"{result.compared_with} of {result.hand_labels}" if result.chosen else f"all {result.hand_labels}"
 
 
 def _learning(result: Labels) -> list[str]:

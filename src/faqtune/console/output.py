@@ -69,6 +69,15 @@ def _padded(cell: str, width: int) -> str:
     return cell + " " * (width - cell_len(cell))
 
 
+def told_chosen(chosen: int) -> list[str]:
+    """A line about hand labels of queries that the queue of `faqtune annotate` chose, if there are any."""
+    if not chosen:
+        return []
+    which = "1 hand label that trains judges" if chosen == 1 else f"{chosen} hand labels that train judge"
+    asked = "its query was" if chosen == 1 else "their queries were"
+    return [f"{which} no source: {asked} asked for being doubtful; those that the queue draws by chance do."]
+
+
 def next_step(command: str, project: Path, rest: str = "") -> str:
     """The command to go on with, as it can be pasted into a shell.
 

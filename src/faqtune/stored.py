@@ -31,11 +31,14 @@ def write_json(path: Path, data: Any) -> None:
     write_text(path, json.dumps(data, ensure_ascii=False, indent=1, default=asdict) + "\n")
 
 
-def write_jsonl(path: Path, records: Iterable[Any]) -> int:
-    """Atomic, streaming write: a schema line, then one record per line. Returns the number of records."""
+def write_jsonl(path: Path, records: Iterable[Any], kind: str = "") -> int:
+    """Atomic, streaming write: a schema line, then one record per line. Returns the number of records.
+
+    `kind` tells a reader of the file what the records are; unset: as the file is called.
+    """
     count = 0
     with atomic_text(path) as file:
-        file.write(json.dumps({"schema": SCHEMA, "kind": path.stem}) + "\n")
+        file.write(json.dumps({"schema": SCHEMA, "kind": kind or path.stem}) + "\n")
         for record in records:
             file.write(json.dumps(record, ensure_ascii=False, default=_as_row) + "\n")
             count += 1

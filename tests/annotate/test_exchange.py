@@ -73,6 +73,12 @@ def test_jsonl_and_xlsx_lose_nothing(tmp_path):
         assert read(written(tmp_path, name), KNOWN, "me") == (ROWS, form)
 
 
+def test_the_first_line_says_what_the_records_are_whatever_the_file_is_called(tmp_path):
+    for name in ("labels.jsonl", "o2.jsonl"):
+        first = written(tmp_path, name).read_text(encoding="utf-8").splitlines()[0]
+        assert json.loads(first) == {"schema": 1, "kind": "annotations"}
+
+
 def test_a_first_line_of_more_than_a_megabyte_is_a_line_too(tmp_path):
     """A note, or a reply with a picture in it, may be that long."""
     rows = [replace(ROWS[0], answer=replace(ROWS[0].answer, note="长" * (1 << 20))), ROWS[1]]

@@ -137,6 +137,12 @@ def test_what_the_new_form_cannot_hold_is_told(put, tmp_path, name, data, target
     assert convert(source, tmp_path / "to" / target).lost == lost
 
 
+def test_the_first_line_of_our_own_forms_says_what_the_records_are(put, tmp_path):
+    convert(put("catalogue.json", json.dumps(CATALOGUE)), tmp_path / "faq-2.jsonl", to_form="catalogue")
+    first = (tmp_path / "faq-2.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    assert json.loads(first) == {"schema": 1, "kind": "catalogue"}
+
+
 def test_a_spreadsheet_becomes_parsed_data(xlsx, tmp_path):
     source = xlsx("base2.xlsx", {"S": [["问题", "答案"], ["几天能到？\n多久到货", "3天"]]})
     report = convert(source, tmp_path / "parsed_data.json")

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -228,15 +229,15 @@ def _left_behind(record: Record, to_form: str) -> Iterator[str]:
 _WRITERS: dict[str, Callable[[Path, Any], int]] = {
     "parsed_data": write_parsed_data,
     "catalogue_json": write_catalogue_json,
-    "catalogue": write_jsonl,
+    "catalogue": partial(write_jsonl, kind="catalogue"),
     "data": write_data,
     "output": write_output,
-    "conversations": write_jsonl,
+    "conversations": partial(write_jsonl, kind="conversations"),
     "daily": write_daily,
-    "noise": write_jsonl,
+    "noise": partial(write_jsonl, kind="noise"),
     "sentences": write_sentences,
     "triples": write_triples,
-    "pairs": write_jsonl,
+    "pairs": partial(write_jsonl, kind="pairs"),
     "flagembedding": write_flagembedding,
     "gold": write_gold,
 }

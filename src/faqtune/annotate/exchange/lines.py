@@ -11,9 +11,12 @@ from faqtune.ingest.jsonstream import layout_of, stream_items
 from faqtune.ingest.kinds import Source
 from faqtune.stored import write_jsonl
 
+KIND = "annotations"
+"""What the first line calls the records, whatever the file is called."""
+
 
 def write(path: Path, rows: Iterable[Annotated], known: Known) -> int:
-    return write_jsonl(path, rows)
+    return write_jsonl(path, rows, KIND)
 
 
 def read(source: Source, known: Known, name: str) -> Iterator[Annotated]:

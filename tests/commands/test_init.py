@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -165,18 +167,96 @@ def test_a_recipe_that_is_none_is_not_written_down(files: Path) -> None:
     assert not workspace.config_path.exists()
 
 
-def test_logs_that_need_a_setting_come_in_before_there_are_settings(files: Path) -> None:
+def _filled_in(workspace: Workspace, **values: str) -> None:
+    """The settings as a person writes them: in the place of the comments that show the defaults."""
+    text = workspace.config_path.read_text(encoding="utf-8")
+    for key, value in values.items():
+        text, times = re.subn(rf"^# {key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
+        assert times == 1, key
+    workspace.config_path.write_text(text, encoding="utf-8")
+
+
+def test_logs_that_need_a_setting_come_in_by_the_configuration_that_is_begun(files: Path) -> None:
     """The advice was to set a key in a file that did not exist, and that init did not write."""
     workspace = Workspace(files)
     (files / "odd.csv").write_text("会话ID,发送者,内容\n1,甲,几天到\n1,乙,三天\n", encoding="utf-8")
+    given = (files / "FAQ.xlsx", files / "odd.csv")
 
     with pytest.raises(UserError, match="who wrote what cannot be told") as caught:
-        init_project(workspace, (files / "FAQ.xlsx", files / "odd.csv"))
-    assert f'leave this file out here, then add `files = ["{files / "odd.csv"}"]`' in str(caught.value)
+        init_project(workspace, given, model="builtin")
+    assert f"{workspace.config_path} has been begun" in str(caught.value)
 
-    init_project(workspace, (files / "FAQ.xlsx",), model="builtin")
-    text = workspace.config_path.read_text(encoding="utf-8")
-    added = f'[conversations]\nfiles = ["{files / "odd.csv"}"]\ncustomer_roles = ["甲"]\nagent_roles = ["乙"]'
-    workspace.config_path.write_text(text.replace("[conversations]", added, 1), encoding="utf-8")
+    _filled_in(workspace, customer_roles='["甲"]', agent_roles='["乙"]')
+    assert not init_project(workspace, given, model="builtin", keep=True).written
     ingest_files(workspace)
     assert [turn.customer for talk in workspace.conversations() for turn in talk.turns] == ["几天到"]
+
+
+@pytest.mark.parametrize("with_notes", [False, True])
+def test_a_workbook_with_unknown_headers_shows_them_and_comes_in_by_the_configuration(
+    files: Path, with_notes: bool
+) -> None:
+    """A sheet of notes made chatter of it, and the advice was to give the spreadsheet that had been given."""
+    workspace, book = Workspace(files), xlsxwriter.Workbook(files / "ours.xlsx")
+    rows = {"问答": [["顾客会怎么问", "咱们怎么回"], ["几天能到", "三天"], ["能开发票吗", "能"]]}
+    for name, lines in (rows | ({"备注": [["这是小王整理的"], ["有错找他"]]} if with_notes else {})).items():
+        sheet = book.add_worksheet(name)
+        for number, line in enumerate(lines):
+            sheet.write_row(number, 0, line)
+    book.close()
+    given = (files / "logs", files / "ours.xlsx")
+
+    with pytest.raises(UserError) as caught:
+        init_project(workspace, given, noise=(files / "chatter.json",), model="builtin")
+    said = str(caught.value)
+    assert "headers seen: 顾客会怎么问 (sheet 问答), 咱们怎么回 (sheet 问答)" in said
+    assert 'under `[catalogue]` in faqtune.toml `question_columns = ["…"]` and `answer_column = "…"`' in said
+    assert "小王" not in said
+
+    _filled_in(workspace, question_columns='["顾客会怎么问"]', answer_column='"咱们怎么回"')
+    init_project(workspace, given, noise=(files / "chatter.json",), model="builtin", keep=True)
+    read = ingest_files(workspace)
+    assert (read.entries, read.conversations > 0, read.noise > 0) == (2, True, True)
+
+
+def test_of_several_files_that_are_not_understood_the_workbook_is_begun_as_the_catalogue(files: Path) -> None:
+    workspace = Workspace(files)
+    (files / "odd.csv").write_text("甲,乙\n几天到,三天\n", encoding="utf-8")
+    book = xlsxwriter.Workbook(files / "ours.xlsx")
+    book.add_worksheet().write_row(0, 0, ["顾客会怎么问", "咱们怎么回"])
+    book.close()
+
+    with pytest.raises(UserError, match=r"^ours\.xlsx"):
+        init_project(workspace, (files / "odd.csv", files / "ours.xlsx"))
+
+    config = workspace.config()
+    assert (config.catalogue.files, config.conversations.files) == (["ours.xlsx"], ["odd.csv"])
+
+
+def test_a_configuration_that_is_there_is_not_begun_anew(files: Path) -> None:
+    workspace = Workspace(files)
+    workspace.config_path.write_text("# mine\n", encoding="utf-8")
+    (files / "odd.csv").write_text("甲,乙\n几天到,三天\n", encoding="utf-8")
+
+    with pytest.raises(UserError, match=r"faqtune\.toml already: see that it names the file"):
+        init_project(workspace, (files / "odd.csv",), force=True)
+
+    assert workspace.config_path.read_text(encoding="utf-8") == "# mine\n"
+
+
+def test_a_log_alone_is_no_catalogue(files: Path) -> None:
+    """What is wholly understood as conversations is not meant as one."""
+    (files / "log.csv").write_text("会话ID,发送者,内容\n1,客户,几天到\n1,客服,三天\n", encoding="utf-8")
+
+    with pytest.raises(UserError) as caught:
+        init_project(Workspace(files), (files / "log.csv",))
+
+    assert caught.value.problem == "none of the files is a catalogue of questions and answers"
+    assert not (files / "faqtune.toml").exists()
+
+
+def test_a_table_of_hand_labels_with_unknown_headers_is_refused_as_such(files: Path) -> None:
+    (files / "odd.csv").write_text("甲,乙\n几天到,三天\n", encoding="utf-8")
+
+    with pytest.raises(UserError, match=r"odd\.csv holds no hand labels but 甲, 乙"):
+        init_project(Workspace(files), (files / "FAQ.xlsx",), gold=(files / "odd.csv",))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
-from pathlib import Path
 
 import pytest
 
-from faqtune.config import Config, load_config
+from faqtune.config import Config, load_config, validated
 from faqtune.errors import UserError
 from faqtune.ingest import inspect, read_catalogue, read_conversations, write_config
 from faqtune.ingest.draft_config import CHINESE
+from faqtune.ingest.names import LISTS, ROLE, TEXT
+from faqtune.ingest.unrecognised import KNOWN_LISTS, KNOWN_ROLES, KNOWN_TEXTS
 
 NESTED = json.dumps([{"conversation": [{"input": "几天到", "output": "3天"}]}])
 ROWS = "会话ID,发送者,内容,时间\n1,客户,在吗,2026-01-05 10:00\n1,客服,在的,2026-01-05 10:01\n"
@@ -146,15 +146,43 @@ def test_odd_file_names_survive_the_config(put, tmp_path, name):
     assert load_config(put("faqtune.toml", text)).conversations.files == [name]
 
 
-def test_a_table_that_is_not_understood_shows_its_headers_and_the_lines_to_write(tmp_path):
-    (tmp_path / "odd.csv").write_text("客户怎么说,我们怎么说,备用\n几天到,三天到,x\n能退吗,能退,y\n", encoding="utf-8")
-    (guess,) = inspect([tmp_path / "odd.csv"])
+ODD_TABLE = "客户怎么说,我们怎么说,备用\n几天到,三天到,x\n能退吗,能退,y\n"
+ODD_LOG = json.dumps({"全部": [{"编号": 1, "聊天": [{"谁说的": "顾客", "说了啥": "在吗"}]}]}, ensure_ascii=False)
+
+
+def test_a_table_that_is_not_understood_shows_its_headers_and_what_to_write(put):
+    (guess,) = inspect([put("odd.csv", ODD_TABLE)])
     assert "headers seen: 客户怎么说, 我们怎么说, 备用" in guess.problem
-    lines = re.findall(r"`(.+?)`", guess.problem)
-    written = "\n".join(lines).replace("…", "客户怎么说", 1).replace("…", "我们怎么说")
-    (tmp_path / "faqtune.toml").write_text(written, encoding="utf-8")
-    config = load_config(tmp_path / "faqtune.toml").catalogue
-    assert [entry.answer for entry in read_catalogue([Path(config.files[0])], config)[0]] == ["三天到", "能退"]
+    for table, line in (
+        ("catalogue", 'question_columns = ["…"]'),
+        ("catalogue", 'answer_column = "…"'),
+        ("conversations", 'role_column = "…"'),
+    ):
+        assert guess.problem.index(f"`[{table}]`") < guess.problem.index(f"`{line}`")
+        validated(Config, {table: tomllib.loads(line)}, "odd")
+
+
+@pytest.mark.parametrize(("name", "content"), [("odd.csv", ODD_TABLE), ("odd.json", ODD_LOG)])
+def test_beside_a_catalogue_the_advice_is_about_logs(put, xlsx, name, content):
+    _, guess = inspect([xlsx("base2.xlsx", {"S": FAQ}), put(name, content)])
+    assert guess.kind == "unknown" and "[catalogue]" not in guess.problem
+    assert "`role_column" in guess.problem and "`text_column" in guess.problem
+    assert "under `[conversations]` in faqtune.toml" in guess.problem
+
+
+def test_a_log_with_unusual_keys_shows_them_at_both_levels_and_the_keys_to_write(put):
+    """A list of messages under 聊天 was taken for a sentence, and refused for having none."""
+    (guess,) = inspect([put("odd.json", ODD_LOG)])
+    assert (guess.kind, guess.form) == ("unknown", "noise")
+    assert "keys seen: 编号, 聊天, 聊天 → 谁说的, 说了啥" in guess.problem
+    assert "`messages`" in guess.problem and "`消息`" in guess.problem
+    assert inspect([put("small.json", '[{"聊天": "今天好热", "编号": [1]}]')])[0].kind == "noise"
+    (session,) = inspect([put("lists.json", '[[{"谁说的": "顾客", "说了啥": "在吗"}]]')])
+    assert "keys seen: 谁说的, 说了啥" in session.problem
+
+
+def test_the_keys_that_are_advised_are_known():
+    assert set(KNOWN_LISTS) <= set(LISTS) and set(KNOWN_ROLES) <= set(ROLE) and set(KNOWN_TEXTS) <= set(TEXT)
 
 
 @pytest.mark.parametrize("content", ['[{"foo": 1, "bar": [2]}]', '{"foo": 1, "bar": [2]}'])

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faqtune.alone import alone
 from faqtune.config import Config, validated, with_value
 from faqtune.errors import UserError
-from faqtune.ingest import Guess, inspect, write_config
+from faqtune.ingest import Guess, Kind, inspect, meant_as_catalogue, write_config
 from faqtune.recipe import load_recipe
 from faqtune.stored import write_text
 from faqtune.workspace import Workspace
+
+WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +42,22 @@ def init_project(
 ) -> Initialised:
     """Write a commented `faqtune.toml` with everything understood of the files.
 
-    With `keep` an existing one that names these files is left as the user has it; `model` is written into
-    it if it has none so far. Raises UserError for files that cannot be read, without a catalogue among
-    them, for a recipe that is none, and for an existing configuration unless `force` or `keep`.
+    With `keep` an existing one that names these files is left as the user has it, and files that it names are what
+    it names them for; `model` is written into it if it has none so far. Raises UserError for files that cannot be
+    read, without a catalogue among them, for a recipe that is none, and for an existing configuration unless `force`
+    or `keep`. Where settings would make a file readable, a `faqtune.toml` to write them into is begun before.
     """
     if recipe:
         load_recipe(recipe)
     if not files:
         raise UserError("no files were given", "run `faqtune init FAQ.xlsx LOGS… --noise CHATTER…`")
     path = workspace.config_path
-    guesses = _guesses(workspace, files, noise, gold)
-    text = write_config(guesses, workspace.root, _chosen(workspace, model, gold_catalogue, recipe))
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise UserError("a name among the files or columns is not UTF-8", "rename it")
-    wanted = validated(Config, tomllib.loads(text), path.name)
+    chosen = _chosen(workspace, model, gold_catalogue, recipe)
+    settled = _settled(workspace) if keep and path.exists() else {}
+    guesses = _guesses(files, noise, gold, settled)
+    if unclear := _unclear(guesses, noise):
+        raise UserError(unclear.problem + _begun(workspace, guesses, unclear, chosen))
+    text, wanted = _config(workspace, guesses, chosen)
     if path.exists() and not force:
         difference = _difference(workspace, wanted, model, gold_catalogue) if keep else "is there already"
         if not difference:
@@ -68,34 +71,95 @@ def init_project(
     return Initialised(path, True, guesses, list(_preview(guesses)))
 
 
-def _guesses(workspace: Workspace, files: Sequence[Path], noise: Sequence[Path], gold: Sequence[Path]) -> list[Guess]:
-    """What each file is. Raises UserError for one that cannot be used, and if none is a catalogue."""
-    guesses = inspect(files, noise)
+def _settled(workspace: Workspace) -> dict[Path, Kind]:
+    """What the existing configuration names files for: what people decided there, no look at the file overrules."""
+    config = workspace.config()
+    named: dict[Kind, list[str]] = {
+        "noise": config.noise.files,
+        "gold": config.gold.files,
+        "conversations": config.conversations.files,
+        "catalogue": config.catalogue.files,
+    }
+    paths = ((workspace.resolve(name), kind) for kind, names in named.items() for name in names)
+    return {path: kind for path, kind in paths if path.exists()}
+
+
+def _guesses(
+    files: Sequence[Path], noise: Sequence[Path], gold: Sequence[Path], settled: Mapping[Path, Kind]
+) -> list[Guess]:
+    """What each file is. Raises UserError for one that no setting makes readable."""
+
+    def unsettled(paths: Sequence[Path]) -> list[Path]:
+        return [path for path in paths if path.resolve() not in settled]
+
+    given = dict.fromkeys(path for path in (*files, *noise, *gold) if path.resolve() in settled)
+    # "sheet" is what a catalogue is named for, whatever else is the same catalogue.
+    guesses = [Guess(path, settled[path.resolve()], form="sheet") for path in given]
+    guesses += inspect(unsettled(files), unsettled(noise))
     known = {guess.path.resolve() for guess in guesses}
-    by_people = inspect(gold)
-    guesses += [guess for guess in by_people if guess.path.resolve() not in known]
-    for guess in guesses:
-        if guess.problem:
-            raise UserError(guess.problem + _beginning(workspace, guess))
+    by_people = inspect(unsettled(gold))
     for guess in by_people:
-        if guess.kind != "gold":
+        if guess.seen or (guess.kind != "gold" and not guess.problem):
             raise UserError(
-                f"{guess.path.name} holds no hand labels but {guess.kind} ({guess.form})",
+                f"{guess.path.name} holds no hand labels but "
+                + (f"{', '.join(guess.seen)}" if guess.seen else f"{guess.kind} ({guess.form})"),
                 "give it without --gold to train on it, or make hand labels of it with `faqtune convert --to gold`"
                 if guess.kind == "pairs"
                 else 'hand labels are JSONL, one {"query": "…", "entry": "…"} a line: see docs/formats.md',
             )
-    if not any(guess.kind == "catalogue" for guess in guesses):
-        raise UserError("none of the files is a catalogue of questions and answers", "give the FAQ spreadsheet as well")
+    guesses += [guess for guess in by_people if guess.path.resolve() not in known]
+    for guess in guesses:
+        if guess.problem and not _is_mended_by_settings(guess):
+            raise UserError(guess.problem)
     return guesses
 
 
-def _beginning(workspace: Workspace, guess: Guess) -> str:
-    """How to begin the faqtune.toml in which a problem with logs is mended, if there is none yet."""
-    if "[conversations]" not in guess.problem or workspace.config_path.exists():
-        return ""
-    path = json.dumps(str(guess.path.resolve()), ensure_ascii=False)
-    return f" There is none yet: leave this file out here, then add `files = [{path}]` and these keys to it"
+def _is_mended_by_settings(guess: Guess) -> bool:
+    return bool(guess.seen) or "[conversations]" in guess.problem
+
+
+def _unclear(guesses: Sequence[Guess], noise: Sequence[Path]) -> Guess | None:
+    """A file that is read with settings only, if there is one: without a catalogue the one that is likeliest meant as
+    such. Raises UserError where none can be."""
+    unclear = [guess for guess in guesses if guess.problem]
+    if any(guess.kind == "catalogue" for guess in guesses):
+        return unclear[0] if unclear else None
+    chatter = {path.resolve() for path in noise}
+    meant = meant_as_catalogue([guess for guess in guesses if guess.path.resolve() not in chatter])
+    able = [*(guess for guess in unclear if guess.seen), *([meant] if meant else [])]
+    if not able:
+        raise UserError("none of the files is a catalogue of questions and answers", "give the FAQ spreadsheet as well")
+    return min(able, key=lambda guess: guess.path.suffix.lower() not in WORKBOOKS)
+
+
+def _begun(
+    workspace: Workspace, guesses: Sequence[Guess], unclear: Guess, chosen: Mapping[tuple[str, str], str]
+) -> str:
+    """Begin the faqtune.toml in which the settings are written that an unclear file needs, unless there is one."""
+    if workspace.config_path.exists():
+        return f" There is {workspace.config_path} already: see that it names the file"
+    needs_catalogue = not any(guess.kind == "catalogue" for guess in guesses)
+    placed: list[Guess] = []
+    for guess in guesses:
+        if needs_catalogue and guess.path == unclear.path:
+            placed.append(replace(guess, kind="catalogue", problem=""))
+        else:
+            placed.append(replace(guess, kind="conversations", problem="") if guess.problem else guess)
+    text, _ = _config(workspace, placed, chosen)
+    write_text(workspace.config_path, text)
+    return (
+        f" {workspace.config_path} has been begun and names your files: write the rest there, then run `faqtune tune`"
+    )
+
+
+def _config(
+    workspace: Workspace, guesses: Sequence[Guess], chosen: Mapping[tuple[str, str], str]
+) -> tuple[str, Config]:
+    """The text of the configuration, and what it says. Raises UserError for names that no text can hold."""
+    text = write_config(guesses, workspace.root, chosen)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise UserError("a name among the files or columns is not UTF-8", "rename it")
+    return text, validated(Config, tomllib.loads(text), workspace.config_path.name)
 
 
 def _chosen(workspace: Workspace, model: str, gold_catalogue: Path | None, recipe: str) -> dict[tuple[str, str], str]:

@@ -11,7 +11,7 @@ from faqtune.ingest.convert import FAMILIES, ConvertReport, convert
 from faqtune.ingest.draft_config import write_config
 from faqtune.ingest.encodings import open_text
 from faqtune.ingest.gold import NO_SUCH_TURN, NOT_READ, GoldLabel, read_gold
-from faqtune.ingest.guess import Guess, inspect
+from faqtune.ingest.guess import Guess, Kind, inspect, meant_as_catalogue
 from faqtune.ingest.lineage import successors
 from faqtune.ingest.logs import read_conversations
 from faqtune.ingest.messages import JOINT
@@ -29,9 +29,11 @@ __all__ = [
     "GoldLabel",
     "Guess",
     "IngestReport",
+    "Kind",
     "Remark",
     "convert",
     "inspect",
+    "meant_as_catalogue",
     "open_text",
     "read_catalogue",
     "read_conversations",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,14 +13,15 @@ from faqtune.config import CatalogueConfig, ConversationsConfig, NoiseConfig
 from faqtune.errors import UserError
 from faqtune.ingest.catalogue import read_catalogue
 from faqtune.ingest.forms import CHATTER_NAME, Form, form_of
-from faqtune.ingest.headers import MOST_NAMES, SEARCH_ROWS, keys_seen, names_seen
-from faqtune.ingest.jsonstream import layout_of, stream_items, whole_object
+from faqtune.ingest.headers import fold
+from faqtune.ingest.jsonstream import layout_of, stream_items
 from faqtune.ingest.kinds import Source, expand, kind_of
 from faqtune.ingest.logs import session_turns
+from faqtune.ingest.names import SENTENCE
 from faqtune.ingest.noise import read_noise
 from faqtune.ingest.pair_forms import labelled_pairs
 from faqtune.ingest.report import IngestReport
-from faqtune.ingest.sheets import open_sheets
+from faqtune.ingest.unrecognised import as_catalogue, headers_in, keys_in, nothing_recognised
 
 Kind = Literal["catalogue", "conversations", "noise", "gold", "pairs", "unknown"]
 
@@ -63,7 +63,8 @@ class Guess:
 
     `columns`: meaning (questions, answer, session, role, …) to the names in the file. `roles`:
     customer, agent, system or unknown to the values seen. `counts` are those of a bounded sample
-    if `is_sample`. `remarks` are for the user's eyes; `problem` says why a file cannot be used.
+    if `is_sample`. `remarks` are for the user's eyes; `problem` says why a file cannot be used. `seen` are the headers
+    or keys of a file that is read only with settings, in which nothing was recognised.
     """
 
     path: Path
@@ -79,6 +80,8 @@ class Guess:
     preview: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     problem: str = ""
+    is_json: bool = False
+    seen: tuple[str, ...] = ()
 
     @property
     def is_generated(self) -> bool:
@@ -95,7 +98,10 @@ def inspect(paths: Sequence[Path], noise: Sequence[Path] = ()) -> list[Guess]:
     """
     chatter = {path.resolve() for path in noise}
     every = list(dict.fromkeys([*paths, *noise]))
-    return [guess for path in every for guess in _inspect(path, is_noise=path.resolve() in chatter)]
+    found = [guess for path in every for guess in _inspect(path, is_noise=path.resolve() in chatter)]
+    if not any(guess.kind == "catalogue" for guess in found):
+        return found
+    return [_unrecognised(guess, has_catalogue=True) if guess.seen else guess for guess in found]
 
 
 def _inspect(path: Path, *, is_noise: bool) -> list[Guess]:
@@ -123,12 +129,22 @@ def _guess(source: Source, *, is_noise: bool) -> Guess:
     try:
         form = form_of(source)
         kind = "noise" if is_noise else _KINDS.get(form, "unknown")
+        if form == "noise" and not is_noise and not _has_text(source):
+            kind = "unknown"
         guess = _LOOKS[kind](source, form)
     except UserError as error:
         return Guess(source.path, kind, form, problem=str(error))
     if form == "sentences" and not is_noise and not CHATTER_NAME.search(source.path.name):
         guess = replace(guess, remarks=(f"{source.name}: {_AS_SENTENCES}", *guess.remarks))
     return guess
+
+
+def _has_text(source: Source) -> bool:
+    """Whether the first row of what looks like sentences has one: a key of that name may hold a list of messages."""
+    first = layout_of(source).first
+    return not isinstance(first, dict) or any(
+        fold(key) in SENTENCE and not isinstance(value, list | dict) for key, value in first.items()
+    )
 
 
 def _look_at_catalogue(source: Source, form: Form) -> Guess:
@@ -184,26 +200,37 @@ def _look_at_pairs(source: Source, form: Form) -> Guess:
 
 
 def _look_at_other(source: Source, form: Form) -> Guess:
-    problem = f"{source.name}: neither questions with answers nor conversations nor sentences are recognised in it"
     kind = kind_of(source)
-    if kind == "json":
-        layout = layout_of(source)
-        seen = keys_seen(whole_object(source) if layout.form == "object" else layout.first)
-        raise UserError(
-            f"{problem}; keys seen: {', '.join(seen) or 'none'}", "see docs/formats.md for the forms that faqtune reads"
-        )
-    seen = [
-        f"{name} (sheet {sheet.name})" if sheet.name else name
-        for sheet, _ in open_sheets(source, kind)
-        for name in names_seen(list(islice(sheet.rows, SEARCH_ROWS)))
-    ]
-    # There is no faqtune.toml yet; these four lines are enough of one to begin with.
-    path = json.dumps(str(source.path), ensure_ascii=False)
-    raise UserError(
-        f"{problem}; headers seen: {', '.join(seen[:MOST_NAMES]) or 'none'}",
-        "rename the headers to 问题 and 答案 (question and answer), or write a faqtune.toml with the lines "
-        f'`[catalogue]`, `files = [{path}]`, `question_columns = ["…"]` and `answer_column = "…"`',
-    )
+    seen = keys_in(source) if kind == "json" else headers_in(source, kind)
+    return _unrecognised(Guess(source.path, "unknown", form, is_json=kind == "json", seen=seen), has_catalogue=False)
+
+
+def _unrecognised(guess: Guess, *, has_catalogue: bool) -> Guess:
+    error = nothing_recognised(guess.path, guess.seen, is_json=guess.is_json, has_catalogue=has_catalogue)
+    return replace(guess, problem=str(error))
+
+
+def meant_as_catalogue(guesses: Sequence[Guess]) -> Guess | None:
+    """Where no file is a catalogue, the table that may be meant as one: as a guess with a `problem` that says how
+    it becomes one. None where there is no table, or only logs and nothing besides in them."""
+    found: list[Guess] = []
+    for guess in guesses:
+        if guess.problem or guess.kind not in ("noise", "conversations") or not guess.path.is_file():
+            continue
+        source = Source(guess.path, guess.path.name)
+        kind = kind_of(source)
+        if kind == "json" or source.path.suffix.lower() == ".txt":
+            continue
+        unread = headers_in(source, kind, besides=guess.sheets or ("",))
+        seen = unread or (() if "role" in guess.columns else headers_in(source, kind))
+        if seen:
+            error = UserError(
+                f"none of the files is a catalogue of questions and answers; {guess.path.name} was taken for "
+                f"{guess.kind} ({guess.form}), headers seen: {', '.join(seen)}",
+                f"give the FAQ spreadsheet as well, or, {as_catalogue(guess.path.name)}",
+            )
+            found.insert(0 if unread else len(found), replace(guess, seen=seen, problem=str(error)))
+    return found[0] if found else None
 
 
 _LOOKS: dict[Kind, Callable[[Source, Form], Guess]] = {

@@ -55,31 +55,47 @@ def expand(paths: Sequence[Path]) -> list[Source]:
 
     A file of a folder is named by its path inside the folder, any other by its own name (with as
     many parents as make it unique), so that ids survive a move of the data.
-    Raises UserError for a missing path or an empty folder.
+    Raises UserError for a missing path, an empty folder, and one that cannot be read, however deep.
     """
     found: dict[Path, str] = {}
     for path in paths:
-        if path.is_dir():
-            inside = [file for file in sorted(path.rglob("*")) if _is_data(file, path)]
+        try:
+            is_folder, is_file = path.is_dir(), path.is_file()
+        except OSError as error:
+            raise UserError(f"{path}: {error.strerror or error}", "check the path and its permissions") from None
+        if is_folder:
+            inside = sorted(_files_under(path))
             if not inside:
                 raise UserError(f"{path}: no readable file in this folder", _READABLE)
             for file in inside:
                 found.setdefault(file.resolve(), file.relative_to(path).as_posix())
-        elif path.is_file():
+        elif is_file:
             found.setdefault(path.resolve(), path.name)
         else:
             raise UserError(f"there is no {path}", "check the path")
     return [Source(path, name) for path, name in _unique(found)]
 
 
-def _is_data(file: Path, folder: Path) -> bool:
-    """Whether a file of a folder is meant as input: no lock files (~$base2.xlsx), no hidden ones."""
-    parts = file.relative_to(folder).parts
-    return (
-        file.is_file()
-        and file.suffix.lower() in _SUFFIXES
-        and not any(part.startswith((".", "~$", "__MACOSX")) for part in parts)
-    )
+def _files_under(folder: Path) -> list[Path]:
+    """The files of a folder, and below it, that are meant as input: no lock files (~$base2.xlsx), no hidden ones.
+
+    Raises UserError for a folder that cannot be read.
+    """
+    try:
+        found = [(path, path.is_dir() and not path.is_symlink(), path.is_file()) for path in folder.iterdir()]
+    except OSError as error:
+        raise UserError(
+            f"the folder {folder} cannot be read: {error.strerror or error}", "check its permissions, or move it away"
+        ) from None
+    files: list[Path] = []
+    for path, is_folder, is_file in found:
+        if path.name.startswith((".", "~$", "__MACOSX")):
+            continue
+        if is_folder:
+            files += _files_under(path)
+        elif is_file and path.suffix.lower() in _SUFFIXES:
+            files.append(path)
+    return files
 
 
 def _unique(found: dict[Path, str]) -> Iterator[tuple[Path, str]]:

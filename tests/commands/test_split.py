@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from faqtune import Workspace, claims, make_split
+from faqtune import UserError, Workspace, claims, make_split
 from faqtune.commands import split as command
 from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.settled import training_conversations, weighed_sources
@@ -202,3 +203,20 @@ def test_held_out_entries_take_their_conversations_with_them() -> None:
         "30% of the conversations train, not 50%: 7 ask about one of the 1 held-out entries (split.held_out_entries)"
     )
     assert command._why_few_train(split, SplitConfig(test=0.4), queries, decisions) == ""
+
+
+def test_logs_that_are_one_conversation_are_refused_by_name(tuned_shop: Workspace) -> None:
+    """They were split into none, none and none, with the advice to change the shares."""
+    only = [replace(conversation, id="log.csv#0") for conversation in tuned_shop.conversations()][:1]
+    write_jsonl(tuned_shop.conversations_path, only)
+    queries = [replace(query, conversation="log.csv#0") for query in tuned_shop.queries()]
+    write_jsonl(tuned_shop.queries_path, queries)
+    before = tuned_shop.split_path.read_bytes()
+
+    with pytest.raises(
+        UserError, match=r"all queries are in one conversation \(log\.csv#0\): a split needs many"
+    ) as caught:
+        make_split(tuned_shop)
+
+    assert "session_column under [conversations]" in caught.value.next_step
+    assert tuned_shop.split_path.read_bytes() == before

@@ -15,6 +15,7 @@ from faqtune.commands.label import refuse_unfinished
 from faqtune.commands.settled import settled
 from faqtune.config import SplitConfig
 from faqtune.digests import digest
+from faqtune.errors import UserError
 from faqtune.label import Decision, acts_of, last_of_people, latest, pairs_of, settle
 from faqtune.progress import Reporter, Silent
 from faqtune.records import PARTS, TEST, TRAIN, Catalogue, Claim, Query, Split
@@ -28,6 +29,10 @@ FEW_TRAIN = 0.1
 """Of all conversations: so many fewer than asked for are worth a word."""
 ENOUGH_UNSUPPORTED = 30
 """With so many queries that people call unsupported, the test part needs no held-out entries for near noise."""
+MORE_CONVERSATIONS = (
+    "name the column or key of the session ids as session_column under [conversations] in faqtune.toml, give logs that "
+    "have one, or add more logs"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,8 @@ def make_split(workspace: Workspace, *, force: bool = False, reporter: Reporter 
     weighed by the people's labels of the training part, which the split has to name first.
 
     Entries are held out as near noise of every part that measures; of the test part only where people
-    have not named enough unsupported queries. Raises UserError if labelling has not been finished,
-    or if something would be on both sides.
+    have not named enough unsupported queries. Raises UserError if labelling has not been finished, if all queries are
+    in one conversation, or if something would be on both sides.
     """
     reporter = reporter or Silent()
     config = workspace.config()
@@ -120,6 +125,9 @@ def _assigned(
     # A hand label's conversation need not be among the logs (labels from elsewhere): it is for testing too.
     by_people = dict.fromkeys(queries[query].conversation for query in human)
     logs = dict.fromkeys(conversation.id for conversation in workspace.conversations())
+    if queries and len(logs | by_people) == 1:
+        name = next(iter(logs | by_people))
+        raise UserError(f"all queries are in one conversation ({name}): a split needs many", MORE_CONVERSATIONS)
     sentences = workspace.noise()
     noise = sorted({sentence.source for sentence in sentences})
     made = assign(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from faqtune.alone import alone
 from faqtune.atomic import atomic_file
-from faqtune.commands.evaluate import evaluate_models, refuse_too_few
+from faqtune.commands.evaluate import OF_THE_SPLIT, evaluate_models, refuse_too_few
 from faqtune.commands.ingest import Ingested, ingest_files
 from faqtune.commands.init import Initialised, init_project, taken_for
 from faqtune.commands.label import Labelled, label_queries, why_no_label
@@ -16,7 +16,7 @@ from faqtune.commands.launch import launch_on_gpus, refuse_gpus
 from faqtune.commands.models import model_place
 from faqtune.commands.report import write_report
 from faqtune.commands.scorecards import Evaluated
-from faqtune.commands.split import Splitted, make_split
+from faqtune.commands.split import MORE_CONVERSATIONS, Splitted, make_split
 from faqtune.commands.trackers import refuse_tracker
 from faqtune.commands.train import Trained, configured_recipe, train_model
 from faqtune.config import ModelConfig, TrainConfig
@@ -29,6 +29,8 @@ from faqtune.workspace import Workspace
 
 MOST_LINES = 30
 """On what files were taken for."""
+FEW_CONVERSATIONS = 20
+"""With fewer no shares of the split leave enough to measure: they are whole conversations."""
 SAMPLE_FILES = ("base2.xlsx", "data.json", "modified_daily_datasets.json", "gold.jsonl")
 
 
@@ -139,8 +141,10 @@ def _prepared(workspace: Workspace, *, force: bool, reporter: Reporter) -> tuple
     splitted = make_split(workspace, force=force, reporter=reporter)
     shares = ", ".join(f"{part} {count}" for part, count in splitted.queries.items())
     measured = ", ".join(f"{part} {count}" for part, count in splitted.measured.items())
+    found = sum(splitted.conversations.values())
     reporter.say(f"    queries: {shares}{_unless_new(splitted.skipped)}; measured with an entry: {measured}")
-    refuse_too_few(splitted.measured[TEST], "the test part")
+    few = f"; there are {found} conversations only: {MORE_CONVERSATIONS}" if found < FEW_CONVERSATIONS else ""
+    refuse_too_few(splitted.measured[TEST], "the test part", few or OF_THE_SPLIT)
     return ingested, labelled, splitted
 
 

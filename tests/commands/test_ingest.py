@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from faqtune import UserError, Workspace, ingest_files
+from faqtune import UserError, Workspace, ingest_files, init_project
+from faqtune.commands.ingest import ONE_ENTRY
 from faqtune.ingest import IngestReport
 
 
@@ -168,3 +169,19 @@ def test_own_pairs_that_cannot_be_read_leave_what_was_there(new_shop: Workspace)
     with pytest.raises(UserError, match=r"there is no .*none.json. Next: mend pairs.files in"):
         ingest_files(new_shop)
     assert new_shop.catalogue_path.read_bytes() == before
+
+
+def test_a_catalogue_of_one_entry_is_said_from_the_first_look_on(new_shop: Workspace) -> None:
+    """It was found out after labelling, as a cosine at which nothing agrees."""
+    one, more = new_shop.root / "one.csv", new_shop.root / "more.csv"
+    one.write_text("问题,答案\n几天能到,三天\n", encoding="utf-8")
+    more.write_text("问题,答案\n能开发票吗,能\n", encoding="utf-8")
+
+    shown = init_project(new_shop, (one, new_shop.root / "logs"), force=True).preview
+    made = ingest_files(new_shop)
+
+    assert f"! {ONE_ENTRY}" in shown
+    assert [note.why for note in made.reports["catalogue"].notes] == [ONE_ENTRY]
+    shown = init_project(new_shop, (one, more), force=True).preview
+    assert f"! {ONE_ENTRY}" not in shown
+    assert not ingest_files(new_shop).reports["catalogue"].notes

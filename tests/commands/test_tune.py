@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import faqtune
-from faqtune import UserError, Workspace, __version__, claims, label_queries, steps, tune, tune_sample
+from faqtune import UserError, Workspace, __version__, claims, label_queries, make_split, steps, tune, tune_sample
 from faqtune.commands import evaluate as evaluate_command
 from faqtune.commands import tune as command
 from faqtune.records import Claim
@@ -133,6 +133,32 @@ def test_where_nothing_is_labelled_that_is_the_reason_given(
 
     with pytest.raises(UserError, match="no label out of 96 exchanges"):
         tune(tuned_shop)
+
+
+def test_with_few_conversations_the_advice_is_about_them(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No shares of the split can help there."""
+    made = make_split(tuned_shop)
+    few = replace(made, conversations={"train": 2, "test": 1}, measured={**made.measured, "test": 3})
+    monkeypatch.setattr(command, "make_split", lambda *_, **__: few)
+
+    with pytest.raises(UserError, match=r"only 3 queries with an entry") as caught:
+        tune(tuned_shop)
+
+    assert "there are 3 conversations only: name the column or key of the session ids" in caught.value.next_step
+    assert "[split]" not in caught.value.next_step
+
+
+def test_with_one_entry_the_reason_for_no_label_is_that(tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The advice was to set a threshold, under which nothing is labelled either."""
+    nothing = replace(label_queries(tuned_shop), claims=0, coverage={"only": 0})
+    monkeypatch.setattr(command, "label_queries", lambda *_, **__: nothing)
+
+    with pytest.raises(UserError, match="no label out of 96 exchanges: the catalogue has one entry only") as caught:
+        tune(tuned_shop)
+
+    assert "reply_threshold" not in caught.value.next_step
 
 
 def test_too_few_labels_to_measure_are_found_before_the_training(

@@ -43,6 +43,7 @@ NOISE_KEYS = {
     "noise.garbage_files": "garbage",
 }
 """Where faqtune.toml names noise, and of which stratum it is."""
+ONE_ENTRY = "the catalogue has one entry only: with nothing to tell it from, replies label nothing"
 PAIR_KEYS = ("pairs.files", "pairs.generated_files")
 SAID_EVERY_CONVERSATIONS = 10_000
 
@@ -87,6 +88,8 @@ def ingest_files(workspace: Workspace, *, force: bool = False, reporter: Reporte
     before, former = earlier_catalogues(workspace, reporter)
     gone = former.without(before.rows)
     catalogue, catalogue_report = read_catalogue(files["catalogue"], config.catalogue, before, gone)
+    if len(catalogue) == 1:
+        catalogue_report.note(next(iter(catalogue_report.files)), ONE_ENTRY)
     noise, noise_report = _noise(files, config)
     pairs, pairs_report = read_own_pairs(catalogue, files["pairs.files"], files["pairs.generated_files"])
     conversations: Iterable[Conversation] = ()

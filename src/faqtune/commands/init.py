@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from faqtune.alone import alone
+from faqtune.commands.ingest import ONE_ENTRY
 from faqtune.config import Config, validated, with_value
 from faqtune.errors import UserError
 from faqtune.ingest import Guess, Kind, inspect, meant_as_catalogue, write_config
@@ -239,3 +240,5 @@ def _preview(guesses: Sequence[Guess]) -> Iterator[str]:
             yield f"    ! {remark}"
         for line in guess.preview:
             yield f"    | {line}"
+    if sum(guess.counts.get("entries", 0) for guess in guesses if guess.kind == "catalogue") == 1:
+        yield f"! {ONE_ENTRY}"

@@ -1,10 +1,11 @@
 """`faqtune.toml`: what is refused, and what the user is told to write instead."""
 
+import re
 import tomllib
 
 import pytest
 
-from faqtune.config import Config, load_config, validated, with_value
+from faqtune.config import Config, load_config, toml_of, validated, with_value
 from faqtune.errors import UserError
 from faqtune.recipe import Recipe
 
@@ -86,7 +87,7 @@ def test_two_configs_share_no_list():
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(b"[split\nseed = 1", "faqtune.toml"), ("[split]\nseed = '发'".encode("gb18030"), "utf-8"), (None, "there is no")],
+    [(b"[split\nseed = 1", "faqtune.toml"), (None, "there is no")],
 )
 def test_a_file_that_cannot_be_read_names_itself_and_the_next_step(tmp_path, content, problem):
     path = tmp_path / "faqtune.toml"
@@ -94,7 +95,40 @@ def test_a_file_that_cannot_be_read_names_itself_and_the_next_step(tmp_path, con
         path.write_bytes(content)
     with pytest.raises(UserError, match=problem) as caught:
         load_config(path)
-    assert "faqtune init" in caught.value.next_step
+    assert re.search(r"`faqtune init .*FILES", caught.value.next_step)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("# 标准问答库\n[split]\nseed = 3".encode("gb18030"), "not in UTF-8 but in GB18030, “ANSI” in Windows' editor"),
+        ("# 標準問答庫，含標準問題和答案的表格\n[split]".encode("big5"), "not in UTF-8 but in Big5"),
+        ("[split]\nseed = 3".encode("utf-16"), "not in UTF-8 but in utf-16"),
+        ("# 标准问答库标准问答库\n".encode() + b"# \xb4\n[split]", "line 2: not in UTF-8"),
+    ],
+)
+def test_a_file_in_another_encoding_is_to_be_saved_anew_not_written_over(tmp_path, content, problem):
+    """It spoke of a codec and a byte, and of writing a new file over what people had decided."""
+    (tmp_path / "faqtune.toml").write_bytes(content)
+    with pytest.raises(UserError, match=problem) as caught:
+        load_config(tmp_path / "faqtune.toml")
+    assert "UTF-8" in caught.value.next_step and "init" not in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("line", "mark", "plain"),
+    [
+        ("base = “builtin”", "“", '"'),
+        ("base = ‘builtin’", "‘", "'"),
+        ('files = ["a"，"b"]', "，", ","),
+        ("base ＝ 1", "＝", "="),
+    ],
+)
+def test_a_mark_that_is_not_tomls_is_named_with_the_one_to_write(line, mark, plain):
+    with pytest.raises(UserError, match=rf"faqtune\.toml, line 3: {mark} is no mark of TOML") as caught:
+        toml_of(f"# “ours”\r\n[model]\r\n{line}\r\n".encode(), "faqtune.toml", "mend it")
+    assert caught.value.next_step == f"write {plain} in its place"
+    assert ("quotes must be straight" in caught.value.problem) == (plain in "\"'")
 
 
 def test_a_folder_in_its_place_is_no_traceback(tmp_path):

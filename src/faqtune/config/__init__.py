@@ -18,6 +18,7 @@ from faqtune.config.schema import (
     SplitConfig,
     TrainConfig,
 )
+from faqtune.config.toml_text import toml_of
 from faqtune.config.writing import toml_value, with_value
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "SplitConfig",
     "TrainConfig",
     "load_config",
+    "toml_of",
     "toml_value",
     "validated",
     "with_value",

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from faqtune.config.checking import validated
 from faqtune.config.schema import Config, LlmConfig
+from faqtune.config.toml_text import toml_of
 from faqtune.errors import UserError
 
 
 def load_config(path: Path) -> Config:
     """Read `faqtune.toml`. Raises UserError naming the key, the problem and the nearest valid key."""
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        content = path.read_bytes()
     except FileNotFoundError:
         raise UserError(f"there is no {path}", "run `faqtune init FILES…` in the project first") from None
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}", "check what it is, and its permissions") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: {error}", "mend the file, or write a new one with `faqtune init --force`") from None
+    data = toml_of(content, str(path), "mend it there, or write a new one with `faqtune init --force FILES…`")
     _refuse_keys(data.get("llm"), path.name)
     return validated(Config, data, path.name)
 

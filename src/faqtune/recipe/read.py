@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from faqtune.config import validated
+from faqtune.config import toml_of, validated
 from faqtune.errors import UserError
 from faqtune.recipe.stage import Recipe
 
@@ -35,9 +35,7 @@ def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
     """
     place = f"recipe {name}"
     try:
-        data = tomllib.loads(_read(name))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{place}: {error}", "mend the file (TOML, in UTF-8)") from None
+        data = toml_of(_read(name), place, "mend the file (TOML, in UTF-8)")
     except OSError as error:
         raise UserError(f"{place}: {error.strerror or error}", "check the file and its permissions") from None
     data.setdefault("name", Path(name).stem)
@@ -60,16 +58,14 @@ def checked(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def _read(name: str) -> str:
+def _read(name: str) -> bytes:
     if name in presets():
-        return (
-            resources.files("faqtune").joinpath("recipes", f"{name.replace('-', '_')}.toml").read_text(encoding="utf-8")
-        )
+        return resources.files("faqtune").joinpath("recipes", f"{name.replace('-', '_')}.toml").read_bytes()
     if not Path(name).is_file():
         raise UserError(
             f"there is no recipe `{name}`", f"use one of {', '.join(presets())}, or the path of a TOML file"
         )
-    return Path(name).read_text(encoding="utf-8-sig")
+    return Path(name).read_bytes()
 
 
 def _set(data: dict[str, Any], override: str) -> None:

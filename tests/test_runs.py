@@ -73,6 +73,7 @@ def test_a_name_that_is_wrong_gets_the_right_ones(workspace):
 
 @pytest.mark.parametrize("name", ["", "yesterday"])
 def test_without_runs_the_next_step_is_to_train(workspace, name):
+    workspace.config_path.touch()
     with pytest.raises(UserError) as caught:
         find_run(workspace, name)
     assert "faqtune train" in caught.value.next_step

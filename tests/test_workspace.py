@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from faqtune.atomic import atomic_text
 from faqtune.errors import UserError
 from faqtune.records import Catalogue, Conversation, Entry, Noise, Pair, Query, Split, Turn
+from faqtune.runs import find_run
 from faqtune.stored import read_json, write_json, write_jsonl, write_text
 from faqtune.workspace import Workspace
 
@@ -226,6 +227,7 @@ def test_a_file_that_is_not_ours_gives_a_user_error_with_the_next_step(workspace
 
 @pytest.mark.parametrize("name", READERS)
 def test_a_missing_file_names_the_command_that_makes_it(workspace, name):
+    write_text(workspace.config_path, "")
     made_by, reader = READERS[name]
     with pytest.raises(UserError, match="there is no") as caught:
         reader(workspace)
@@ -279,3 +281,19 @@ def test_a_member_that_is_not_there_makes_the_file_a_damaged_one(tmp_path):
         UserError, match=r"thresholds\.json is damaged \(no `threshold_cosine`\)\. Next: run `faqtune train"
     ):
         found["threshold_cosine"]
+
+
+@pytest.mark.parametrize("read", ["catalogue", "conversations", "noise", "queries", "pairs", "split", "config"])
+def test_where_there_is_no_project_that_is_said(workspace, read):
+    """It was advised to run `faqtune ingest`, which then advised to run `faqtune init`."""
+    with pytest.raises(UserError, match=r"there is no project in .*shop: there is no such folder") as caught:
+        getattr(workspace, read)()
+    assert "--project" in caught.value.next_step
+    workspace.root.mkdir()
+    with pytest.raises(UserError, match=r"there is no project in .*shop: it has no faqtune\.toml"):
+        getattr(workspace, read)()
+
+
+def test_runs_of_no_project_are_none_of_a_project_either(workspace):
+    with pytest.raises(UserError, match="there is no project"):
+        find_run(workspace)

@@ -122,6 +122,8 @@ def finished_runs(workspace: Workspace, warn: Callable[[str], None] = lambda tex
 
 def find_run(workspace: Workspace, name: str = "") -> Run:
     """A run by its folder name, or the newest finished one. Raises UserError if there is none."""
+    if not workspace.runs_path.exists():
+        workspace.refuse_no_project()
     if name:
         folder = workspace.runs_path / name
         if not (folder / RUN_NAME).exists():

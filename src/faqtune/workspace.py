@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from faqtune.config import CONFIG_NAME, Config, load_config
+from faqtune.errors import UserError
 from faqtune.records import SCHEMA, Catalogue, Conversation, Entry, Noise, OwnPair, Pair, Query, Split, Turn
 from faqtune.stored import check_schema, read_json, read_jsonl, reading
 
@@ -95,7 +96,24 @@ class Workspace:
     def state_path(self) -> Path:
         return self.root / ".faqtune-state.json"
 
+    def refuse_no_project(self) -> None:
+        """Raises UserError where there is no project: advice on its missing files would lead from one to the next."""
+        if self.config_path.exists():
+            return
+        root = self.root.resolve() if self.root == Path() else self.root
+        why = f"it has no {CONFIG_NAME}" if root.exists() else "there is no such folder"
+        raise UserError(
+            f"there is no project in {root}: {why}", "check --project, or begin a project with `faqtune init FILES…`"
+        )
+
+    def _made(self, path: Path) -> Path:
+        """A file that commands have made. Raises UserError where neither it nor a project is there."""
+        if not path.exists():
+            self.refuse_no_project()
+        return path
+
     def config(self) -> Config:
+        self.refuse_no_project()
         return load_config(self.config_path)
 
     def resolve(self, name: str) -> Path:
@@ -104,7 +122,9 @@ class Workspace:
         return (self.root / (Path(name).expanduser() if name.startswith(("~/", "~\\")) else name)).resolve()
 
     def catalogue(self) -> Catalogue:
-        return Catalogue(tuple(read_jsonl(self.catalogue_path, "faqtune ingest", _maker(Entry, "questions"))))
+        return Catalogue(
+            tuple(read_jsonl(self._made(self.catalogue_path), "faqtune ingest", _maker(Entry, "questions")))
+        )
 
     def former_entries(self) -> list[Entry]:
         """Each id once, with all questions that it has had; nothing where none has left or was called otherwise."""
@@ -114,19 +134,19 @@ class Workspace:
 
     def conversations(self) -> Iterator[Conversation]:
         """Streamed: memory does not grow with the size of the logs."""
-        return read_jsonl(self.conversations_path, "faqtune ingest", _conversation)
+        return read_jsonl(self._made(self.conversations_path), "faqtune ingest", _conversation)
 
     def has_logs(self) -> bool:
         """Whether any conversation was read: without one, hand labels are all there is to train on and to measure."""
         return next(self.conversations(), None) is not None
 
     def noise(self) -> list[Noise]:
-        return list(read_jsonl(self.noise_path, "faqtune ingest", lambda row: Noise(**row)))
+        return list(read_jsonl(self._made(self.noise_path), "faqtune ingest", lambda row: Noise(**row)))
 
     def queries(self) -> list[Query]:
         """Those of `faqtune label`, then those that other sources of labels have added in files of their own."""
         build = _maker(Query, "turns")
-        found = list(read_jsonl(self.queries_path, "faqtune label", build))
+        found = list(read_jsonl(self._made(self.queries_path), "faqtune label", build))
         known = {query.id for query in found}
         for file in sorted(self.root.glob("queries-*.jsonl")):
             made_by = "faqtune annotate" if file == self.annotated_queries_path else "faqtune label --llm"
@@ -135,7 +155,7 @@ class Workspace:
         return found
 
     def pairs(self) -> list[Pair]:
-        return list(read_jsonl(self.pairs_path, "faqtune split", _maker(Pair, "claims")))
+        return list(read_jsonl(self._made(self.pairs_path), "faqtune split", _maker(Pair, "claims")))
 
     def own_pairs(self) -> list[OwnPair]:
         """Nothing if faqtune.toml names no such files."""
@@ -145,7 +165,7 @@ class Workspace:
 
     def split(self) -> Split:
         made_by = "faqtune split"
-        data = read_json(self.split_path, made_by)
+        data = read_json(self._made(self.split_path), made_by)
         check_schema(self.split_path, data.pop("schema", SCHEMA), made_by)
         with reading(self.split_path, made_by):
             return Split(**data)

@@ -46,6 +46,38 @@ def test_folders_are_looked_for_in_the_project_first(tmp_path: Path) -> None:
     assert model_place(workspace, "BAAI/bge-m3") == "BAAI/bge-m3"
 
 
+@pytest.mark.parametrize(("name", "meant"), [("tunned", "tuned"), ("bultin", "builtin")])
+def test_a_name_that_is_nearly_one_of_ours_is_no_name_of_the_hub(tuned_shop: Workspace, name: str, meant: str) -> None:
+    """The advice was about a mirror of the hub."""
+    with pytest.raises(UserError, match=f"there is no model {name}.* did you mean `{meant}`"):
+        evaluate_models(tuned_shop, models=("builtin", name))
+
+
+def test_a_run_and_the_base_model_are_told_by_nearly_their_names(tuned_shop: Workspace) -> None:
+    run = find_run(tuned_shop)
+    with pytest.raises(UserError, match=rf"did you mean `{run.name}`"):
+        model_place(tuned_shop, run.name[:-1])
+    with pytest.raises(UserError) as caught:
+        model_place(tuned_shop, "base")
+    assert f"did you mean `{run.base}`" in caught.value.next_step
+    assert model_place(tuned_shop, "builtin") == "builtin"
+    (tuned_shop.root / "tunned").mkdir()
+    assert model_place(tuned_shop, "tunned") == str(tuned_shop.root / "tunned")
+
+
+def test_a_folder_that_is_called_nearly_so_is_named(
+    tuned_shop: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tuned_shop.root / "models" / "our-own").mkdir(parents=True)
+    (tmp_path / "beside-it").mkdir()
+
+    for wrong, meant in (("models/our-onw", "models/our-own"), ("./besides-it", "beside-it")):
+        with pytest.raises(UserError) as caught:
+            load_model(tuned_shop, wrong, Silent())
+        assert f"did you mean the folder `{meant}`? Else " in caught.value.next_step
+
+
 def test_a_digest_follows_the_weights_and_not_where_or_when_they_were_written(
     tiny_model_folder: Path, tmp_path: Path
 ) -> None:

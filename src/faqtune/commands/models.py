@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 TUNED = "tuned"
 """How users call the newest finished run."""
+BASE, BUILTIN = "base", "builtin"
+"""What people take for a name of the project's base model; and the name of the built-in one."""
+CLOSE = 0.75
+"""How alike two names are, from 0 to 1, of which one may be meant by the other."""
 
 SAMPLES, SAMPLE_BYTES = 64, 4096
 
@@ -44,7 +50,34 @@ def model_place(workspace: Workspace, name: str) -> str:
             raise UserError(f"the run {name} has not finished", f"run `faqtune {made_by}`, or name another model")
         return str(run.model_path)
     folder = workspace.resolve(name)
-    return str(folder) if folder.is_dir() else name
+    if folder.is_dir():
+        return str(folder)
+    if not Path(name).expanduser().exists() and (near := _near(workspace, name)):
+        raise UserError(f"there is no model {name}", f"did you mean `{near}`? Else give a folder or <owner>/<name>")
+    return name
+
+
+def _near(workspace: Workspace, name: str) -> str:
+    """What is most likely meant by a name that is spelt like one of faqtune's or of a run; "" for any other."""
+    if name == BASE and workspace.config_path.exists():
+        return workspace.config().model.base
+    known = [TUNED, BUILTIN, *(run.name for run in all_runs(workspace))]
+    return "" if name in known else _closest(name, known)
+
+
+def _near_folder(workspace: Workspace, name: str) -> str:
+    """A folder that is called nearly so, of the project or where the command was given; "" if none is."""
+    for root in (workspace.root, Path()):
+        place = root / Path(name).expanduser()
+        if place.parent.is_dir():
+            folders = [path.name for path in place.parent.iterdir() if path.is_dir() and not path.name.startswith(".")]
+            if near := _closest(place.name, folders):
+                return str(Path(name).with_name(near))
+    return ""
+
+
+def _closest(name: str, known: Sequence[str]) -> str:
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=CLOSE)), "")
 
 
 def load_model(workspace: Workspace, name: str, reporter: Reporter, *, exact: bool = False) -> TextModel:
@@ -59,15 +92,27 @@ def load_model(workspace: Workspace, name: str, reporter: Reporter, *, exact: bo
     reporter.say(f"loading the model {place}")
     if config.precision == "float16" and not exact:
         reporter.say(FLOAT16_WARNING)
-    model = load(
-        place,
-        max_length_tokens=config.max_length_tokens,
-        prompt=config.prompt,
-        pooling=config.pooling or None,
-        precision="float32" if exact else config.precision,
-    )
+    with _meant(workspace, place):
+        model = load(
+            place,
+            max_length_tokens=config.max_length_tokens,
+            prompt=config.prompt,
+            pooling=config.pooling or None,
+            precision="float32" if exact else config.precision,
+        )
     model.room.say = reporter.say
     return model
+
+
+@contextmanager
+def _meant(workspace: Workspace, place: str) -> Iterator[None]:
+    """A model that is nowhere, with the folder that may be meant."""
+    try:
+        yield
+    except UserError as error:
+        if Path(place).expanduser().exists() or not (near := _near_folder(workspace, place)):
+            raise
+        raise UserError(error.problem, f"did you mean the folder `{near}`? Else {error.next_step}") from error
 
 
 def load_unchanged(workspace: Workspace, name: str, reporter: Reporter, *, stored: bool = False) -> TextModel:
@@ -82,13 +127,14 @@ def load_unchanged(workspace: Workspace, name: str, reporter: Reporter, *, store
     place = model_place(workspace, name)
     reporter.say(f"loading the model {place}")
     pooling = workspace.config().model.pooling if workspace.config_path.exists() else ""
-    return load(
-        place,
-        max_length_tokens=LONGEST_TOKENS,
-        pooling=pooling or None,
-        device="cpu",
-        dtype="auto" if stored else torch.float32,
-    )
+    with _meant(workspace, place):
+        return load(
+            place,
+            max_length_tokens=LONGEST_TOKENS,
+            pooling=pooling or None,
+            device="cpu",
+            dtype="auto" if stored else torch.float32,
+        )
 
 
 def refuse_existing(out: Path) -> None:

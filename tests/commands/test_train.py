@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from faqtune import UserError, Workspace, make_split, train_model
+from faqtune.commands.finish import trained_sizes
 from faqtune.commands.train import Interrupted
 from faqtune.progress import Silent
+from faqtune.recipe import Recipe
 from faqtune.records import OwnPair
 from faqtune.runs import DONE, INTERRUPTED, Run, all_runs, find_run
 from faqtune.stored import read_json, write_jsonl
@@ -44,6 +46,36 @@ def test_a_finished_training_is_left_as_it_is(tuned_shop: Workspace) -> None:
     assert made.run.name == run.name
     assert (run.model_path / "model.safetensors").stat().st_mtime_ns == weights
     assert made.before.keys() == made.after.keys() >= {"recall@1", "auroc"}
+
+
+def test_the_card_and_the_threshold_say_what_was_trained_on_and_for_which_model(tuned_shop: Workspace) -> None:
+    """The card counted dialogues that the recipe has no use for, and the threshold went by the base model's name."""
+    run = find_run(tuned_shop)
+
+    card = (run.model_path / "README.md").read_text(encoding="utf-8")
+    counted = re.search(r"## Trained on\n\n.*?\n\n", card, re.DOTALL)
+    assert counted and re.findall(r"^\| (\w+) \|", counted[0], re.MULTILINE) == ["labels", "catalogue", "noise"]
+    assert run.facts["data"]["dialogues"] > 0
+    recipe = re.search(r"````json\n(.*?)\n````", card, re.DOTALL)
+    assert recipe and json.loads(recipe[1]) == json.loads((run.folder / "recipe.json").read_text(encoding="utf-8"))
+    assert json.loads(run.thresholds_path.read_text(encoding="utf-8"))["model"] == run.name != run.base
+
+
+@pytest.mark.parametrize(
+    ("data", "noise", "used"),
+    [
+        ({"weak_labels": 1}, 0, ["labels"]),
+        ({"dialogues": 1, "catalogue": 0}, 4, ["dialogues", "noise"]),
+        ({"human_labels": 1, "catalogue": 2}, 4, ["labels", "catalogue", "noise"]),
+    ],
+)
+def test_of_the_data_the_sources_that_a_recipe_draws_are_counted(
+    data: dict[str, float], noise: int, used: list[str]
+) -> None:
+    stage = {"data": data, "batch_noise": noise, "losses": {"ranking": {"weight": 1.0}}}
+    plan = Recipe.model_validate({"stages": [stage]})
+    sizes = dict.fromkeys(("labels", "catalogue", "dialogues", "noise"), 7)
+    assert list(trained_sizes(plan, sizes)) == used
 
 
 def test_other_settings_are_another_run_and_the_one_asked_for_last_is_the_newest(tuned_shop: Workspace) -> None:

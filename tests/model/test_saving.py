@@ -19,7 +19,7 @@ from faqtune.scorecard import Figure
 TEXTS = ["请问多久能发货？", "Can I get a refund?", "运费险怎么买", "哈哈哈", "长" * 90]
 
 CARD = ModelCard(
-    recipe='[[stages]]\nname = "rank"\n',
+    recipe='{"stages": [{"name": "rank"}]}',
     data={"queries": 1200, "catalogue questions": 154},
     figures={"oscr@5": Figure(value=0.71, low=0.66, high=0.75, n=400), "auroc": 0.9315},
     figures_before={"oscr@5": Figure(value=0.52, low=0.47, high=0.57, n=400)},
@@ -117,7 +117,8 @@ def test_the_card_says_what_the_model_is(tiny_model_folder: Path, tmp_path: Path
     assert front["library_name"] == "sentence-transformers"
     assert "| oscr@5 | 0.520 (0.470 to 0.570) | 0.710 (0.660 to 0.750) |" in text
     assert "| auroc |  | 0.931 |" in text or "| auroc |  | 0.932 |" in text
-    assert "| queries | 1,200 |" in text and 'name = "rank"' in text and "the test part" in text
+    assert '````json\n{"stages": [{"name": "rank"}]}\n````' in text
+    assert "| queries | 1,200 |" in text and "the test part" in text
     assert str(tmp_path) not in text and str(tiny_model_folder) not in text
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import platform
 import shutil
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,9 @@ def finish_run(
     for path in (run.certificate_path, run.refused_certificate_path):
         path.unlink(missing_ok=True)  # it was another model's
     if calibration.positives and calibration.negatives:
-        write_json(run.thresholds_path, asdict(calibrate(evaluate(model, calibration))))
+        # The model goes by its base's name until it is loaded anew.
+        set_on = replace(calibrate(evaluate(model, calibration)), model=run.name)
+        write_json(run.thresholds_path, asdict(set_on))
     run.facts |= facts
     run.status = SET_ASIDE if aside else DONE
     run.save()
@@ -73,13 +76,22 @@ def finish_training(
     after = shown(next(event["figures"] for event in reversed(measured) if event["best"]))
     card = ModelCard(
         recipe=json.dumps(plan.model_dump(), ensure_ascii=False, indent=1),
-        data=data.sizes(),
+        data=trained_sizes(plan, data.sizes()),
         figures=after,
         figures_before=before,
         measured_on=MEASURED_ON,
     )
     facts = {"best_step": list(outcome.best_step), "before": before, "after": after}
     finish_run(run, model, project, card, facts, aside=aside)
+
+
+def trained_sizes(plan: Recipe, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Of the data that there is, what some stage of the recipe trains on."""
+    drawn = {source for stage in plan.stages for source in stage.data.shares}
+    used = {"labels" if source.endswith("labels") else source for source in drawn}
+    if any(stage.batch_noise for stage in plan.stages):
+        used.add("noise")
+    return {source: count for source, count in sizes.items() if source in used}
 
 
 def drop_checkpoints(run: Run, *, keep: bool) -> None:

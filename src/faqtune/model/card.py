@@ -21,7 +21,7 @@ LICENCE_KEYS = ("license", "license_name", "license_link")
 class ModelCard:
     """What only the training knows; the rest of the card is read off the model.
 
-    `recipe` is the resolved recipe, as TOML. `data` counts what was trained on ("queries": 1200).
+    `recipe` is the resolved recipe, as JSON. `data` counts what was trained on ("queries": 1200).
     `figures` and `figures_before` (the base model's) go by the names of `faqtune.scorecard`;
     `measured_on` says on which data.
     """
@@ -96,7 +96,7 @@ def render(card: ModelCard, facts: ModelFacts) -> str:
         counts = "\n".join(f"| {_cell(name)} | {count:,} |" for name, count in card.data.items())
         sections.append(f"## Trained on\n\n| | count |\n|---|---:|\n{counts}\n")
     if card.recipe:
-        sections.append(f"## Recipe\n\n````toml\n{card.recipe.strip()}\n````\n")
+        sections.append(f"## Recipe\n\n````json\n{card.recipe.strip()}\n````\n")
     sections.append(_limits(facts))
     return "\n".join(sections)
 

@@ -20,6 +20,19 @@ and very short texts."""
 Stratum = Literal["chatter", "other_domain", "unsupported", "garbage"]
 
 
+LOWER_IS_BETTER = frozenset({"fpr95", "augrc", "augrc_queries", "accepted", "ece", "noise_similarity"})
+"""Metrics of which less is better; of every other one more is."""
+
+
+def is_better_lower(figure: str) -> bool:
+    """Whether less is better of a figure, whatever its stratum.
+
+    >>> is_better_lower("augrc/chatter"), is_better_lower("oscr@5")
+    (True, False)
+    """
+    return figure.partition("/")[0] in LOWER_IS_BETTER
+
+
 def stratum_named(name: str) -> Stratum:
     """The stratum of this name. Raises ValueError if there is none."""
     for known in get_args(Stratum):

@@ -44,6 +44,14 @@ def test_the_best_is_the_figure_then_the_guard_then_nearest_to_the_base_within_t
     assert best_place(curve, Selection(), 0.01).coefficient == chosen
 
 
+@pytest.mark.parametrize("name", ["augrc", "augrc_queries", "fpr95/chatter"])
+def test_of_a_figure_that_is_better_when_lower_the_lowest_is_chosen(name: str) -> None:
+    curve = [place(0, 0.2, 0.5), place(0.5, 0.2, 0.5), place(1, 0.2, 0.5)]
+    for found, value in zip(curve, (0.3, 0.1, 0.2), strict=True):
+        found.figures[name] = value
+    assert best_place(curve, Selection(metric=name), 0.01).coefficient == 0.5
+
+
 def test_a_figure_that_the_part_cannot_give_is_an_error() -> None:
     with pytest.raises(UserError, match="gives no oscr@5"):
         best_place([place(0, float("nan"), 0.5), place(1, 0.4, 0.5)], Selection(), 0.01)

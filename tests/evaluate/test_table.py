@@ -4,7 +4,16 @@ import dataclasses
 
 import pytest
 
-from faqtune.evaluate import compare, evaluate, format_comparison, format_scorecard, markdown, measure, plain_text
+from faqtune.evaluate import (
+    compare,
+    difference_mark,
+    evaluate,
+    format_comparison,
+    format_scorecard,
+    markdown,
+    measure,
+    plain_text,
+)
 from faqtune.evaluate.notes import notes
 from faqtune.evaluate.table import Table
 from faqtune.evaluate.wording import METRICS, NOTES, SCOPES, TABLE
@@ -30,6 +39,12 @@ def figure(value, low, high, n=500):
 def comparison_of(differences):
     figures = {name: figure(0.5, 0.4, 0.6) for name in differences}
     return Comparison(before=card("base", figures), after=card("tuned", figures), differences=differences)
+
+
+@pytest.mark.parametrize("name", ["fpr95", "augrc/chatter", "augrc_queries", "accepted/garbage", "ece"])
+def test_less_of_what_is_better_when_lower_is_an_improvement(name: str):
+    assert difference_mark(name, Difference(value=-0.2, low=-0.3, high=-0.1, p=0.01)) == "better"
+    assert difference_mark(name, Difference(value=0.2, low=0.1, high=0.3, p=0.01)) == "worse"
 
 
 def test_a_comparison_by_hand():

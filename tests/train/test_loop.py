@@ -110,6 +110,17 @@ def test_of_tuned_models_that_tie_in_both_the_one_with_more_auroc_is_chosen(
     assert toy(measure=lambda model: next(figures)).train().best_step == best
 
 
+@pytest.mark.parametrize("metric", ["augrc", "augrc/chatter", "augrc_queries", "fpr95", "noise_similarity"])
+def test_of_a_figure_that_is_better_when_lower_the_lowest_is_chosen_and_keeps_a_stage_going(
+    toy: Toys, recipe_of: Callable[..., Recipe], metric: str
+):
+    figures = iter([score(0.5) | {metric: value} for value in (0.3, 0.2, 0.1, 0.4)])
+    selection = {"selection": {"metric": metric, "guard": metric, "guard_tolerance": 0.0}}
+    recipe = Recipe.model_validate(recipe_of(patience=1).model_dump() | selection)
+    outcome = toy(recipe=recipe, measure=lambda model: next(figures)).train()
+    assert outcome.best_step == (1, 4)
+
+
 def test_a_tie_that_auroc_breaks_does_not_keep_a_stage_going(toy: Toys):
     figures = iter(
         [score(oscr) | {"auroc": auroc} for oscr, auroc in ((0.5, 0.9), (0.6, 0.9), (0.6, 0.91), (0.6, 0.92))]

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 from faqtune.evaluate.notes import notes
 from faqtune.evaluate.wording import TABLE, Language, figure_name, reading_order
-from faqtune.scorecard import Comparison, Difference, Figure, Scorecard, short_names
-
-LOWER_IS_BETTER = ("fpr95", "accepted", "augrc", "augrc_queries", "ece")
+from faqtune.scorecard import Comparison, Difference, Figure, Scorecard, is_better_lower, short_names
 
 Row = tuple[str, ...]
 
@@ -152,8 +150,7 @@ def difference_mark(name: str, difference: Difference) -> str:
         return "same"
     if not difference.is_clear:
         return "unclear"
-    falls = name.partition("/")[0] in LOWER_IS_BETTER
-    return "better" if (difference.value < 0) == falls else "worse"
+    return "better" if (difference.value < 0) == is_better_lower(name) else "worse"
 
 
 def _sign(name: str, difference: Difference | None) -> str:

@@ -22,6 +22,7 @@ from faqtune.report.sheet import (
     sheet,
     words,
 )
+from faqtune.scorecard import is_better_lower
 
 WORDS: dict[Language, dict[str, str]] = {
     "en": {
@@ -86,8 +87,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "moved": "配方中冻结的层（{layers}）发生了变动：{tensors}。",
     },
 }
-RISES = {"recall@1": True, "accepted": False, "oscr@5": True}
-"""Whether a figure is the better for being higher."""
+REVERTED = ("recall@1", "accepted", "oscr@5")
+"""Figures that are shown of a layer that was put back."""
 
 
 def layers(compared: Mapping[str, Any], language: Language) -> Section | None:
@@ -171,7 +172,7 @@ def _three_digits(found: float) -> str:
 
 
 def _reverted(found: Sequence[Mapping[str, Any]], say: Mapping[str, str]) -> Sheet:
-    names = [name for name in RISES if any(name in layer["differences"] for layer in found)]
+    names = [name for name in REVERTED if any(name in layer["differences"] for layer in found)]
     rows: list[Row] = []
     for place, layer in enumerate(found):
         cells = []
@@ -186,7 +187,7 @@ def _reverted(found: Sequence[Mapping[str, Any]], say: Mapping[str, str]) -> She
 def _mark(name: str, difference: Mapping[str, float] | None) -> str:
     if not difference or difference["low"] <= 0 <= difference["high"]:
         return ""
-    return "better" if (difference["value"] > 0) == RISES[name] else "worse"
+    return "better" if (difference["value"] < 0) == is_better_lower(name) else "worse"
 
 
 def _confirmed(applied: Mapping[str, Any], say: Mapping[str, str], language: Language) -> Sheet:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from faqtune.errors import UserError
 from faqtune.recipe import Selection
+from faqtune.scorecard import is_better_lower
 from faqtune.train.checkpoints import Progress
 
 TIE_BREAK = "auroc"
-LOWER_IS_BETTER = frozenset({"fpr95", "noise_similarity"})
 
 
 def note_if_best(figures: Mapping[str, float], selection: Selection, progress: Progress, *, at_start: bool) -> bool:
@@ -56,4 +56,4 @@ def figure(figures: Mapping[str, float], name: str) -> float:
             f"the selection part gives no {name}: too few labelled queries or noise sentences are in it",
             "add labels or noise, raise split.selection in faqtune.toml, or choose another selection.metric or guard",
         )
-    return -value if name.partition("/")[0] in LOWER_IS_BETTER else value
+    return -value if is_better_lower(name) else value

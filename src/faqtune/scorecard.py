@@ -20,6 +20,18 @@ and very short texts."""
 Stratum = Literal["chatter", "other_domain", "unsupported", "garbage"]
 
 
+RANKING = ("recall@1", "recall@3", "recall@5", "mrr@10")
+REJECTION = ("oscr@1", "oscr@5", "oscr@10", "auroc", "aupr", "fpr95", "augrc")
+CHOOSABLE = (
+    *REJECTION,
+    *RANKING,
+    "augrc_queries",
+    "noise_similarity",
+    *(f"{metric}/macro" for metric in RANKING),
+    *(f"{metric}/{stratum}" for stratum in STRATA for metric in REJECTION),
+)
+"""Every figure that a model can be chosen by: those that need neither a threshold nor probabilities."""
+
 LOWER_IS_BETTER = frozenset({"fpr95", "augrc", "augrc_queries", "accepted", "ece", "noise_similarity"})
 """Metrics of which less is better; of every other one more is."""
 

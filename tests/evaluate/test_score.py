@@ -13,6 +13,7 @@ from faqtune.evaluate import (
     evaluate,
     measure,
     outcomes,
+    point_figures,
     right_by_entry,
     sampled,
     sampled_difference,
@@ -22,7 +23,7 @@ from faqtune.evaluate.figures import contributions, figures
 from faqtune.evaluate.outcomes import Outcomes
 from faqtune.evaluate.score import resampling_plan
 from faqtune.evaluate.tallies import once
-from faqtune.scorecard import STRATA
+from faqtune.scorecard import CHOOSABLE, STRATA
 
 RESAMPLES = 300
 
@@ -342,3 +343,7 @@ def test_models_measured_apart_differ_as_those_measured_together(large):
 
 def test_a_figure_that_the_noise_is_too_little_for_is_none(shop):
     assert sampled(planted(shop, seed=1), "oscr@1") is None
+
+
+def test_every_figure_that_a_model_can_be_chosen_by_is_one_that_the_selection_part_can_give(large):
+    assert set(point_figures(planted(large, seed=1))) == set(CHOOSABLE)

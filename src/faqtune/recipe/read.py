@@ -6,6 +6,7 @@ default is written into the run, so a run is reproducible from its own folder.
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from faqtune.config import toml_of, validated
 from faqtune.errors import UserError
 from faqtune.recipe.stage import Recipe
+from faqtune.scorecard import CHOOSABLE
 
 NEED_NOISE = ("noise_ceiling", "rejection", "stay_near")
 """Losses that are nothing without noise in the batch."""
@@ -45,7 +47,12 @@ def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
 
 
 def checked(recipe: Recipe) -> Recipe:
-    """The recipe, if every stage can learn something. Raises UserError that names the stage."""
+    """The recipe, if a model can be chosen by its figures and every stage can learn something.
+
+    Raises UserError that names the key or the stage.
+    """
+    for key in ("metric", "guard"):
+        _refuse_unknown_figure(f"recipe {recipe.name}: `selection.{key}`", getattr(recipe.selection, key))
     for number, stage in enumerate(recipe.stages, start=1):
         place = f"recipe {recipe.name}, stage {number} ({stage.name})"
         if not stage.data.shares:
@@ -56,6 +63,15 @@ def checked(recipe: Recipe) -> Recipe:
         if needs_noise and stage.batch_noise == 0:
             raise UserError(f"{place}: {needs_noise[0]} needs noise in the batch", "set batch_noise")
     return recipe
+
+
+def _refuse_unknown_figure(place: str, name: str) -> None:
+    if name in CHOOSABLE:
+        return
+    near = difflib.get_close_matches(name.lower(), CHOOSABLE, n=1)
+    meant = f"write `{near[0]}` if that is meant; " if near else ""
+    plain = ", ".join(figure for figure in CHOOSABLE if "/" not in figure)
+    raise UserError(f"{place} is {name!r:.40}: there is no such figure", f"{meant}a model can be chosen by {plain}")
 
 
 def _read(name: str) -> bytes:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from faqtune.errors import UserError
 from faqtune.recipe import Losses, Recipe, load_recipe, presets
+from faqtune.scorecard import CHOOSABLE
 
 TWO_STAGES = """
 description = "先排序，再拒绝"
@@ -95,6 +97,38 @@ def test_a_value_that_makes_no_sense_is_refused_with_its_key(tmp_path: Path, lin
         load_recipe(written(tmp_path / "r.toml", text))
 
 
+@pytest.mark.parametrize(
+    ("setting", "message", "next_step"),
+    [
+        ("seed=true", "`seed` is true: a whole number", "mend the value"),
+        ("stage.1.epochs=true", "`stage.1.epochs` is true: a number", "mend the value"),
+        ("stage.1.batch_queries='8'", "`stage.1.batch_queries` is '8': a whole number", "write 8 without quotation"),
+        ("stage.1.batch_queries=8.5", "`stage.1.batch_queries` is 8.5: a whole number", "mend the value"),
+        ("stage.1.batch_queries=8.0", "`stage.1.batch_queries` is 8.0: a whole number", "mend the value"),
+        ("stage.1.learning_rate='5e-5'", "`stage.1.learning_rate` is '5e-5': a number", "write 5e-5 without quotation"),
+        ("stage.1.learning_rate='1_0'", "`stage.1.learning_rate` is '1_0': a number", "write 1_0 without quotation"),
+        ("stage.1.learning_rate='fast'", "`stage.1.learning_rate` is 'fast': a number", "mend the value"),
+        ("stage.1.losses.ranking.weight=true", "weight` is true: a number", "mend the value"),
+        ("stage.1.freeze.embeddings=1", "embeddings` is 1: true or false", "mend the value"),
+        ("stage.1.freeze.embeddings='true'", "embeddings` is 'true': true or false", "write true without quotation"),
+        ("selection.metric=5", "`selection.metric` is 5: a text in quotation marks", "mend the value"),
+        ("stage.1.nested_dimensions=64", "`stage.1.nested_dimensions` is 64: a list", "mend the value"),
+        ("stage.1.nested_dimensions=[true]", "`stage.1.nested_dimensions.1` is true: a whole number", "mend the value"),
+        ("stage.1.data=1", "`stage.1.data` is 1: a table", "mend the value"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(two_stages: str, setting: str, message: str, next_step: str):
+    with pytest.raises(UserError) as error:
+        load_recipe(two_stages, (setting,))
+    assert message in error.value.problem and error.value.next_step.startswith(next_step)
+
+
+def test_a_whole_number_is_a_number_too(two_stages: str):
+    stage = load_recipe(two_stages, ("stage.1.epochs=3", "stage.1.losses.ranking.weight=2")).stages[0]
+    assert (stage.epochs, stage.losses.ranking.weight) == (3.0, 2.0)
+    assert type(stage.epochs) is float
+
+
 @pytest.mark.parametrize("name", ["../elsewhere", "a/b", ".hidden", "x" * 61, "what?", ""])
 def test_a_name_that_is_no_folder_name_is_refused(two_stages: str, name: str):
     with pytest.raises(UserError, match="`name`"):
@@ -116,6 +150,25 @@ def test_a_name_that_is_no_folder_name_is_refused(two_stages: str, name: str):
 def test_a_recipe_that_cannot_work_is_refused(tmp_path: Path, text: str, message: str):
     with pytest.raises(UserError, match=message):
         load_recipe(written(tmp_path / "r.toml", text))
+
+
+@pytest.mark.parametrize("key", ["metric", "guard"])
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("augrcs", "`augrc`"), ("OSCR@5%", "`oscr@5`"), ("recal@1", "`recall@1`"), ("oscr@5/chater", "`oscr@5/chatter`"),
+     ("", ""), ("x", ""), ("precision", "")],
+)  # fmt: skip
+def test_a_figure_that_nothing_is_chosen_by_is_refused_with_the_nearest_one(
+    two_stages: str, key: str, name: str, near: str
+):
+    with pytest.raises(UserError, match=rf"`selection\.{key}` is '{re.escape(name)}'") as error:
+        load_recipe(two_stages, (f"selection.{key}='{name}'",))
+    assert error.value.next_step.startswith(f"write {near} if" if near else "a model can be chosen by oscr@1")
+
+
+@pytest.mark.parametrize("name", CHOOSABLE)
+def test_every_figure_can_be_chosen_by(two_stages: str, name: str):
+    assert load_recipe(two_stages, (f"selection.metric={name}",)).selection.metric == name
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import tomllib
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +12,16 @@ from pydantic import BaseModel, ValidationError
 from faqtune.errors import UserError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+WANTED = {
+    "model_type": "a table is wanted here",
+    "int_type": "a whole number is wanted here",
+    "float_type": "a number is wanted here",
+    "bool_type": "true or false is wanted here",
+    "string_type": "a text in quotation marks is wanted here",
+    "list_type": "a list is wanted here",
+}
+"""What a value should have been, by pydantic's name of the error."""
 
 
 def validated(model: type[Model], data: dict[str, Any], place: str) -> Model:
@@ -27,8 +38,25 @@ def validated(model: type[Model], data: dict[str, Any], place: str) -> Model:
         )
     if first["type"] == "missing":
         raise UserError(f"{place}: there is no `{key}`", "add it")
-    wanted = "a table is wanted here" if first["type"] == "model_type" else first["msg"]
-    raise UserError(f"{place}: `{key}` is {first['input']!r:.40}: {wanted}", "mend the value")
+    wanted = WANTED.get(first["type"], first["msg"])
+    raise UserError(f"{place}: `{key}` is {_shown(first['input'])}: {wanted}", _mend(first["type"], first["input"]))
+
+
+def _shown(value: Any) -> str:
+    """As TOML has it, cut short."""
+    return str(value).lower() if isinstance(value, bool) else f"{value!r:.40}"
+
+
+def _mend(kind: str, value: Any) -> str:
+    """What to do about a value of another type than is wanted."""
+    if isinstance(value, str) and kind in ("int_type", "float_type", "bool_type"):
+        try:
+            written = type(tomllib.loads(f"x = {value}")["x"])
+        except tomllib.TOMLDecodeError:
+            written = str
+        if written in {"int_type": (int,), "float_type": (int, float), "bool_type": (bool,)}[kind]:
+            return f"write {value} without quotation marks"
+    return "mend the value"
 
 
 def _written(place: tuple[int | str, ...]) -> str:

@@ -10,9 +10,9 @@ CONFIG_NAME = "faqtune.toml"
 
 
 class Section(BaseModel):
-    """A table of a TOML file. Unknown keys are refused."""
+    """A table of a TOML file. Unknown keys are refused, and values of another type; an integer is a number, too."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class CatalogueConfig(Section):

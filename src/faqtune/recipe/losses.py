@@ -14,7 +14,7 @@ SPREAD_SHARE = 0.1
 
 
 class Part(Section):
-    """Unknown keys, infinity and NaN are refused; nothing changes once it is read."""
+    """Unknown keys, other types, infinity and NaN are refused; nothing changes once it is read."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 

@@ -144,6 +144,7 @@ def test_a_name_that_is_no_folder_name_is_refused(two_stages: str, name: str):
         ("stages = 3", "`stages`"),
         ("[[stages]]\ndata = {}\nlosses.ranking.weight = 1", r"stage 1 \(train\) has no data"),
         ("[[stages]]\ndata.labels = 1\nlosses = {}", r"stage 1 \(train\) has no loss"),
+        ("[[stages]]\ndata.labels = 1\nlosses.ranking.weight = 1\nnested_dimensions = [8, 4, 8]", "8 more than once"),
         ("[[stages]]\ndata.labels = 1\nbatch_noise = 0\nlosses.rejection.weight = 1", "rejection needs noise"),
     ],
 )

@@ -57,6 +57,9 @@ def checked(recipe: Recipe) -> Recipe:
         place = f"recipe {recipe.name}, stage {number} ({stage.name})"
         if not stage.data.shares:
             raise UserError(f"{place} has no data", "give labels, catalogue or dialogues a share")
+        lengths = stage.nested_dimensions
+        if repeated := next((length for length in lengths if lengths.count(length) > 1), None):
+            raise UserError(f"{place}: nested_dimensions has {repeated} more than once", "write each length once")
         if not stage.losses.active:
             raise UserError(f"{place} has no loss", "give one of the losses a weight")
         needs_noise = [n for n in NEED_NOISE if n in stage.losses.active]

@@ -9,6 +9,7 @@ from faqtune.train import ranks
 from faqtune.train.data import TrainingData
 from faqtune.train.draws import queries_per_step
 from faqtune.train.memory import budget_of
+from faqtune.train.remarks import nested_below
 from faqtune.train.state import Training
 
 
@@ -17,12 +18,17 @@ def settings_in_use(
 ) -> dict[str, Any]:
     """For the log; to be asked on all ranks after the first mining of a stage, before its first step.
 
-    `settings` is the stage with temperatures, ceiling, floor and the interval of measuring filled in. Tokens are those
+    `settings` is the stage with temperatures, ceiling, floor and the interval of measuring filled in, and without
+    nested dimensions that the model does not have. Tokens are those
     that go through the encoder at once, and of how many a graph is kept (0: of none, gradients are cached).
     """
     progress, model = training.progress, training.model
     budget = budget_of(training)
-    losses = stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start)
+    filled = {
+        "losses": stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start),
+        "evaluate_every_steps": measure_every,
+        "nested_dimensions": nested_below(stage, model.dimension),
+    }
     return {
         "steps": steps,
         "queries_per_step": queries_per_step(stage, data),
@@ -32,5 +38,5 @@ def settings_in_use(
         "device": str(model.device),
         "precision": model.precision.name,
         "processes": ranks.count(),
-        "settings": stage.model_copy(update={"losses": losses, "evaluate_every_steps": measure_every}).model_dump(),
+        "settings": stage.model_copy(update=filled).model_dump(),
     }

@@ -23,6 +23,7 @@ from faqtune.train.memory import budget_of, learn_within_memory, update_within_m
 from faqtune.train.mined import Mined
 from faqtune.train.mining import mine
 from faqtune.train.optimiser import make_optimiser, restore_optimiser, schedule
+from faqtune.train.remarks import remarks
 from faqtune.train.scale import halve_scale, refuse_not_finite
 from faqtune.train.settings import settings_in_use
 from faqtune.train.shares import encoder_of
@@ -49,13 +50,14 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     spare_scarce_memory(training.model, stage)
     budget_of(training)  # before the optimiser's averages are there
     optimiser = make_optimiser(training.model, stage, layers_above(training.model))
+    training.listener.stage_started(stage, progress.stage, steps, progress.step, progress.steps_before)
     mined: Mined | None = None
     if resumed is None:
         progress.sampled_at_start = sampled_weights(training.model)
+        _remark(training, stage)
     else:
         restore_optimiser(optimiser, resumed.optimiser)
         mined = resumed.mined
-    training.listener.stage_started(stage, progress.stage, steps, progress.step, progress.steps_before)
     # Cut off behind its last checkpoint, a stage that ended early must not go on.
     ended = _had_ended(stage, progress) if resumed is not None else ""
     while progress.step < steps and not ended:
@@ -88,6 +90,11 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
         if is_last or ended or training.save_is_due():
             training.save(optimiser, mined)
     return True
+
+
+def _remark(training: Training, stage: Stage) -> None:
+    for text in remarks(stage, training.progress.stage, training.model.dimension):
+        training.note(text)
 
 
 def _had_ended(stage: Stage, progress: Progress) -> str:

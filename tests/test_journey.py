@@ -132,7 +132,7 @@ def test_a_training_interrupted_on_a_terminal_goes_on_where_it_stopped(cli: Run,
 
     code, _, err = cli("train", *more)
     assert code == 0
-    resumed = re.search(r"40 steps of 8 queries, going on after step (\d+)", err)
+    resumed = re.search(r"40 steps of 8 queries \([a-z0-9, ]+\), going on after step (\d+)", err)
     assert resumed is not None
     assert 2 <= int(resumed[1]) < 40
 

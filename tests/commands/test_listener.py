@@ -20,6 +20,23 @@ def test_the_best_step_is_named_with_the_figure_that_it_is_best_by(recipe: str, 
     assert "best" not in heard.lines[1]
 
 
+@pytest.mark.parametrize(
+    ("steps", "done", "queries", "line"),
+    [
+        (3, 0, {"labels": 3, "catalogue": 333}, "3 steps of 336 queries (labels 3, catalogue 333)"),
+        (40, 12, {"human_labels": 2, "weak_labels": 6}, "40 steps of 8 queries (human labels 2, weak labels 6), "
+         "going on after step 12"),
+        (1, 0, {"labels": 5}, "1 step of 5 queries"),
+    ],
+)  # fmt: skip
+def test_a_stage_begins_with_the_size_that_its_steps_have(
+    steps: int, done: int, queries: dict[str, int], line: str, heard: Any
+) -> None:
+    plan = load_recipe("quick", ("stage.1.batch_queries=1000",))
+    TrainingListener(plan, heard).stage_started(plan.stages[0], 1, steps, done, 0, queries)
+    assert heard.lines == [f"stage 1 (rank and reject): {line}"]
+
+
 COSINES = {"related": 0.6, "unrelated": 0.2, "noise_similarity": 0.4123, "noise_best_similarity": 0.6551}
 NEGATIVES = {"queries_mined_for": 1204.0, "negatives_mined": 1190.0, "queries_without_negative": 14 / 1204}
 NOISE = {"noise_compared": 10000.0, "noise_near": 1500.0, "near_noise_per_step": 16.0}

@@ -57,11 +57,11 @@ def test_everything_that_is_measured_is_told(
     tracked: tuple[Tracked, Fake, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     listener, tracker, _ = tracked
-    listener.stage_started(PLAN.stages[0], 1, 10, 0, 0)
+    listener.stage_started(PLAN.stages[0], 1, 10, 0, 0, {"labels": 8})
     listener.stepped(PLAN.stages[0], 1, 1, StepLoss(0.7, {"ranking": 0.7}))
     listener.measured(1, 5, {"recall@1/macro": 0.4, "oscr@5": float("nan")}, True)
     mined = {"noise_similarity": 0.3, "noise_best_similarity": 0.5, "queries_without_negative": 0.0}
-    listener.stage_started(PLAN.stages[1], 2, 10, 0, 10)
+    listener.stage_started(PLAN.stages[1], 2, 10, 0, 10, {"labels": 8})
     listener.mined(2, 5, mined)
     listener.finish()
     assert tracker.values == [
@@ -77,7 +77,7 @@ def test_everything_that_is_measured_is_told(
 
 def test_a_tracker_that_fails_is_left_alone(tracked: tuple[Tracked, Fake, Any]) -> None:
     listener, tracker, heard = tracked
-    listener.stage_started(PLAN.stages[0], 1, 10, 0, 0)
+    listener.stage_started(PLAN.stages[0], 1, 10, 0, 0, {"labels": 8})
     tracker.fails = True
     for step in (1, 2):
         listener.stepped(PLAN.stages[0], 1, step, StepLoss(0.7, {}))

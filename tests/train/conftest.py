@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -170,7 +170,9 @@ class Record:
         self.told: list[tuple[Any, ...]] = []
         self.on_step: Callable[[int, int], None] = lambda stage, step: None
 
-    def stage_started(self, stage: Any, number: int, steps: int, done: int, before: int) -> None:
+    def stage_started(
+        self, stage: Any, number: int, steps: int, done: int, before: int, queries: Mapping[str, int]
+    ) -> None:
         self.told.append(("stage", number, steps, done))
 
     def settled(self, number: int, settings: dict[str, Any]) -> None:

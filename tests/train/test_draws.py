@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,8 +52,8 @@ def test_epochs_count_labels_before_questions_before_dialogues(shop: TrainingDat
     stage = stage_of(recipe_of, data=everything, batch_queries=12, epochs=2.5, max_steps=1000)
     assert steps_of(stage, shop) == 18  # 2.5 * 7, rounded up
     assert steps_of(stage.model_copy(update={"max_steps": 7}), shop) == 7
-    without = replace(shop, labels=())  # 4 of 16 questions
-    assert steps_of(stage, without) == 10
+    without = replace(shop, labels=())  # 6 of 16 questions
+    assert steps_of(stage, without) == 7
     assert steps_of(stage, TrainingData(Catalogue(()), dialogues=shop.dialogues)) == 3
     assert steps_of(stage, TrainingData(Catalogue(()))) == 0
 
@@ -62,6 +63,37 @@ def test_the_share_of_an_empty_source_goes_to_the_others(shop: TrainingData, rec
     assert queries_per_step(stage, shop) == {"labels": 3, "catalogue": 3, "dialogues": 6}
     assert queries_per_step(stage, replace(shop, dialogues=())) == {"labels": 6, "catalogue": 6}
     assert queries_per_step(stage, replace(shop, dialogues=(), labels=())) == {"catalogue": 12}
+
+
+@pytest.mark.parametrize(
+    ("data", "batch_queries", "queries"),
+    [
+        ({"labels": 1, "catalogue": 1, "dialogues": 1}, 36, {"labels": 15, "catalogue": 15, "dialogues": 6}),
+        ({"labels": 1, "catalogue": 1, "dialogues": 1}, 1000, {"labels": 21, "catalogue": 16, "dialogues": 6}),
+        ({"labels": 1, "dialogues": 3}, 16, {"labels": 10, "dialogues": 6}),
+        # What dialogues leave is too much for the catalogue as well.
+        ({"labels": 1, "catalogue": 4, "dialogues": 4}, 36, {"labels": 14, "catalogue": 16, "dialogues": 6}),
+        ({"labels": 1, "catalogue": 1, "dialogues": 1}, 2, {"labels": 1, "catalogue": 1, "dialogues": 1}),
+    ],
+)
+def test_what_a_small_source_leaves_of_its_share_goes_to_the_others(
+    shop: TrainingData, recipe_of: Callable[..., Recipe], data: dict[str, int], batch_queries: int, queries: Any
+):
+    assert queries_per_step(stage_of(recipe_of, data=data, batch_queries=batch_queries), shop) == queries
+
+
+def test_where_all_sources_have_enough_a_step_takes_each_ones_share(
+    shop: TrainingData, recipe_of: Callable[..., Recipe]
+):
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        shares = dict(zip(("labels", "catalogue", "dialogues"), rng.integers(1, 9, 3).tolist(), strict=True))
+        batch_queries = int(rng.integers(2, 12))
+        wanted = {name: max(1, round(batch_queries * share / sum(shares.values()))) for name, share in shares.items()}
+        if all(count <= len(shop.numbers_of(name)) for name, count in wanted.items()):
+            stage = stage_of(recipe_of, data=shares, batch_queries=batch_queries)
+            assert queries_per_step(stage, shop) == wanted
+            assert {name: len(n) for name, n in queries_of_step(stage, shop, 0, 1, 3).items()} == wanted
 
 
 def test_a_question_that_nothing_is_right_for_takes_no_place_in_a_batch(recipe_of: Callable[..., Recipe]):

@@ -120,8 +120,8 @@ def test_cut_off_after_a_stage_that_ended_early_it_goes_on_with_the_next(toy: To
     whole.train()
     started = cut.record.stage_started
 
-    def stop(stage: Any, number: int, steps: int, done: int, before: int) -> None:
-        started(stage, number, steps, done, before)
+    def stop(stage: Any, number: int, steps: int, done: int, before: int, *more: Any) -> None:
+        started(stage, number, steps, done, before, *more)
         assert before == (number > 1) * sum(event[0] == "step" for event in cut.record.told)
         if number == 2:
             raise KeyboardInterrupt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,15 @@ class TrainingListener:
         self.plan, self.reporter, self.files = plan, reporter, files
         self.steps = 0
 
-    def stage_started(self, stage: Stage, number: int, steps: int, done: int, before: int) -> None:
+    def stage_started(
+        self, stage: Stage, number: int, steps: int, done: int, before: int, queries: Mapping[str, int]
+    ) -> None:
         self.steps = steps
         of = f" of {len(self.plan.stages)}" if len(self.plan.stages) > 1 else ""
         after = f", going on after step {done}" if done else ""
-        self.reporter.say(f"stage {number}{of} ({stage.name}): {steps} steps of {stage.batch_queries} queries{after}")
+        size = f"{sum(queries.values())} queries{_by_source(queries)}"
+        many = f"{steps} step{'s' * (steps != 1)}"
+        self.reporter.say(f"stage {number}{of} ({stage.name}): {many} of {size}{after}")
 
     def settled(self, number: int, settings: dict[str, Any]) -> None:
         if self.files is not None:
@@ -56,6 +61,13 @@ class TrainingListener:
         if self.files is not None:
             with suppress(UserError):  # a full disk may be what has ended it, which must not be lost for that
                 self.files.draw()
+
+
+def _by_source(queries: Mapping[str, int]) -> str:
+    """How many a step takes from each source; nothing where there is only one."""
+    if len(queries) < 2:
+        return ""
+    return f" ({', '.join(f'{source} {count}' for source, count in queries.items())})".replace("_", " ")
 
 
 def _negatives(figures: dict[str, float], step: int) -> str:

@@ -60,8 +60,10 @@ class Tracked(TrainingListener):
         self.name, self._before, self._is_new, self._events = name, 0, True, files.events
         self._tracker = _made(name, files.run, plan)
 
-    def stage_started(self, stage: Stage, number: int, steps: int, done: int, before: int) -> None:
-        super().stage_started(stage, number, steps, done, before)
+    def stage_started(
+        self, stage: Stage, number: int, steps: int, done: int, before: int, queries: Mapping[str, int]
+    ) -> None:
+        super().stage_started(stage, number, steps, done, before, queries)
         if self._is_new and before + done:
             self._tell_again(self._events())
         self._before, self._is_new = before, False

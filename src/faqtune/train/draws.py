@@ -45,12 +45,20 @@ def labels_drawn(stage: Stage, data: TrainingData) -> NDArray[np.int64]:
 
 
 def queries_per_step(stage: Stage, data: TrainingData) -> dict[str, int]:
-    """Queries of each source in a step; the share of an empty source goes to the others. Empty if all are."""
+    """Queries of each source in a step: at least one of each, and no more than it has. What an empty or a small source
+    leaves of its share goes to the others, in proportion to theirs. Empty if all sources are."""
     sizes = {source: len(data.numbers_of(source)) for source in SOURCES}
     shares = {source: share for source, share in stage.data.shares.items() if sizes[source]}
-    total = sum(shares.values())
-    counts = {source: max(1, round(stage.batch_queries * share / total)) for source, share in shares.items()}
-    return {source: min(count, sizes[source]) for source, count in counts.items()}
+    whole: dict[str, int] = {}
+    while open_shares := {source: share for source, share in shares.items() if source not in whole}:
+        left, total = stage.batch_queries - sum(whole.values()), sum(open_shares.values())
+        counts = {source: max(1, round(left * share / total)) for source, share in open_shares.items()}
+        small = {source: sizes[source] for source, count in counts.items() if count > sizes[source]}
+        if not small:
+            whole |= counts
+            break
+        whole |= small
+    return {source: whole[source] for source in shares}
 
 
 def steps_per_epoch(stage: Stage, data: TrainingData) -> float:

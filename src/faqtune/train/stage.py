@@ -17,7 +17,15 @@ from faqtune.train.batches import Batch, batch_at
 from faqtune.train.budget import spare_scarce_memory
 from faqtune.train.checkpoints import Checkpoint, Progress
 from faqtune.train.data import TrainingData
-from faqtune.train.draws import evaluate_every, examples_drawn, first_look, labels_drawn, steps_of, usable
+from faqtune.train.draws import (
+    evaluate_every,
+    examples_drawn,
+    first_look,
+    labels_drawn,
+    queries_per_step,
+    steps_of,
+    usable,
+)
 from faqtune.train.findings import findings
 from faqtune.train.memory import budget_of, learn_within_memory, update_within_memory
 from faqtune.train.mined import Mined
@@ -50,7 +58,8 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     spare_scarce_memory(training.model, stage)
     budget_of(training)  # before the optimiser's averages are there
     optimiser = make_optimiser(training.model, stage, layers_above(training.model))
-    training.listener.stage_started(stage, progress.stage, steps, progress.step, progress.steps_before)
+    queries = queries_per_step(stage, data)
+    training.listener.stage_started(stage, progress.stage, steps, progress.step, progress.steps_before, queries)
     mined: Mined | None = None
     if resumed is None:
         progress.sampled_at_start = sampled_weights(training.model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,10 +41,12 @@ Measure = Callable[[Encoder], dict[str, float]]
 
 class Listener(Protocol):
     """Told what happens, so that the training draws nothing itself. Stages count from 1; `step` are the steps done
-    in the stage, `before` those of all stages before it. `settled` tells the settings that a stage is run with, as
-    `settings_in_use` has them, once it has mined for the first time."""
+    in the stage, `before` those of all stages before it, `queries` how many a step takes from each source. `settled`
+    tells the settings that a stage is run with, as `settings_in_use` has them, once it has mined for the first time."""
 
-    def stage_started(self, stage: Stage, number: int, steps: int, done: int, before: int) -> None: ...
+    def stage_started(
+        self, stage: Stage, number: int, steps: int, done: int, before: int, queries: Mapping[str, int]
+    ) -> None: ...
     def settled(self, number: int, settings: dict[str, Any]) -> None: ...
     def stepped(self, stage: Stage, number: int, step: int, loss: StepLoss) -> None: ...
     def measured(self, number: int, step: int, figures: dict[str, float], is_best: bool) -> None: ...

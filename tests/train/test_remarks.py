@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
+
+import pytest
+
+from faqtune.recipe import Recipe
+from faqtune.records import Catalogue, Entry
+from faqtune.train.data import Example, TrainingData
+from faqtune.train.draws import steps_of, usable
+from faqtune.train.remarks import remarks
 
 Toys = Callable[..., Any]
 
@@ -23,6 +32,50 @@ def test_dimensions_that_the_model_does_not_have_are_left_out_and_named(toy: Toy
     ]
     (settings,) = [event[2]["settings"] for event in training.record.told if event[0] == "settled"]
     assert settings["nested_dimensions"] == [16]
+
+
+def shop_of(labels: int, weight: float = 0.9) -> TrainingData:
+    """Forty entries of two questions each, and so many labels."""
+    entries = tuple(Entry(str(n), (f"问题{n}", f"第{n}个怎么办"), f"回答{n}") for n in range(40))
+    made = tuple(Example(f"客户说法{n}", n % 40, weight=weight if n else 0.9) for n in range(labels))
+    return TrainingData(Catalogue(entries), made)
+
+
+@pytest.mark.parametrize(
+    ("labels", "weight", "note"),
+    [
+        (3, 0.9, "3 steps in all, which is little to learn in: an epoch counts labels, and there are 3. Label more, or "
+         "set stage.1.epochs=20 for about 20 steps"),
+        (30, 0.3, "3 steps in all, which is little to learn in: an epoch counts labels, and there is 1, of 30 the only "
+         "sure ones (minimum_confidence). Label more, or set stage.1.epochs=20 for about 20 steps"),
+        (29, 0.9, "9 steps in all, which is little to learn in: an epoch counts labels, and there are 29. Label more, "
+         "or set stage.1.epochs=7 for about 20 steps"),
+        (300, 0.9, ""),
+        (0, 0.9, ""),
+    ],
+)  # fmt: skip
+def test_few_labels_that_make_a_stage_short_are_said_with_what_to_do(
+    recipe_of: Callable[..., Recipe], labels: int, weight: float, note: str
+):
+    data = shop_of(labels, weight)
+    shares = {"labels": 1, "catalogue": 1, "minimum_confidence": 0.5}
+    stage = recipe_of(data=shares, batch_queries=20, epochs=3, max_steps=1000).stages[0]
+    kept = usable(stage, data, 0)
+    assert list(remarks(stage, 1, kept, data, 384)) == [f"stage 1 (warm): {note}"] * bool(note)
+    if note:
+        epochs, steps = map(int, re.findall(r"epochs=(\d+) for about (\d+)", note)[0])
+        assert steps <= steps_of(stage.model_copy(update={"epochs": float(epochs)}), kept) <= steps + 4
+
+
+def test_the_steps_that_are_wanted_take_every_standard_question_once(recipe_of: Callable[..., Recipe]):
+    stage = recipe_of(data={"labels": 1, "catalogue": 1}, batch_queries=4, epochs=3, max_steps=1000).stages[0]
+    (note,) = remarks(stage, 2, shop_of(2), shop_of(2), 384)
+    assert note.endswith("set stage.2.epochs=40 for about 40 steps, as many as take every standard question once")
+
+
+def test_a_stage_that_is_short_by_its_own_settings_is_no_news(recipe_of: Callable[..., Recipe]):
+    stage = recipe_of(data={"labels": 1}, batch_queries=4, epochs=3, max_steps=2).stages[0]
+    assert not list(remarks(stage, 1, shop_of(9), shop_of(9), 384))
 
 
 def test_dimensions_that_the_model_has_are_no_news(toy: Toys):

@@ -63,7 +63,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     mined: Mined | None = None
     if resumed is None:
         progress.sampled_at_start = sampled_weights(training.model)
-        _remark(training, stage)
+        _remark(training, stage, data)
     else:
         restore_optimiser(optimiser, resumed.optimiser)
         mined = resumed.mined
@@ -101,8 +101,8 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     return True
 
 
-def _remark(training: Training, stage: Stage) -> None:
-    for text in remarks(stage, training.progress.stage, training.model.dimension):
+def _remark(training: Training, stage: Stage, data: TrainingData) -> None:
+    for text in remarks(stage, training.progress.stage, data, training.data, training.model.dimension):
         training.note(text)
 
 

@@ -123,6 +123,10 @@ def test_a_value_of_another_type_is_refused(two_stages: str, setting: str, messa
     assert message in error.value.problem and error.value.next_step.startswith(next_step)
 
 
+def test_adapters_leave_the_embeddings_at_their_default(two_stages: str):
+    assert load_recipe(two_stages, ("stage.1.freeze.lora_rank=4",)).stages[0].freeze.embeddings
+
+
 def test_a_whole_number_is_a_number_too(two_stages: str):
     stage = load_recipe(two_stages, ("stage.1.epochs=3", "stage.1.losses.ranking.weight=2")).stages[0]
     assert (stage.epochs, stage.losses.ranking.weight) == (3.0, 2.0)
@@ -145,6 +149,10 @@ def test_a_name_that_is_no_folder_name_is_refused(two_stages: str, name: str):
         ("[[stages]]\ndata = {}\nlosses.ranking.weight = 1", r"stage 1 \(train\) has no data"),
         ("[[stages]]\ndata.labels = 1\nlosses = {}", r"stage 1 \(train\) has no loss"),
         ("[[stages]]\ndata.labels = 1\nlosses.ranking.weight = 1\nnested_dimensions = [8, 4, 8]", "8 more than once"),
+        (
+            "[[stages]]\ndata.labels = 1\nfreeze = {embeddings = false, lora_rank = 4}\nlosses.ranking.weight = 1",
+            r"stage 1 \(train\): freeze.embeddings = false with freeze.lora_rank",
+        ),
         ("[[stages]]\ndata.labels = 1\nbatch_noise = 0\nlosses.rejection.weight = 1", "rejection needs noise"),
     ],
 )

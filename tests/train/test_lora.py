@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from faqtune.errors import UserError
 from faqtune.model import (
     TextModel,
     adapted,
@@ -57,6 +58,11 @@ def test_a_merged_model_says_what_the_adapted_one_said(tiny_model: TextModel):
 def test_lower_layers_get_no_adapter(tiny_model: TextModel):
     attach_lora(tiny_model, 4, 8, seed=0, lower_layers=1)
     assert all(".layer.1." in name for name in adapted(tiny_model))
+
+
+def test_where_all_layers_are_frozen_there_is_no_place_for_adapters(tiny_model: TextModel):
+    with pytest.raises(UserError, match="2 layers, and 2 frozen ones leave none for adapters"):
+        attach_lora(tiny_model, 2, 16.0, 0, lower_layers=2)
 
 
 def test_effective_weights_are_those_of_the_merged_model(fresh: Callable[[], TextModel]):

@@ -23,7 +23,8 @@ def attach_lora(model: TextModel, rank: int, alpha: float, seed: int, lower_laye
     """Put an adapter of `rank` beside every linear layer of the transformer layers above the `lower_layers` lowest.
 
     Its product is scaled by alpha / rank and 0 at first, so the model's vectors stay as they are.
-    Does nothing if there are adapters. Raises UserError without peft.
+    Does nothing if there are adapters. Raises UserError without peft, or
+    where no layer is left.
     """
     if adapted(model):
         return
@@ -37,6 +38,12 @@ def attach_lora(model: TextModel, rank: int, alpha: float, seed: int, lower_laye
         for name, module in model.backbone.named_modules()
         if isinstance(module, nn.Linear) and id(module) in inside
     ]
+    if not targets:
+        raise UserError(
+            f"{model.name} has {len(transformer_layers(model))} layers, and {lower_layers} frozen ones leave none for "
+            "adapters",
+            "lower freeze.lower_layers",
+        )
     config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, bias="none", target_modules=targets)  # type: ignore[arg-type]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -62,6 +62,12 @@ def checked(recipe: Recipe) -> Recipe:
             raise UserError(f"{place}: nested_dimensions has {repeated} more than once", "write each length once")
         if not stage.losses.active:
             raise UserError(f"{place} has no loss", "give one of the losses a weight")
+        if stage.freeze.lora_rank and not stage.freeze.embeddings:
+            raise UserError(
+                f"{place}: freeze.embeddings = false with freeze.lora_rank: adapters are trained in place of all weights, "
+                "the embeddings too",
+                f"set freeze.embeddings to true (--set stage.{number}.freeze.embeddings=true), or lora_rank to 0",
+            )
         needs_noise = [n for n in NEED_NOISE if n in stage.losses.active]
         if needs_noise and stage.batch_noise == 0:
             raise UserError(f"{place}: {needs_noise[0]} needs noise in the batch", "set batch_noise")

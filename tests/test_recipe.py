@@ -127,6 +127,13 @@ def test_adapters_leave_the_embeddings_at_their_default(two_stages: str):
     assert load_recipe(two_stages, ("stage.1.freeze.lora_rank=4",)).stages[0].freeze.embeddings
 
 
+def test_a_pool_may_be_all_that_is_drawn_and_an_idle_loss_may_ask_for_noise(two_stages: str):
+    pool = ("stage.1.mining.negatives_per_query=5", "stage.1.mining.negatives_pool=5")
+    assert load_recipe(two_stages, pool).stages[0].mining.negatives_pool == 5
+    idle = ("stage.1.losses.online_contrastive.noise=true", "stage.1.batch_noise=0")
+    assert load_recipe(two_stages, idle).stages[0].batch_noise == 0
+
+
 def test_a_whole_number_is_a_number_too(two_stages: str):
     stage = load_recipe(two_stages, ("stage.1.epochs=3", "stage.1.losses.ranking.weight=2")).stages[0]
     assert (stage.epochs, stage.losses.ranking.weight) == (3.0, 2.0)
@@ -152,6 +159,17 @@ def test_a_name_that_is_no_folder_name_is_refused(two_stages: str, name: str):
         (
             "[[stages]]\ndata.labels = 1\nfreeze = {embeddings = false, lora_rank = 4}\nlosses.ranking.weight = 1",
             r"stage 1 \(train\): freeze.embeddings = false with freeze.lora_rank",
+        ),
+        ("[[stages]]\ndata.labels = 1\nlosses.stay_near.weight = 1", "stay_near only keeps what there is"),
+        ("[[stages]]\ndata.labels = 1\nlosses.positive_floor.weight = 1", "positive_floor only keeps what there is"),
+        (
+            "[[stages]]\ndata.labels = 1\nbatch_noise = 0\nlosses.online_contrastive = {weight = 1, noise = true}",
+            "online_contrastive.noise needs noise",
+        ),
+        (
+            "[[stages]]\ndata.labels = 1\nlosses.ranking.weight = 1\n"
+            "mining = {negatives_per_query = 5, negatives_pool = 4}",
+            "negatives_pool is 4, and 5 entries a query cannot be drawn from it",
         ),
         ("[[stages]]\ndata.labels = 1\nbatch_noise = 0\nlosses.rejection.weight = 1", "rejection needs noise"),
     ],

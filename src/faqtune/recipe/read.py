@@ -20,6 +20,9 @@ from faqtune.scorecard import CHOOSABLE
 NEED_NOISE = ("noise_ceiling", "rejection", "stay_near")
 """Losses that are nothing without noise in the batch."""
 
+HOLDING = ("positive_floor", "stay_near")
+"""Losses that keep what there is, by which alone no stage learns."""
+
 
 def presets() -> tuple[str, ...]:
     """Names of the shipped recipes."""
@@ -64,13 +67,26 @@ def checked(recipe: Recipe) -> Recipe:
             raise UserError(f"{place} has no loss", "give one of the losses a weight")
         if stage.freeze.lora_rank and not stage.freeze.embeddings:
             raise UserError(
-                f"{place}: freeze.embeddings = false with freeze.lora_rank: adapters are trained in place of all weights, "
+                f"{place}: freeze.embeddings = false with freeze.lora_rank: adapters are trained in place of weights, "
                 "the embeddings too",
                 f"set freeze.embeddings to true (--set stage.{number}.freeze.embeddings=true), or lora_rank to 0",
             )
+        if set(stage.losses.active) <= set(HOLDING):
+            raise UserError(
+                f"{place}: {' and '.join(stage.losses.active)} only keeps what there is, so nothing is learned",
+                "give ranking, or another loss, a weight",
+            )
         needs_noise = [n for n in NEED_NOISE if n in stage.losses.active]
+        if stage.losses.online_contrastive.weight and stage.losses.online_contrastive.noise:
+            needs_noise.append("online_contrastive.noise")
         if needs_noise and stage.batch_noise == 0:
             raise UserError(f"{place}: {needs_noise[0]} needs noise in the batch", "set batch_noise")
+        pool, drawn = stage.mining.negatives_pool, stage.mining.negatives_per_query
+        if 0 < pool < drawn:
+            raise UserError(
+                f"{place}: mining.negatives_pool is {pool}, and {drawn} entries a query cannot be drawn from it",
+                f"raise it above negatives_per_query ({drawn}), or set it to 0 for the nearest themselves",
+            )
     return recipe
 
 

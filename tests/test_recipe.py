@@ -123,6 +123,24 @@ def test_a_value_of_another_type_is_refused(two_stages: str, setting: str, messa
     assert message in error.value.problem and error.value.next_step.startswith(next_step)
 
 
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "stage.1.epochs=1e308", "stage.1.data.labels=1e308", "stage.1.data.catalogue=1e7", "seed=18446744073709551616",
+        "stage.1.freeze.lora_rank=1000000", "stage.1.freeze.lora_alpha=1e308", "stage.1.losses.ranking.weight=1e308",
+        "stage.1.heads.weight=1e308", "stage.1.heads.distillation=1e308",
+    ],
+)  # fmt: skip
+def test_a_number_that_no_arithmetic_holds_is_refused(two_stages: str, setting: str):
+    with pytest.raises(UserError, match=f"`{setting.partition('=')[0]}` is .* less than or equal to"):
+        load_recipe(two_stages, (setting,))
+
+
+def test_shares_add_up_however_far_apart_they_are(two_stages: str):
+    far = load_recipe(two_stages, ("stage.1.data.labels=1e-320", "stage.1.data.catalogue=1e6")).stages[0].data
+    assert far.shares == {"catalogue": 1.0}
+
+
 def test_adapters_leave_the_embeddings_at_their_default(two_stages: str):
     assert load_recipe(two_stages, ("stage.1.freeze.lora_rank=4",)).stages[0].freeze.embeddings
 

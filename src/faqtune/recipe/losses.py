@@ -9,6 +9,8 @@ from pydantic import ConfigDict, Field
 from faqtune.config import Section
 
 LEAST_TEMPERATURE = 0.005
+MOST = 1e6
+"""Weights, shares and epochs above it are slips; arithmetic with them would overflow."""
 SPREAD_SHARE = 0.1
 """An open temperature is this share of the distance between related and unrelated cosines."""
 
@@ -20,7 +22,7 @@ class Part(Section):
 
 
 class Loss(Part):
-    weight: float = Field(default=0.0, ge=0, title="Share in the sum of losses; 0: off")
+    weight: float = Field(default=0.0, ge=0, le=MOST, title="Share in the sum of losses; 0: off")
 
 
 class RankingLoss(Loss):

@@ -6,10 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from faqtune.recipe.losses import Losses, Part
+from faqtune.recipe.losses import MOST, Losses, Part
 
 FILE_NAME = r'^[^\\/:*?"<>|\x00-\x1f.][^\\/:*?"<>|\x00-\x1f]*$'
 """A recipe's name becomes part of its runs' folders."""
+
+MOST_SEED = 2**63 - 1
+"""What TOML, and every generator of random numbers, can hold."""
 
 SOURCES = ("human_labels", "weak_labels", "labels", "catalogue", "dialogues")
 """Where queries come from; what is most precious comes first."""
@@ -18,13 +21,13 @@ SOURCES = ("human_labels", "weak_labels", "labels", "catalogue", "dialogues")
 class Data(Part):
     """Share of each source among the queries of a batch; shares are relative to each other."""
 
-    labels: float = Field(default=0.0, ge=0, title="Customers' queries with the entry decided from Claims")
-    human_labels: float = Field(default=0.0, ge=0, title="Only those that people labelled")
-    weak_labels: float = Field(default=0.0, ge=0, title="Only those that rules or a language model labelled")
+    labels: float = Field(default=0.0, ge=0, le=MOST, title="Customers' queries with the entry decided from Claims")
+    human_labels: float = Field(default=0.0, ge=0, le=MOST, title="Only those that people labelled")
+    weak_labels: float = Field(default=0.0, ge=0, le=MOST, title="Only those that rules or a language model labelled")
     catalogue: float = Field(
-        default=0.0, ge=0, title="A standard question with a sibling, or with its answer if it has none"
+        default=0.0, ge=0, le=MOST, title="A standard question with a sibling, or with its answer if it has none"
     )
-    dialogues: float = Field(default=0.0, ge=0, title="A customer's turn with the reply that followed it")
+    dialogues: float = Field(default=0.0, ge=0, le=MOST, title="A customer's turn with the reply that followed it")
     minimum_confidence: float = Field(default=0.5, ge=0, le=1, title="Labels of machines below are not used")
     minimum_human_confidence: float = Field(default=0.0, ge=0, le=1, title="Labels of people below are not used")
     disturbed: float = Field(
@@ -48,7 +51,7 @@ class Data(Part):
         """Source to share, adding up to 1; sources without a share are left out."""
         given = {source: float(getattr(self, source)) for source in SOURCES}
         total = sum(given.values())
-        return {source: share / total for source, share in given.items() if share > 0}
+        return {source: share / total for source, share in given.items() if share and share / total}
 
 
 class Mining(Part):
@@ -92,8 +95,10 @@ class Mining(Part):
 class Freeze(Part):
     embeddings: bool = Field(default=True, title="Leave the token embeddings as they are")
     lower_layers: int = Field(default=0, ge=0, title="Leave so many layers from the bottom as they are")
-    lora_rank: int = Field(default=0, ge=0, title="Train adapters of this rank (LoRA) in place of weights; 0: off")
-    lora_alpha: float = Field(default=16.0, gt=0, title="The adapters count alpha / rank times")
+    lora_rank: int = Field(
+        default=0, ge=0, le=1024, title="Train adapters of this rank (LoRA) in place of weights; 0: off"
+    )
+    lora_alpha: float = Field(default=16.0, gt=0, le=MOST, title="The adapters count alpha / rank times")
 
 
 class Heads(Part):
@@ -101,10 +106,13 @@ class Heads(Part):
 
     sparse: bool = Field(default=False, title="Train `sparse_linear.pt`, the weights of tokens in lexical matching")
     multi_vector: bool = Field(default=False, title="Train `colbert_linear.pt`, the vectors of single tokens")
-    weight: float = Field(default=1.0, gt=0, title="Share of the heads' loss in the sum of losses")
+    weight: float = Field(default=1.0, gt=0, le=MOST, title="Share of the heads' loss in the sum of losses")
     temperature: float = Field(default=0.02, gt=0, title="Scores of all heads are divided by it")
     distillation: float = Field(
-        default=1.0, ge=0, title="Weight of learning from the heads' common score, against 1 of the labels; 0: off"
+        default=1.0,
+        ge=0,
+        le=MOST,
+        title="Weight of learning from the heads' common score, against 1 of the labels; 0: off",
     )
 
     @property
@@ -136,7 +144,10 @@ class Stage(Part):
     warmup_share: float = Field(default=0.1, ge=0, le=1, title="Share of the steps in which the learning rate rises")
     max_gradient_norm: float = Field(default=1.0, gt=0, title="Longer gradients are cut to this length")
     epochs: float = Field(
-        default=1.0, gt=0, title="Passes over the labels; without them over the catalogue, or else the dialogues"
+        default=1.0,
+        gt=0,
+        le=MOST,
+        title="Passes over the labels; without them over the catalogue, or else the dialogues",
     )
     max_steps: int = Field(default=1000, ge=1, title="Most steps, whatever the epochs say")
     evaluate_every_steps: int | None = Field(
@@ -167,7 +178,7 @@ class Merge(Part):
 class Recipe(Part):
     name: str = Field(default="unnamed", pattern=FILE_NAME, max_length=60, title="Part of the run's folder name")
     description: str = Field(default="", title="What it is for, in one sentence")
-    seed: int = Field(default=0, ge=0, title="Of every random choice in training")
+    seed: int = Field(default=0, ge=0, le=MOST_SEED, title="Of every random choice in training")
     micro_batch_tokens: int | None = Field(
         default=None,
         ge=64,

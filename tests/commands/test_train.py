@@ -232,6 +232,16 @@ def test_resume_goes_on_with_an_interrupted_training_and_does_nothing_else(tuned
     assert rest.steps == [3, 4]
 
 
+def test_a_finished_training_is_nothing_to_resume_and_does_not_become_the_newest(tuned_shop: Workspace) -> None:
+    first = find_run(tuned_shop)
+    newest = train_model(tuned_shop, overrides=("seed=3",)).run.name
+    for force in (False, True):
+        with pytest.raises(UserError, match=f"{first.name}, .* is finished: there is nothing to resume"):
+            train_model(tuned_shop, resume=True, force=force)
+    assert find_run(tuned_shop).name == newest
+    assert len(list(all_runs(tuned_shop))) == 2
+
+
 class Killed(BaseException):
     """A kill: nothing catches it."""
 

@@ -111,6 +111,8 @@ def train_model(
         selection.digest(),
     )  # fmt: skip
     run = next((run for run in reversed(list(all_runs(workspace))) if run.inputs == inputs), None)
+    if resume:
+        _refuse_nothing_to_resume(run, plan)
     if run is not None and run.status in FINISHED and run.model_path.is_dir() and not force:
         # Looked for by its time, the run that was asked for last is the newest.
         if without is None:
@@ -122,11 +124,6 @@ def train_model(
         drop_checkpoints(run, keep=config.train.keep_checkpoints)
         tell(read, Told(run.name, base, is_done=True))
         return _concluded(workspace, plan, _trained(True, run), reporter, is_users=without is None)
-    if resume and (run is None or run.status in FINISHED):
-        raise UserError(
-            f"no interrupted training of {plan.name} with these labels and settings is there to resume",
-            "run `faqtune train` without --resume to begin one",
-        )
     if run is None or run.status in FINISHED:
         run = new_run(workspace, plan.name, base, inputs)
         shutil.rmtree(run.checkpoints_path, ignore_errors=True)
@@ -140,6 +137,20 @@ def train_model(
     tell(read, Told(run.name, base, is_done=False))
     trained = _train(workspace, run, plan, project, data, selection, track, reporter)
     return _concluded(workspace, plan, trained, reporter, is_users=without is None)
+
+
+def _refuse_nothing_to_resume(run: Run | None, plan: Recipe) -> None:
+    if run is None:
+        raise UserError(
+            f"no interrupted training of {plan.name} with these labels and settings is there to resume",
+            "run `faqtune train` without --resume to begin one",
+        )
+    if run.status in FINISHED:
+        raise UserError(
+            f"{run.name}, the training of {plan.name} with these labels and settings, is finished: there is nothing to "
+            "resume",
+            "run `faqtune train` without --resume to make it the newest run, with --force to train anew",
+        )
 
 
 def _concluded(workspace: Workspace, plan: Recipe, trained: Trained, reporter: Reporter, *, is_users: bool) -> Trained:

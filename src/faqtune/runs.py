@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -85,13 +87,26 @@ class Run:
 
 
 def new_run(workspace: Workspace, recipe: str, base: str, inputs: str) -> Run:
-    """A run in `runs/<date>-<recipe>-<digest>`, with a `run.json` that says running."""
+    """A run in `runs/<date>-<recipe>-<digest>`, with a `run.json` that says running.
+
+    Where that is a finished run with its model, which must stay as it is until there is another, a number follows.
+    """
     name = re.sub(r"[^\w.-]+", "-", recipe)
     # Eight digits: two runs of one day must not fall into one folder by chance, or a model would be lost.
-    folder = workspace.runs_path / f"{date.today().isoformat()}-{name}-{content_id(inputs, length=8)}"
+    first = workspace.runs_path / f"{date.today().isoformat()}-{name}-{content_id(inputs, length=8)}"
+    numbered = (first.with_name(f"{first.name}-{number}") for number in count(2))
+    folder = next(folder for folder in chain([first], numbered) if not _is_finished(folder))
     run = Run(folder, recipe, base, inputs)
     run.save()
     return run
+
+
+def _is_finished(folder: Path) -> bool:
+    """Whether a folder is a finished run that still has its model. One with a damaged `run.json` is not."""
+    with suppress(UserError):
+        run = _read(folder)
+        return run.status in FINISHED and run.model_path.is_dir()
+    return False
 
 
 def all_runs(workspace: Workspace, damaged: Callable[[UserError], object] = lambda error: None) -> Iterator[Run]:

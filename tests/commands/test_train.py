@@ -19,8 +19,12 @@ from faqtune.commands.train import Interrupted
 from faqtune.progress import Silent
 from faqtune.recipe import Recipe
 from faqtune.records import OwnPair
-from faqtune.runs import DONE, INTERRUPTED, Run, all_runs, find_run
+from faqtune.runs import DONE, INTERRUPTED, RUNNING, Run, all_runs, find_run
 from faqtune.stored import read_json, write_jsonl
+
+
+class Killed(BaseException):
+    """A kill: nothing catches it."""
 
 
 class CtrlC(Silent):
@@ -33,7 +37,17 @@ class CtrlC(Silent):
     def advance(self, what: str, done: int, total: int) -> None:
         self.steps.append(done)
         if done == self.after_steps:
-            os.kill(os.getpid(), signal.SIGINT)
+            self.stop()
+
+    def stop(self) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+class Kill(CtrlC):
+    """The same with a kill."""
+
+    def stop(self) -> None:
+        raise Killed
 
 
 def test_a_finished_training_is_left_as_it_is(tuned_shop: Workspace) -> None:
@@ -126,6 +140,24 @@ def test_force_trains_again(tuned_shop: Workspace) -> None:
 
     assert heard.steps == [1, 2, 3, 4]
     assert not made.skipped
+
+
+def test_a_forced_training_leaves_the_finished_one_usable_until_it_is_finished_itself(tuned_shop: Workspace) -> None:
+    first = find_run(tuned_shop)
+    facts, model = (first.folder / "run.json").read_bytes(), (first.model_path / "model.safetensors").read_bytes()
+    with pytest.raises(Killed):
+        train_model(tuned_shop, force=True, reporter=Kill(after_steps=2))
+
+    assert find_run(tuned_shop).name == first.name
+    assert (first.folder / "run.json").read_bytes() == facts
+    assert (first.model_path / "model.safetensors").read_bytes() == model
+    (begun,) = (run for run in all_runs(tuned_shop) if run.name != first.name)
+    assert (begun.name, begun.status, begun.inputs) == (f"{first.name}-2", RUNNING, first.inputs)
+
+    made = train_model(tuned_shop)
+    assert (made.run.name, made.skipped, find_run(tuned_shop).name) == (begun.name, False, begun.name)
+    assert train_model(tuned_shop, force=True).run.name == f"{first.name}-3"
+    assert (first.model_path / "model.safetensors").read_bytes() == model
 
 
 def test_a_model_that_was_thrown_away_is_trained_again(tuned_shop: Workspace) -> None:
@@ -240,10 +272,6 @@ def test_a_finished_training_is_nothing_to_resume_and_does_not_become_the_newest
             train_model(tuned_shop, resume=True, force=force)
     assert find_run(tuned_shop).name == newest
     assert len(list(all_runs(tuned_shop))) == 2
-
-
-class Killed(BaseException):
-    """A kill: nothing catches it."""
 
 
 def _kill(*_: object, **__: object) -> None:

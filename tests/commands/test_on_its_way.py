@@ -40,6 +40,17 @@ class AtStep(Silent):
             self.what()
 
 
+class EachStep(Silent):
+    """Does something at each of some steps."""
+
+    def __init__(self, what: dict[int, Callable[[], object]]) -> None:
+        self.what = what
+
+    def advance(self, what: str, done: int, total: int) -> None:
+        if what.startswith("training steps") and done in self.what:
+            self.what[done]()
+
+
 def events_of(run: Run) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run.folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
@@ -197,6 +208,34 @@ def test_drawing_takes_a_fiftieth_of_the_time_at_most(tmp_path: Path, monkeypatc
         clock.now += 1.0
         files.draw_now_and_then()
     assert sum(drawn) and 2.0 * len(drawn) <= clock.now / 50 + 2.0
+
+
+class Killed(BaseException):
+    """A kill: nothing catches it, and nothing is saved any more."""
+
+
+def test_the_time_of_a_killed_process_counts(tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(run_files.time, "monotonic", lambda: clock[0])
+
+    def later(then: Callable[[], object] = lambda: None) -> Callable[[], object]:
+        def tell() -> None:
+            clock[0] += 100
+            then()
+
+        return tell
+
+    def kill() -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        train_model(tuned_shop, overrides=NEW, reporter=EachStep({1: later(), 2: later(), 3: later(kill)}))
+    assert newest(tuned_shop).facts["seconds"] == 200.0
+    with pytest.raises(Interrupted):
+        stop = lambda: os.kill(os.getpid(), signal.SIGINT)  # noqa: E731
+        train_model(tuned_shop, overrides=NEW, reporter=EachStep({3: later(stop)}))
+    assert newest(tuned_shop).facts["seconds"] == 300.0
+    assert train_model(tuned_shop, overrides=NEW, reporter=EachStep({4: later()})).run.facts["seconds"] == 400.0
 
 
 def test_a_run_holds_its_recipe_with_nothing_left_open(tuned_shop: Workspace) -> None:

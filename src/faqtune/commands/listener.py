@@ -40,6 +40,7 @@ class TrainingListener:
 
     def stepped(self, stage: Stage, number: int, step: int, loss: StepLoss) -> None:
         self.reporter.advance(f"training steps (loss {loss.total:.3f})", step, self.steps)
+        self._tell_time()
 
     def measured(self, number: int, step: int, figures: dict[str, float], is_best: bool) -> None:
         metric = self.plan.selection.metric
@@ -48,13 +49,19 @@ class TrainingListener:
         self.reporter.say(f"step {step}: {shown}{f' (best by {metric} so far)' if is_best else ''}")
         if self.files is not None:
             self.files.draw_now_and_then()
+        self._tell_time()
 
     def mined(self, number: int, step: int, figures: dict[str, float]) -> None:
         found = "; ".join(filter(None, (_negatives(figures, step), _noise(figures)))) or "nothing is mined"
         self.reporter.say(f"step {step}: mining: {found}")
+        self._tell_time()
 
     def noted(self, text: str) -> None:
         self.reporter.say(text)
+
+    def _tell_time(self) -> None:
+        if self.files is not None:
+            self.files.tell_time_now_and_then()
 
     def finish(self) -> None:
         """The training has ended, however it did."""

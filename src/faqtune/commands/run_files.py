@@ -16,12 +16,29 @@ LEAST_PAUSE = 50
 """Times what the last picture took: drawing takes at most a fiftieth of a training, however long its log is."""
 
 
+SECONDS_UNTOLD = 10
+"""A kill loses at most so many seconds of what `run.json` says that a training took."""
+
+
 class RunFiles:
     """Written anew, whole or not at all, as the training goes on."""
 
     def __init__(self, run: Run, plan: Recipe) -> None:
         self.run, self.plan = run, plan
         self._next_picture = 0.0
+        self._started = self._told = time.monotonic()
+        self._seconds_before = float(run.facts.get("seconds", 0.0))
+
+    def count_time(self) -> None:
+        """How long the training has taken by now, in all processes that it went on in, among the facts of its run."""
+        self.run.facts["seconds"] = round(self._seconds_before + time.monotonic() - self._started, 1)
+
+    def tell_time_now_and_then(self) -> None:
+        """The same in `run.json`, for the time that is spent does not come again if the process is killed."""
+        if time.monotonic() - self._told >= SECONDS_UNTOLD:
+            self.count_time()
+            self.run.save()
+            self._told = time.monotonic()
 
     def draw_now_and_then(self) -> None:
         """The picture, unless the last one is too fresh for what it takes."""

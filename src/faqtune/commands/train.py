@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -228,7 +227,6 @@ def _train(
 
     with on_its_way(run):
         model = load_model(workspace, run.base, reporter)
-        started = time.monotonic()
         run.facts |= training_facts(model, data, selection)
         run.save()
         files = RunFiles(run, plan)
@@ -237,7 +235,7 @@ def _train(
             outcome = train(model, data, plan, run.folder, _measured_on(selection), listener)
         finally:
             listener.finish()
-            run.facts["seconds"] = round(run.facts.get("seconds", 0.0) + time.monotonic() - started, 1)
+            files.count_time()
         if outcome.status == INTERRUPTED:
             raise Interrupted(
                 f"training was interrupted; {run.checkpoints_path} holds all that was done",

@@ -186,7 +186,10 @@ def test_a_search_that_was_interrupted_goes_on_where_it_was(
 
     assert len(measured) - done == resumed.tried - done + 2, "nothing is measured twice; two confirm"
     fresh = applied_of(damaged_shop, force=True)
-    assert {**vars_of(fresh), "skipped": False} == vars_of(resumed)
+    # Forced, it is a run of its own; all else is the same.
+    assert fresh.run == f"{resumed.run}-2" and Path(resumed.model).is_dir()
+    its_own = {"skipped": False, "run": resumed.run, "model": resumed.model}
+    assert vars_of(fresh) | its_own == vars_of(resumed)
 
 
 def _stop_at(count: int, measured: list[str]) -> None:

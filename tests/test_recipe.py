@@ -141,6 +141,13 @@ def test_shares_add_up_however_far_apart_they_are(two_stages: str):
     assert far.shares == {"catalogue": 1.0}
 
 
+def test_one_override_may_be_given_as_a_text(two_stages: str):
+    assert (
+        load_recipe(two_stages, "seed=7") == load_recipe(two_stages, ("seed=7",)) == load_recipe(two_stages, ["seed=7"])
+    )
+    assert load_recipe(two_stages, "seed=7").seed == 7
+
+
 def test_adapters_leave_the_embeddings_at_their_default(two_stages: str):
     assert load_recipe(two_stages, ("stage.1.freeze.lora_rank=4",)).stages[0].freeze.embeddings
 

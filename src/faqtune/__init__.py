@@ -6,12 +6,16 @@ The functions behind the commands:
     done = tune(Workspace(Path("shop")), (Path("base2.xlsx"), Path("output.json")), noise=(Path("chatter.json"),))
     print(done.evaluated.comparison.differences["oscr@5"])
 
-Nothing heavy is imported until a function is asked for.
+A project may be given as a `Workspace` or as the path of its folder. Nothing heavy is imported until a function is
+asked for.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -77,10 +81,19 @@ __all__ = [
 ]  # fmt: skip
 
 
+@functools.cache
+def _opening(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A step of a project takes the path of its folder, too; any other function stays as it is."""
+    from faqtune.workspace import opening
+
+    return opening(step) if next(iter(inspect.signature(step).parameters), "") == "workspace" else step
+
+
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         home, attribute = _HOMES[name]
-        return getattr(importlib.import_module(home), attribute)
+        found = getattr(importlib.import_module(home), attribute)
+        return _opening(found) if home.startswith("faqtune.commands") and inspect.isfunction(found) else found
     raise AttributeError(f"module 'faqtune' has no attribute {name!r}")
 
 

@@ -116,15 +116,15 @@ def load_matcher(
 
 def match_texts(
     workspace: Workspace,
-    texts: Iterable[str],
+    texts: str | Iterable[str],
     *,
     model: str = "",
     threshold_cosine: float | None = None,
     top: int = 5,
     reporter: Reporter | None = None,
 ) -> Iterator[Match]:
-    """Match any number of texts, in blocks; see `load_matcher`. Empty texts are passed over."""
+    """Match any number of texts, or one, in blocks; see `load_matcher`. Empty texts are passed over."""
     matcher = load_matcher(workspace, model=model, threshold_cosine=threshold_cosine, top=top, reporter=reporter)
-    remaining = iter(texts)
+    remaining = iter([texts] if isinstance(texts, str) else texts)
     while block := list(islice(remaining, TEXTS_AT_ONCE)):
         yield from matcher.match(block)

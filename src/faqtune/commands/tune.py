@@ -22,7 +22,7 @@ from faqtune.commands.train import Trained, configured_recipe, train_model
 from faqtune.config import ModelConfig, TrainConfig
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
-from faqtune.recipe import load_recipe
+from faqtune.recipe import listed, load_recipe
 from faqtune.records import TEST
 from faqtune.scorecard import STRATA
 from faqtune.workspace import Workspace
@@ -111,7 +111,7 @@ def _train_on_gpus(
 ) -> None:
     """Raises SystemExit if it failed or was interrupted: the processes have said all that there is to say."""
     options = [f"--project={workspace.root}", f"--recipe={recipe}", f"--track={track}", *["--force"] * force]
-    if code := launch_on_gpus(gpus, [*options, *(f"--set={change}" for change in overrides)], prints=False):
+    if code := launch_on_gpus(gpus, [*options, *(f"--set={change}" for change in listed(overrides))], prints=False):
         raise SystemExit(code)
 
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -84,7 +84,12 @@ def pick_device(wanted: str | None = None) -> torch.device:
 
 
 def pick_precision(device: torch.device, wanted: WantedPrecision = "auto") -> Precision:
-    """The wanted one, or bfloat16 on CUDA from Ampere on and on CPUs with AMX or AVX512-BF16; float32 elsewhere."""
+    """The wanted one, or bfloat16 on CUDA from Ampere on and on CPUs with AMX or AVX512-BF16; float32 elsewhere.
+
+    Raises UserError for one that there is not.
+    """
+    if wanted not in get_args(WantedPrecision):
+        raise UserError(f"unknown precision {wanted!r}", f"use one of {', '.join(get_args(WantedPrecision))}")
     if wanted != "auto":
         return Precision(wanted, "asked for")
     if device.type == "cuda":

@@ -1,7 +1,7 @@
 """A way of training is a list of Stages. Adding one is adding a TOML file, never a class."""
 
 from faqtune.recipe.losses import Losses
-from faqtune.recipe.read import NEED_NOISE, checked, load_recipe, presets
+from faqtune.recipe.read import NEED_NOISE, checked, listed, load_recipe, presets
 from faqtune.recipe.stage import SOURCES, Data, Freeze, Heads, Merge, Mining, Recipe, Selection, Stage
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Selection",
     "Stage",
     "checked",
+    "listed",
     "load_recipe",
     "presets",
 ]

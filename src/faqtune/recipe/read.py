@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,12 @@ def presets() -> tuple[str, ...]:
     )
 
 
-def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
+def listed(overrides: str | Sequence[str]) -> tuple[str, ...]:
+    """Overrides as a tuple; a text by itself is one of them, not a list of its letters."""
+    return (overrides,) if isinstance(overrides, str) else tuple(overrides)
+
+
+def load_recipe(name: str, overrides: str | Sequence[str] = ()) -> Recipe:
     """A preset by name, or the user's own TOML by path, with overrides such as `stage.1.learning_rate=1e-5`.
 
     Raises UserError naming the file and the key, with the nearest valid one.
@@ -44,7 +50,7 @@ def load_recipe(name: str, overrides: tuple[str, ...] = ()) -> Recipe:
     except OSError as error:
         raise UserError(f"{place}: {error.strerror or error}", "check the file and its permissions") from None
     data.setdefault("name", Path(name).stem)
-    for override in overrides:
+    for override in listed(overrides):
         _set(data, override)
     return checked(validated(Recipe, data, place))
 

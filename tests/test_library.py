@@ -1,0 +1,49 @@
+"""What the functions behind the commands take from a Python program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import faqtune
+from faqtune import UserError, Workspace, load_model, match_texts, show_labels, train_model
+
+
+def test_a_project_may_be_the_path_of_its_folder(tuned_shop: Workspace) -> None:
+    root: Any
+    for root in (str(tuned_shop.root), tuned_shop.root):
+        assert Workspace(root) == tuned_shop and Workspace(root).root == tuned_shop.root
+        assert train_model(root).skipped
+        assert show_labels(root) == show_labels(tuned_shop) == show_labels(workspace=root)
+
+
+def test_what_is_no_project_is_said_to_be_none() -> None:
+    project: Any
+    for project in (3, None, ["shop"]):
+        with pytest.raises(TypeError, match=f"a project is a Workspace, .* and no {type(project).__name__}"):
+            train_model(project)
+
+
+def test_a_function_is_the_same_each_time_and_keeps_its_name() -> None:
+    assert faqtune.train_model is faqtune.train_model
+    assert faqtune.train_model.__name__ == "train_model" and "Fine-tune" in (faqtune.train_model.__doc__ or "")
+
+
+def test_one_text_is_matched_as_a_text(tuned_shop: Workspace) -> None:
+    (found,) = match_texts(tuned_shop, "什么时候发货")
+    assert found == next(iter(match_texts(tuned_shop, ["什么时候发货"])))
+
+
+def test_one_override_is_an_override(tuned_shop: Workspace) -> None:
+    overrides: Any = "seed=17"
+    with pytest.raises(UserError, match="no interrupted training"):
+        train_model(tuned_shop, overrides=overrides, resume=True)
+
+
+def test_a_precision_that_there_is_not_is_refused(tiny_model_folder: Path) -> None:
+    precision: Any = "int8"
+    with pytest.raises(UserError, match="unknown precision 'int8'") as error:
+        load_model(tiny_model_folder, max_length_tokens=64, precision=precision)
+    assert "auto, float32, bfloat16, float16" in error.value.next_step

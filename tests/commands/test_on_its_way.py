@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from faqtune import UserError, Workspace, train_model
 from faqtune.commands import run_files
@@ -103,6 +105,36 @@ def test_what_the_data_alone_tells_is_said_before_the_model_is_loaded(tuned_shop
     with pytest.raises(UserError, match="no human labels in the training part"):
         train_model(tuned_shop, recipe="classic-two-stage", reporter=heard)
     assert not any("loading the model" in line for line in heard.lines)
+    assert [run.name for run in all_runs(tuned_shop)] == there
+
+
+@pytest.mark.parametrize(
+    ("setting", "problem"),
+    [("stage.1.freeze.lower_layers=3", "has 2 layers, so 3 cannot be frozen"),
+     ("stage.1.freeze.lower_layers=2", "nothing is left to train")],
+)  # fmt: skip
+def test_what_the_model_tells_is_said_before_there_is_a_run(tuned_shop: Workspace, setting: str, problem: str) -> None:
+    there = [run.name for run in all_runs(tuned_shop)]
+    with pytest.raises(UserError, match=problem):
+        train_model(tuned_shop, overrides=(setting,))
+    assert [run.name for run in all_runs(tuned_shop)] == there
+    assert {path.name for path in tuned_shop.runs_path.iterdir()} == set(there)
+
+
+def test_a_base_model_without_numbers_is_named_before_there_is_a_run(
+    tuned_shop: Workspace, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_model_folder, tmp_path / "spoilt")
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name in weights if name.endswith("layer.1.output.dense.weight"))
+    weights[name].fill_(math.nan)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    there = [run.name for run in all_runs(tuned_shop)]
+    with pytest.raises(
+        UserError, match=r"the base model .*spoilt has weights that are not numbers, .*layer\.1\.output"
+    ) as error:
+        train_model(tuned_shop, base=str(folder), overrides=NEW)
+    assert "get its files anew" in error.value.next_step
     assert [run.name for run in all_runs(tuned_shop)] == there
 
 

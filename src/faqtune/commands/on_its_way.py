@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from faqtune.errors import UserError, is_out_of_memory, out_of_memory
-from faqtune.runs import FAILED, INTERRUPTED, RUNNING, Run
+from faqtune.runs import FAILED, FINISHED, INTERRUPTED, RUNNING, Run
 
 FAILURE = "failure"
 """The fact of a run that says why its training failed."""
@@ -37,6 +37,21 @@ def on_its_way(run: Run) -> Iterator[None]:
         reason = _reason(error)
         _end(run, FAILED, problem=reason.problem, next=reason.next_step)
         raise
+
+
+def refuse_nothing_to_resume(run: Run | None, recipe: str) -> None:
+    """Raises UserError where there is no run of the same inputs, or it is finished."""
+    if run is None:
+        raise UserError(
+            f"no interrupted training of {recipe} with these labels and settings is there to resume",
+            "run `faqtune train` without --resume to begin one",
+        )
+    if run.status in FINISHED:
+        raise UserError(
+            f"{run.name}, the training of {recipe} with these labels and settings, is finished: there is nothing to "
+            "resume",
+            "run `faqtune train` without --resume to make it the newest run, with --force to train anew",
+        )
 
 
 def _reason(error: Exception) -> UserError:

@@ -12,7 +12,7 @@ from faqtune.commands.finish import drop_checkpoints, finish_training, training_
 from faqtune.commands.learning import ON_PURPOSE, has_point, keep_point
 from faqtune.commands.listener import TrainingListener
 from faqtune.commands.models import load_model, model_digest, resolved_name
-from faqtune.commands.on_its_way import Interrupted, on_its_way
+from faqtune.commands.on_its_way import Interrupted, on_its_way, refuse_nothing_to_resume
 from faqtune.commands.run_files import RunFiles
 from faqtune.commands.run_labels import keep_labels
 from faqtune.commands.seen import remember_split
@@ -21,7 +21,6 @@ from faqtune.commands.together import Told, tell, together, told
 from faqtune.commands.trackers import Tracked, refuse_tracker
 from faqtune.commands.training_set import training_data
 from faqtune.digests import digest
-from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, evaluate, point_figures
 from faqtune.label import pairs_of
 from faqtune.progress import Reporter, Silent
@@ -33,6 +32,7 @@ from faqtune.train.empty import refuse_empty_stages
 from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
+    from faqtune.model import TextModel
     from faqtune.train import Measure, TrainingData
 
 
@@ -97,6 +97,8 @@ def train_model(
     Ctrl-C, UserError where a stage cannot learn, or there is nothing to resume. In several processes, which a
     launcher has started, each calls it with the same arguments.
     """
+    from faqtune.train import refuse_untrainable
+
     reporter = reporter or Silent()
     if track:
         refuse_tracker(track)
@@ -111,7 +113,7 @@ def train_model(
     )  # fmt: skip
     run = next((run for run in reversed(list(all_runs(workspace))) if run.inputs == inputs), None)
     if resume:
-        _refuse_nothing_to_resume(run, plan)
+        refuse_nothing_to_resume(run, plan.name)
     if run is not None and run.status in FINISHED and run.model_path.is_dir() and not force:
         # Looked for by its time, the run that was asked for last is the newest.
         if without is None:
@@ -123,6 +125,8 @@ def train_model(
         drop_checkpoints(run, keep=config.train.keep_checkpoints)
         tell(read, Told(run.name, base, is_done=True))
         return _concluded(workspace, plan, _trained(True, run), reporter, is_users=without is None)
+    model = load_model(workspace, base, reporter)
+    refuse_untrainable(model, plan)
     if run is None or run.status in FINISHED:
         run = new_run(workspace, plan.name, base, inputs)
         shutil.rmtree(run.checkpoints_path, ignore_errors=True)
@@ -134,22 +138,8 @@ def train_model(
     keep_labels(run, project)
     remember_split(run, project.split)
     tell(read, Told(run.name, base, is_done=False))
-    trained = _train(workspace, run, plan, project, data, selection, track, reporter)
+    trained = _train(workspace, run, model, plan, project, data, selection, track, reporter)
     return _concluded(workspace, plan, trained, reporter, is_users=without is None)
-
-
-def _refuse_nothing_to_resume(run: Run | None, plan: Recipe) -> None:
-    if run is None:
-        raise UserError(
-            f"no interrupted training of {plan.name} with these labels and settings is there to resume",
-            "run `faqtune train` without --resume to begin one",
-        )
-    if run.status in FINISHED:
-        raise UserError(
-            f"{run.name}, the training of {plan.name} with these labels and settings, is finished: there is nothing to "
-            "resume",
-            "run `faqtune train` without --resume to make it the newest run, with --force to train anew",
-        )
 
 
 def _concluded(workspace: Workspace, plan: Recipe, trained: Trained, reporter: Reporter, *, is_users: bool) -> Trained:
@@ -216,6 +206,7 @@ def configured_recipe(workspace: Workspace) -> str:
 def _train(
     workspace: Workspace,
     run: Run,
+    model: TextModel,
     plan: Recipe,
     project: Project,
     data: TrainingData,
@@ -226,7 +217,6 @@ def _train(
     from faqtune.train import train
 
     with on_its_way(run):
-        model = load_model(workspace, run.base, reporter)
         run.facts |= training_facts(model, data, selection)
         run.save()
         files = RunFiles(run, plan)

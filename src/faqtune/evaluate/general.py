@@ -74,7 +74,7 @@ def general_ability(encoder: Encoder) -> GeneralAbility:
     if not np.isfinite(vectors).all():
         raise UserError(
             f"the model {encoder.name} gives vectors that are not numbers",
-            "its training has diverged: use another model or a lower learning rate",
+            "get its files anew; if it was trained, that has diverged: train with a lower learning rate",
         )
     one, other = ([row[text] for text in side] for side in zip(*((pair.a, pair.b) for pair in pairs), strict=True))
     cosines = np.einsum("nd,nd->n", vectors[one], vectors[other])

@@ -154,6 +154,6 @@ def _vectors(encoder: Encoder, texts: Sequence[str]) -> Vectors:
     if not np.isfinite(vectors).all():
         raise UserError(
             f"the model {encoder.name} gives vectors that are not numbers",
-            "its training has diverged: use an earlier checkpoint or a lower learning rate",
+            "get its files anew; if it was trained, that has diverged: train with a lower learning rate",
         )
     return vectors

@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from faqtune.train.engine import StepLoss
     from faqtune.train.loop import Outcome, train
     from faqtune.train.state import Listener, Measure
+    from faqtune.train.trainable import refuse_untrainable
 
-__all__ = ["Example", "Listener", "Measure", "Outcome", "StepLoss", "TrainingData", "train"]
+__all__ = ["Example", "Listener", "Measure", "Outcome", "StepLoss", "TrainingData", "refuse_untrainable", "train"]
 
 _WHERE = {
     "Listener": "state",
     "Measure": "state",
     "Outcome": "loop",
     "StepLoss": "engine",
+    "refuse_untrainable": "trainable",
     "train": "loop",
 }
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from faqtune.model import TextModel, adapted, attach_lora, drop_lora, freeze, merge_lora, train_adapters_only
+from faqtune.errors import UserError
+from faqtune.model import (
+    TextModel,
+    adapted,
+    attach_heads,
+    attach_lora,
+    drop_lora,
+    freeze,
+    merge_lora,
+    train_adapters_only,
+    unfreeze,
+)
 from faqtune.recipe import Recipe, Stage
 from faqtune.train.budget import still_to_come_bytes
 
@@ -30,6 +41,23 @@ def prepare(model: TextModel, stage: Stage, seed: int) -> None:
     if held.lora_rank:
         attach_lora(model, held.lora_rank, held.lora_alpha, seed, held.lower_layers)
         train_adapters_only(model)
+
+
+def refuse_untrainable(model: TextModel, recipe: Recipe) -> None:
+    """Refuse, before anything has begun, what no stage of the recipe can train of this model. Raises UserError where
+    the model's weights are not numbers, or a stage freezes more than there is."""
+    for name, parameter in model.named_parameters():
+        if not parameter.isfinite().all():
+            raise UserError(
+                f"the base model {model.name} has weights that are not numbers, {name} among them",
+                "get its files anew, or choose another base model",
+            )
+    try:
+        if any(stage.heads.trained for stage in recipe.stages):
+            attach_heads(model, recipe.seed)
+        what_is_trained(model, recipe)
+    finally:
+        unfreeze(model)
 
 
 def what_is_trained(model: TextModel, recipe: Recipe) -> Trained:

@@ -345,6 +345,7 @@ def test_a_split_with_an_unknown_part_is_refused(workspace):
 def test_a_project_is_loaded_as_it_lies_on_disk(workspace):
     queries = [query("q1", "发了没", "c1")]
     split = Split(0, {"c1": "test"})
+    write_text(workspace.config_path, "")
     write_jsonl(workspace.catalogue_path, SHOP)
     write_jsonl(workspace.noise_path, [Noise("聊天", "n")])
     write_jsonl(workspace.queries_path, queries)

@@ -130,7 +130,7 @@ def test_bad_input_is_one_clear_error_and_nothing_is_written(
         (base, str(tmp_path / "nowhere")): "there is no folder",
         (base, str(file)): "is a file",
         (base, base, "--out", str(tmp_path / "out")): "out",
-        (base, base, "--data", "--project", str(tmp_path)): "faqtune ingest",
+        (base, base, "--data", "--project", str(tmp_path)): "there is no project in",
     }
     for arguments, said in bad.items():
         code, out, err = cli("compare", "--project", str(tuned_shop.root), *arguments)

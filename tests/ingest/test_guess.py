@@ -11,8 +11,8 @@ from faqtune.config import Config, load_config, validated
 from faqtune.errors import UserError
 from faqtune.ingest import inspect, read_catalogue, read_conversations, write_config
 from faqtune.ingest.draft_config import CHINESE
-from faqtune.ingest.names import LISTS, ROLE, TEXT
-from faqtune.ingest.unrecognised import KNOWN_LISTS, KNOWN_ROLES, KNOWN_TEXTS
+from faqtune.ingest.names import ROLE, TEXT
+from faqtune.ingest.unrecognised import KNOWN_ROLES, KNOWN_TEXTS
 
 NESTED = json.dumps([{"conversation": [{"input": "几天到", "output": "3天"}]}])
 ROWS = "会话ID,发送者,内容,时间\n1,客户,在吗,2026-01-05 10:00\n1,客服,在的,2026-01-05 10:01\n"
@@ -175,14 +175,14 @@ def test_a_log_with_unusual_keys_shows_them_at_both_levels_and_the_keys_to_write
     (guess,) = inspect([put("odd.json", ODD_LOG)])
     assert (guess.kind, guess.form) == ("unknown", "noise")
     assert "keys seen: 编号, 聊天, 聊天 → 谁说的, 说了啥" in guess.problem
-    assert "`messages`" in guess.problem and "`消息`" in guess.problem
+    assert "who wrote a message `role`, `sender` or `发送者` and its text `content`, `text` or `内容`" in guess.problem
     assert inspect([put("small.json", '[{"聊天": "今天好热", "编号": [1]}]')])[0].kind == "noise"
     (session,) = inspect([put("lists.json", '[[{"谁说的": "顾客", "说了啥": "在吗"}]]')])
     assert "keys seen: 谁说的, 说了啥" in session.problem
 
 
 def test_the_keys_that_are_advised_are_known():
-    assert set(KNOWN_LISTS) <= set(LISTS) and set(KNOWN_ROLES) <= set(ROLE) and set(KNOWN_TEXTS) <= set(TEXT)
+    assert set(KNOWN_ROLES) <= set(ROLE) and set(KNOWN_TEXTS) <= set(TEXT)
 
 
 @pytest.mark.parametrize("content", ['[{"foo": 1, "bar": [2]}]', '{"foo": 1, "bar": [2]}'])

@@ -13,7 +13,6 @@ from faqtune.ingest.jsonstream import layout_of, whole_object
 from faqtune.ingest.kinds import Kind, Source
 from faqtune.ingest.sheets import open_sheets
 
-KNOWN_LISTS = ("messages", "conversation", "dialog", "消息", "对话", "聊天记录")
 KNOWN_ROLES = ("role", "sender", "发送者")
 KNOWN_TEXTS = ("content", "text", "内容")
 """Some of the names that `faqtune.ingest.names` knows, for messages."""
@@ -77,9 +76,8 @@ def _as_logs(*, is_json: bool) -> str:
             f'if these are chat logs, write under `[conversations]` in faqtune.toml `session_column = "…"`, {columns}'
         )
     return (
-        f"if these are chat logs, call the list of a session's messages {_any_of(KNOWN_LISTS)}, who wrote one "
-        f"{_any_of(KNOWN_ROLES)}, its text {_any_of(KNOWN_TEXTS)}; the last two may keep their names with {columns} "
-        "under `[conversations]` in faqtune.toml"
+        f"if these are chat logs, call who wrote a message {_any_of(KNOWN_ROLES)} and its text {_any_of(KNOWN_TEXTS)}, "
+        f"or write what they are called under `[conversations]` in faqtune.toml: {columns}"
     )
 
 

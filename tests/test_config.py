@@ -101,6 +101,7 @@ def test_a_file_that_cannot_be_read_names_itself_and_the_next_step(tmp_path, con
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
+        (b"\xef\xbb\xbf[split]\nseed = 3\n# \xff", "line 3: not in UTF-8"),
         ("# 标准问答库\n[split]\nseed = 3".encode("gb18030"), "not in UTF-8 but in GB18030, “ANSI” in Windows' editor"),
         ("# 標準問答庫，含標準問題和答案的表格\n[split]".encode("big5"), "not in UTF-8 but in Big5"),
         ("[split]\nseed = 3".encode("utf-16"), "not in UTF-8 but in utf-16"),

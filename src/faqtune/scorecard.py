@@ -20,6 +20,9 @@ and very short texts."""
 Stratum = Literal["chatter", "other_domain", "unsupported", "garbage"]
 
 
+MEASURED_ONLY: tuple[Stratum, ...] = ("other_domain", "garbage")
+"""Noise that is never trained on, nor chosen by: it shows what a model makes of a kind of text that it has not seen."""
+
 RANKING = ("recall@1", "recall@3", "recall@5", "mrr@10")
 REJECTION = ("oscr@1", "oscr@5", "oscr@10", "auroc", "aupr", "fpr95", "augrc")
 CHOOSABLE = (
@@ -28,7 +31,7 @@ CHOOSABLE = (
     "augrc_queries",
     "noise_similarity",
     *(f"{metric}/macro" for metric in RANKING),
-    *(f"{metric}/{stratum}" for stratum in STRATA for metric in REJECTION),
+    *(f"{metric}/{stratum}" for stratum in STRATA if stratum not in MEASURED_ONLY for metric in REJECTION),
 )
 """Every figure that a model can be chosen by: those that need neither a threshold nor probabilities."""
 

@@ -200,7 +200,7 @@ def test_held_out_entries_take_their_conversations_with_them() -> None:
     decisions = decide([Claim(f"q{n}", "a" if n < 7 else "b", BY, 0.9) for n in range(10)])
     split = Split(0, {f"c{n}": "test" if n < 7 else "train" for n in range(10)}, {}, {"a": "test"})
     assert command._why_few_train(split, SplitConfig(), queries, decisions) == (
-        "30% of the conversations train, not 50%: 7 ask about one of the 1 held-out entries (split.held_out_entries)"
+        "30% of the conversations train, not 50%: 7 ask about entries that are held out (1; split.held_out_entries)"
     )
     assert command._why_few_train(split, SplitConfig(test=0.4), queries, decisions) == ""
 

@@ -7,6 +7,7 @@ import pytest
 from faqtune.config import CatalogueConfig
 from faqtune.ingest import read_catalogue, successors
 from faqtune.ingest.drafts import RENAMED
+from faqtune.ingest.lineage import kept_ids
 from faqtune.records import Catalogue, Entry, content_id
 
 GUESSED = CatalogueConfig()
@@ -126,3 +127,9 @@ def test_who_took_an_entrys_place_is_named_by_what_they_share() -> None:
         Entry("z", ("税票",), "勾选"),
     ]
     assert [[entry.id for entry in found] for found in successors(left, now)] == [["a"], [], ["a", "c"]]
+
+
+def test_a_mark_behind_the_question_and_a_new_answer_are_no_new_entry() -> None:
+    earlier = Catalogue((Entry("a", ("怎么退货",), "七天内"), Entry("b", ("包邮吗",), "包邮")))
+    rows = [Entry("", ("怎么退货？",), "十五天内"), Entry("", ("包邮吗",), "包邮")]
+    assert kept_ids(rows, earlier) == {0: "a", 1: "b"}

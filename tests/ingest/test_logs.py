@@ -8,7 +8,7 @@ import pytest
 
 from faqtune.config import ConversationsConfig
 from faqtune.errors import UserError
-from faqtune.ingest import JOINT, read_conversations
+from faqtune.ingest import JOINT, inspect, read_conversations
 from faqtune.records import Conversation, Turn
 
 GUESSED = ConversationsConfig()
@@ -296,3 +296,12 @@ def test_a_list_of_messages_may_have_any_name(put):
     for talk in talks:
         talk["聊了什么"] = [{"sender": one["谁"], "content": one["话"]} for one in talk["聊了什么"]]
     assert turns(put("b.json", json.dumps(talks, ensure_ascii=False))) == turns(path, config=config)
+
+
+def test_a_list_of_names_and_values_is_no_chat(put):
+    """`name` and `value` are names of who and what, too; nobody's role stands there."""
+    tags = [{"name": "天气", "value": 1}]
+    talk = {"tags": tags, "聊了什么": [{"sender": "顾客", "content": "在吗"}, {"sender": "客服", "content": "在的"}]}
+    assert turns(put("a.json", json.dumps([talk], ensure_ascii=False))) == {"a.json#0": [("在吗", "在的")]}
+    (guess,) = inspect([put("b.json", json.dumps([{"text": "今天好热", "labels": tags}], ensure_ascii=False))])
+    assert guess.kind == "noise" and not guess.problem

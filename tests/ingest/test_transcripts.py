@@ -127,6 +127,43 @@ def test_a_line_with_a_colon_that_names_no_side_goes_on_with_the_message(put):
     assert turns(path) == [[("寄到这里\n地址：北京路 3 号\n电话: 123", "收到"), ("10:30 能到吗", "能")]]
 
 
+@pytest.mark.parametrize(
+    "inside",
+    ["9:00-18:00 周一到周五\n周六：10:00-16:00", "下单时间 2026-11-01 10:00:00", "12:30：午饭", "10:30 前下单：当天发"],
+)
+@pytest.mark.parametrize("timed", [False, True])
+def test_hours_and_dates_inside_a_message_are_no_speakers(put, inside, timed):
+    def chat(customer: str) -> str:
+        lines = []
+        for minute in range(10, 13):
+            first, second = (f"2026-03-11 16:{minute}:{second} " if timed else "" for second in (20, 40))
+            lines += [f"{first}{customer}：几点开门", f"{second}客服：营业时间\n{inside}"]
+        return "\n".join(lines)
+
+    assert turns(put("a.txt", chat("顾客"))) == [[("几点开门", f"营业时间\n{inside}")] * 3]
+    if timed:  # with nicknames, too
+        assert turns(put("b.txt", chat("小橘子"))) == [[("几点开门", f"营业时间\n{inside}")] * 3]
+
+
+def test_marks_inside_a_message_part_nothing(put):
+    reply = "客服：请看\n### 第一步\n点开设置\n***注意***\n\n第二段\n——————\n好了"
+    path = put("a.txt", "\n".join(["客户：怎么退货", reply, "客户：好的", "客服：嗯嗯"] * 3))
+    (talk,) = turns(path)
+    assert talk[0] == ("怎么退货", "请看\n### 第一步\n点开设置\n***注意***\n第二段\n好了")
+    assert len(talk) == 6
+
+
+def test_a_closing_rule_does_not_undo_empty_lines_that_part(put):
+    path = put("a.txt", WAYS["no times, blank lines"] + "\n-----\n")
+    assert turns(path) == TWO
+
+
+@pytest.mark.parametrize("day", ["03-11 ", "3月11日 ", "昨天 ", "星期三 ", "2026年3月11日 周三 下午", ""])
+def test_times_may_lack_their_year_or_day(put, day):
+    path = put("a.txt", f"{day}4:30 小橘子：在吗\n{day}4:31 客服小禾：在的\n{day}4:32 小橘子：好\n")
+    assert turns(path) == [[("在吗", "在的"), ("好", "")]]
+
+
 def test_names_in_the_settings_are_known(put):
     path = put("a.txt", "小橘子：在吗\n禾木：在的亲\n小橘子：好\n")
     config = ConversationsConfig(customer_roles=["小橘子"], agent_roles=["禾木"])

@@ -25,7 +25,7 @@ from faqtune.records import (
     Query,
     Split,
 )
-from faqtune.scorecard import Stratum, stratum_named
+from faqtune.scorecard import MEASURED_ONLY, Stratum, stratum_named
 from faqtune.workspace import Workspace
 
 Example = TypeVar("Example", Positive, Negative)
@@ -36,8 +36,6 @@ ENOUGH_HUMAN_LABELS = 50
 """From so many hand labels on, a part is measured on them alone."""
 STRATUM_OF_REASON: dict[str, Stratum] = {"chitchat": "chatter", "unclear": "garbage", "unsupported": "unsupported"}
 """Why people say that no entry answers a query, and the noise it counts as; of other reasons it counts as nothing."""
-MEASURED_ONLY: tuple[Stratum, ...] = ("other_domain", "garbage")
-"""Noise that is never trained on, nor chosen by: it shows what a model makes of a kind of text that it has not seen."""
 REASONS_TRAINED = tuple(reason for reason, stratum in STRATUM_OF_REASON.items() if stratum not in MEASURED_ONLY)
 MOST_CHOOSING = 10_000
 """Queries, and noise sentences, that models are chosen on: a training measures them dozens of times, and more of them

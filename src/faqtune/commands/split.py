@@ -10,7 +10,7 @@ from faqtune import claims as claim_store
 from faqtune.alone import alone
 from faqtune.commands.annotated import chosen_queries, keep_annotated
 from faqtune.commands.asked import ASKED_NAME, asked_queries
-from faqtune.commands.assemble import MEASURED_ONLY, MEASURING, evaluation_set, is_measurable, load_project
+from faqtune.commands.assemble import MEASURING, evaluation_set, is_measurable, load_project
 from faqtune.commands.label import refuse_unfinished
 from faqtune.commands.settled import settled
 from faqtune.config import SplitConfig
@@ -19,6 +19,7 @@ from faqtune.errors import UserError
 from faqtune.label import Decision, acts_of, last_of_people, latest, pairs_of, settle
 from faqtune.progress import Reporter, Silent
 from faqtune.records import PARTS, TEST, TRAIN, Catalogue, Claim, Query, Split
+from faqtune.scorecard import MEASURED_ONLY
 from faqtune.split import assign, check_split
 from faqtune.steps import is_current, mark_current
 from faqtune.stored import write_json, write_jsonl
@@ -157,7 +158,7 @@ def _why_few_train(
     by_people = {queries[query].conversation for query, said in decisions.items() if said.is_human} - asking
     reasons = []
     if asking:
-        reasons.append(f"{len(asking)} ask about one of the {len(held_out)} held-out entries (split.held_out_entries)")
+        reasons.append(f"{len(asking)} ask about entries that are held out ({len(held_out)}; split.held_out_entries)")
     if by_people:
         reasons.append(f"{len(by_people)} have hand labels (split.human_labels_for_training)")
     return f"{share:.0%} of the conversations train, not {wanted:.0%}: {', '.join(reasons)}" if reasons else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from typing import Any
@@ -33,12 +34,13 @@ def toml_of(content: bytes, place: str, otherwise: str) -> dict[str, Any]:
     the step that mends it; for any other fault `otherwise` is that step.
     """
     try:
-        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+        text = content.removeprefix(codecs.BOM_UTF8).decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        if encoding := encoding_of([content]).removeprefix("utf-8"):
+        encoding = encoding_of([content])
+        if not encoding.startswith("utf-8"):
             named = _EDITORS_NAMES.get(encoding, encoding)
             raise UserError(f"{place} is not in UTF-8 but in {named}", "save it as UTF-8, with an editor") from None
-        line = content[: error.start].count(b"\n") + 1
+        line = error.object[: error.start].count(b"\n") + 1
         raise UserError(f"{place}, line {line}: not in UTF-8", "write that line anew, and save it as UTF-8") from None
     try:
         return tomllib.loads(text)

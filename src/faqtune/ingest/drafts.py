@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from itertools import count
 
 from faqtune.errors import UserError
-from faqtune.ingest.lineage import kept_ids
+from faqtune.ingest.lineage import bare, kept_ids
 from faqtune.ingest.report import IngestReport
 from faqtune.records import Catalogue, Entry, content_id, normalise
-
-END_MARKS = "?!.。,、;:~… "
-"""Behind a question they say nothing; full-width ones are compared as these."""
 
 
 @dataclass(slots=True, eq=False)
@@ -53,7 +50,7 @@ def assemble(drafts: Sequence[Draft], report: IngestReport, *earlier: Catalogue)
     kept: list[Draft] = []
     by_question: dict[str, list[Draft]] = {}
     for draft in drafts:
-        rivals = [rival for question in draft.questions for rival in by_question.get(_bare(question), ())]
+        rivals = [rival for question in draft.questions for rival in by_question.get(bare(question), ())]
         twin = next((rival for rival in rivals if _same_entry(rival, draft)), None)
         if twin:
             _join(twin, draft, report)
@@ -63,7 +60,7 @@ def assemble(drafts: Sequence[Draft], report: IngestReport, *earlier: Catalogue)
                 detail = f"as at {rivals[0].where}"
                 report.note(draft.file, "a question that another entry has too", detail, draft.sheet, draft.row)
         for question in draft.questions:
-            by_question.setdefault(_bare(question), []).append(twin or draft)
+            by_question.setdefault(bare(question), []).append(twin or draft)
     ids = kept_ids(kept, *earlier)
     _note_renamed(kept, ids, earlier, report)
     return Catalogue(tuple(_entries(kept, ids)))
@@ -79,24 +76,14 @@ def _note_renamed(
             report.note(draft.file, RENAMED, f"{was[entry_id]} → {draft.questions[0]}", draft.sheet, draft.row)
 
 
-def _bare(question: str) -> str:
-    """A question for comparing: 能开发票吗 and 能开发票吗？ ask the same.
-
-    >>> _bare("能开发票吗？"), _bare("？")
-    ('能开发票吗', '?')
-    """
-    whole = normalise(question)
-    return whole.rstrip(END_MARKS) or whole
-
-
 def _same_entry(one: Draft, other: Draft) -> bool:
     same_id = one.id == other.id or not (one.id and other.id)
     return same_id and normalise(one.answer) == normalise(other.answer)
 
 
 def _join(twin: Draft, draft: Draft, report: IngestReport) -> None:
-    known = set(map(_bare, twin.questions))
-    new = [question for question in draft.questions if _bare(question) not in known]
+    known = set(map(bare, twin.questions))
+    new = [question for question in draft.questions if bare(question) not in known]
     twin.questions += new
     if new:
         why = "question and answer of an earlier entry; its other questions were added there"

@@ -9,6 +9,18 @@ from typing import Protocol
 from faqtune.records import Catalogue, Entry, normalise
 
 MOST_SUCCESSORS = 3
+END_MARKS = "?!.。,、;:~… "
+"""Behind a question they say nothing; full-width ones are compared as these."""
+
+
+def bare(question: str) -> str:
+    """A question for comparing: 能开发票吗 and 能开发票吗？ ask the same.
+
+    >>> bare("能开发票吗？"), bare("？")
+    ('能开发票吗', '?')
+    """
+    whole = normalise(question)
+    return whole.rstrip(END_MARKS) or whole
 
 
 class Asked(Protocol):
@@ -44,11 +56,11 @@ def kept_ids(rows: Sequence[Asked], *earlier: Catalogue) -> dict[int, str]:
 
 
 def _first(entry: Asked) -> Hashable:
-    return normalise(entry.questions[0])
+    return bare(entry.questions[0])
 
 
 def _first_and_answer(entry: Asked) -> Hashable:
-    return normalise(entry.questions[0]), normalise(entry.answer)
+    return bare(entry.questions[0]), normalise(entry.answer)
 
 
 def _matched(rows: Mapping[int, Asked], old: Iterable[Entry], same: Callable[[Asked], Hashable]) -> dict[int, str]:
@@ -100,11 +112,11 @@ def _owners(entries: Iterable[Asked]) -> dict[Hashable, list[int]]:
 
 def _keys(entry: Asked) -> set[Hashable]:
     answers = {("answer", normalise(entry.answer))} if normalise(entry.answer) else set()
-    return {("question", normalise(question)) for question in entry.questions} | answers
+    return {("question", bare(question)) for question in entry.questions} | answers
 
 
 def _is_the_same(row: Asked, entry: Entry) -> bool:
-    asked, before = set(map(normalise, row.questions)), set(map(normalise, entry.questions))
+    asked, before = set(map(bare, row.questions)), set(map(bare, entry.questions))
     return normalise(row.answer) == normalise(entry.answer) or 2 * len(asked & before) > len(before)
 
 

@@ -20,6 +20,10 @@ JOINT = "\n"
 Chinese and English alike, and unlike a space or comma it does not claim that the customer typed it."""
 
 
+SEEN = 20
+"""Elements of a list by which it is told whether they are messages."""
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message as exported. `role` is the value of the role column.
@@ -112,12 +116,18 @@ def session_of(item: Any, config: ConversationsConfig, known: dict[tuple[str, ..
 
 
 def _are_messages(elements: Sequence[Any], config: ConversationsConfig) -> bool:
-    """Whether the first of a list is a message, by the names of its keys, whatever the list is called."""
-    first = elements[0] if elements else None
-    if not isinstance(first, dict):
-        return False
+    """Whether a list holds messages, whatever it is called: by the roles in them, or by keys that the config names.
+
+    Names of keys alone would take every list of `name` and `value` for one.
+    """
+    rows = [{key: plain_text(value) for key, value in one.items()} for one in elements[:SEEN] if isinstance(one, dict)]
+    keys = find_keys(list(rows[0]), config, rows) if rows else Keys()
     # Pairs of question and answer may be those of a FAQ.
-    return bool(find_keys(list(first), config, [{key: plain_text(value) for key, value in first.items()}]).text)
+    if not keys.text:
+        return False
+    named = set(map(fold, (*config.customer_roles, *config.agent_roles)))
+    roles = [row.get(keys.role, "") for row in rows]
+    return bool(config.role_column) or any(fold(role) in named or guess_role(role) for role in roles)
 
 
 def _session(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice, takewhile
+from itertools import islice
 from statistics import median
 from typing import Literal, NamedTuple
 
@@ -23,41 +24,43 @@ SAMPLE_LINES = 400
 """Lines by which a chat is told from a list of sentences."""
 LEAST_SHARE = 0.5
 """Of the lines of a chat, so many begin a message; of one that names the speaker in a line of its own, half as many."""
+NEARLY_ALL = 0.8
 MOST_MESSAGES = 5_000
 """A conversation that is longer is several, which nothing parts."""
 LONGEST_LINE_CHARS = 1 << 20
 LONGEST_NAME_CHARS = 20
 
-_DAY = r"\d{2,4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?[\sT,，]*"
-_CLOCK = r"\d{1,2}[:：时]\d{1,2}(?:[:：分]\d{1,2}秒?(?:[.,]\d+)?)?(?:\s?[AaPp][Mm])?"
-_TIME = rf"(?:{_DAY})?(?:[上下]午|凌晨|中午|晚上)?\s?{_CLOCK}"
-_TIME_FIRST = re.compile(rf"\s*[\[(（【<]?(?P<time>{_TIME})[\])）】>]?[\s,，]*")
+_DAY = r"(?:(?:\d{2,4}[-/.年])?\d{1,2}[-/.月]\d{1,2}日?|今天|昨天|前天)?(?:\s?(?:星期|周)[一二三四五六日天])?[\sT,，]*"
+_CLOCK = r"(?:[上下]午|凌晨|中午|晚上)?\s?\d{1,2}[:：时]\d{1,2}(?:[:：分]\d{1,2}秒?(?:[.,]\d+)?)?(?:\s?[AaPp][Mm])?"
+_TIME_FIRST = re.compile(rf"\s*[\[(（【<]?(?P<time>{_DAY}{_CLOCK})[\])）】>]?[\s,，]*")
 _NAME_AND_TIME = re.compile(
-    rf"(?P<who>[^:：]{{1,20}}?)[\s(（\[【<]{{1,3}}(?P<time>{_TIME})[)）\]】>]?\s*[:：]?\s*(?P<text>.*)"
+    rf"(?P<who>[^:：]{{1,20}}?)[\s(（\[【<]{{1,3}}(?P<time>{_DAY}{_CLOCK})[)）\]】>]?\s*[:：]?\s*(?P<text>.*)"
 )
 _NAME_AND_TEXT = re.compile(r"(?P<who>[^:：]{1,20}?)\s*[:：]\s*(?P<text>.*)")
 _NAME_IN_BRACKETS = re.compile(r"[\[(（【<](?P<who>[^\])）】>]{1,20})[\])）】>]\s*[:：]?\s*(?P<text>.*)")
 _RULE = re.compile(r"\s*([=\-*#_~—─·])\1{2,}(?P<title>.*)")
-_HAS_DAY = re.compile(_DAY)
+_MARKS = "=-*#_~—─· \t"
 
 Parted = Literal["rules", "blank lines", ""]
 """What stands between two conversations; "" where nothing does, and the file is one."""
-IsKnown = Callable[[str], bool]
 
 
 class _Begun(NamedTuple):
-    """A line that begins a message; `text` is "" where it names only who speaks."""
+    """A line that begins a message; `text` is "" where it names only who speaks. `shape`: where the time stands, and
+    whether it has a day; "" without one."""
 
     who: str
     text: str
     time: str
+    shape: str
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """How a chat is written out."""
+    """How a chat is written out. `shape`: that of its times, by which names of nobody known are told; "" if none is."""
 
     parted: Parted
+    shape: str
 
 
 def is_text(source: Source, kind: Kind) -> bool:
@@ -70,20 +73,18 @@ def transcript_of(source: Source, config: ConversationsConfig) -> Transcript | N
 
     A chat names who speaks, of which at least one side is known by its name, at the beginning of most lines.
     """
-    is_known = _known(config)
-    lines = list(islice(_lines(source), SAMPLE_LINES))
-    written = [line for _, line in lines if line and not _RULE.fullmatch(line)]
-    begun = [found for line in written if (found := _begun(line, is_known))]
-    sides = {_side(found.who, config) for found in begun} & {"customer", "agent"}
+    lines = [line for _, line in islice(_lines(source), SAMPLE_LINES)]
+    shapes = Counter(found.shape for line in lines if (found := _begun(line, config, "")))
+    shape, times = next(iter(shapes.most_common(1)), ("", 0))
     # Where one side has other names, only times tell that these are no words of a sentence.
-    is_told = len(sides) == 2 or (len(sides) == 1 and len({found.who for found in begun}) > 1 and _are_timed(begun))
+    shape = shape if shape and times >= NEARLY_ALL * shapes.total() else ""
+    begun = [found for line in lines if (found := _begun(line, config, shape))]
+    sides = {_side(found.who, config) for found in begun}
+    written = sum(bool(line) and not _RULE.fullmatch(line) for line in lines)
     share = LEAST_SHARE if any(found.text for found in begun) else LEAST_SHARE / 2
-    if not is_told or len(begun) < share * len(written):
+    if not sides & {"customer", "agent"} or len(sides - {"system"}) < 2 or len(begun) < share * written:
         return None
-    if any(_RULE.fullmatch(line) for _, line in lines):
-        return Transcript("rules")
-    groups = [sum(_begun(line, is_known) is not None for line in group) for group in _groups(line for _, line in lines)]
-    return Transcript("blank lines" if len(groups) > 1 and median(groups) >= 2 else "")
+    return Transcript(_parted(lines, config, shape), shape)
 
 
 def transcript_sessions(
@@ -97,27 +98,35 @@ def transcript_sessions(
 
     Raises UserError for one of more than `MOST_MESSAGES`, which are several.
     """
-    is_known = _known(config)
     how = f"conversations parted by {written.parted}" if written.parted else "the file is read as one conversation"
     report.note(source.name, "read as a chat written out, who speaks before each message", how)
-    title, first, messages, count = "", 1, list[Message](), 0
+    title, first, count = "", 1, 0
+    messages: list[Message] = []
+    held: list[str] = []
+    """Lines that part conversations if a message comes next, and else belong to the last one."""
     for row, line in _lines(source):
-        rule = _RULE.fullmatch(line) if written.parted == "rules" else None
-        if rule or (written.parted == "blank lines" and not line):
+        found = _begun(line, config, written.shape)
+        if found is None:
+            if not line or _RULE.fullmatch(line):
+                held.append(line)
+            elif messages:
+                messages[-1] = _longer(messages[-1], [*_told(held), line])
+                held = []
+            else:
+                report.skip(source.name, "line before the first message", line[:40], row=row)
+            continue
+        if count == most_messages:
+            break
+        count += 1
+        if _part(held, written.parted):
             if messages:
                 yield Session(title, in_time(messages), first)
-            title, first, messages = (_title(rule["title"]) if rule else ""), row + 1, []
-        elif found := _begun(line, is_known):
-            if count == most_messages:
-                break
-            count += 1
-            messages.append(Message(found.who, found.text, found.time))
-            _refuse_endless(source, messages)
-        elif line and messages:
-            last = messages[-1]
-            messages[-1] = Message(last.role, f"{last.text}{JOINT}{line}" if last.text else line, last.time)
-        elif line:
-            report.skip(source.name, "line before the first message", line[:40], row=row)
+            title, first, messages = _title(held), row, []
+        elif messages and _told(held):
+            messages[-1] = _longer(messages[-1], _told(held))
+        held = []
+        messages.append(Message(found.who, found.text, found.time))
+        _refuse_endless(source, messages)
     if messages:
         yield Session(title, in_time(messages), first)
 
@@ -132,55 +141,89 @@ def _lines(source: Source) -> Iterator[tuple[int, str]]:
             yield row, line.strip("\ufeff \t\r\n　")
 
 
-def _begun(line: str, is_known: IsKnown) -> _Begun | None:
-    """The message that a line begins; None if it begins none."""
-    ahead = _TIME_FIRST.match(line)
-    time, rest = (ahead["time"], line[ahead.end() :]) if ahead else ("", line)
-    if (found := _NAME_IN_BRACKETS.fullmatch(rest)) and is_known(found["who"]):
-        return _Begun(found["who"].strip(), found["text"], time)
-    behind = None if time else _NAME_AND_TIME.fullmatch(rest)
-    # 我们约在 10:30 见 is a sentence.
-    if behind and (is_known(behind["who"]) or (not behind["text"] and _HAS_DAY.match(behind["time"]))):
-        return _Begun(behind["who"].strip(), behind["text"], behind["time"])
-    if (found := _NAME_AND_TEXT.fullmatch(rest)) and _is_name(found["who"]) and (time or is_known(found["who"])):
-        return _Begun(found["who"].strip(), found["text"], time)
-    if time and _is_name(rest) and (is_known(rest) or _HAS_DAY.match(time)):
-        return _Begun(rest, "", time)
+def _parted(lines: Iterable[str], config: ConversationsConfig, shape: str) -> Parted:
+    """What parts conversations, by what stands between messages."""
+    rules = parting = 0
+    sizes: list[int] = []
+    held: list[str] = []
+    for line in lines:
+        rules += (is_rule := _RULE.fullmatch(line) is not None)
+        if not line or is_rule:
+            held.append(line)
+            continue
+        begins = _begun(line, config, shape) is not None
+        parting += begins and sum(map(bool, held))
+        if begins and (held or not sizes):
+            sizes.append(0)
+        if begins:
+            sizes[-1] += 1
+        held = []
+    if parting > 1 and parting + sum(map(bool, held)) >= NEARLY_ALL * rules:
+        return "rules"
+    return "blank lines" if len(sizes) > 1 and median(sizes) >= 2 else ""
+
+
+def _part(held: list[str], parted: Parted) -> bool:
+    """Whether what stands before a message parts conversations."""
+    return bool(held) and (parted == "blank lines" or (parted == "rules" and any(held)))
+
+
+def _told(held: list[str]) -> list[str]:
+    """What belongs to a message after all: `### 第一步`, but no bare rule and no empty line."""
+    return [line for line in held if line.strip(_MARKS)]
+
+
+def _title(held: list[str]) -> str:
+    """What rules say: `===== 会话 50 =====` is called 会话 50."""
+    return next((line.strip(_MARKS) for line in held if line.strip(_MARKS)), "")
+
+
+def _longer(message: Message, lines: list[str]) -> Message:
+    return Message(message.role, JOINT.join(filter(None, [message.text, *lines])), message.time)
+
+
+def _begun(line: str, config: ConversationsConfig, shape: str) -> _Begun | None:
+    """The message that a line begins; None if it begins none. A name of nobody known counts only beside a time of this
+    `shape`: 9:00-18:00 in a message is no speaker."""
+    for found in _readings(line):
+        if _side(found.who, config) is not None or (shape and found.shape == shape and _is_name(found.who)):
+            return found
     return None
 
 
+def _readings(line: str) -> Iterator[_Begun]:
+    """What a line may say, likelier first: who, what, when."""
+    ahead = _TIME_FIRST.match(line)
+    time, rest = (ahead["time"], line[ahead.end() :]) if ahead else ("", line)
+    shape = _shape("before", time) if time else ""
+    if found := _NAME_IN_BRACKETS.fullmatch(rest):
+        yield _Begun(found["who"].strip(), found["text"], time, shape)
+    if not time and (behind := _NAME_AND_TIME.fullmatch(line)):
+        where = "behind" if behind["text"] else "behind, alone"
+        yield _Begun(behind["who"].strip(), behind["text"], behind["time"], _shape(where, behind["time"]))
+    if found := _NAME_AND_TEXT.fullmatch(rest):
+        yield _Begun(found["who"].strip(), found["text"], time, shape)
+    if time and 0 < len(rest) <= LONGEST_NAME_CHARS:
+        yield _Begun(rest, "", time, _shape("before, alone", time))
+
+
+def _shape(where: str, time: str) -> str:
+    return f"{where}, {'with' if re.match(r'[^:：时]*(?:[-/.月天]|星期|周)', time) else 'without'} a day"
+
+
 def _is_name(text: str) -> bool:
-    return 0 < len(text.strip()) <= LONGEST_NAME_CHARS
-
-
-def _known(config: ConversationsConfig) -> IsKnown:
-    """Whether a name says which side speaks."""
-    return lambda who: _is_name(who) and _side(who.strip(), config) is not None
+    return any(character.isalpha() for character in text)
 
 
 def _side(who: str, config: ConversationsConfig) -> str | None:
+    """The side that a name says; None for the name of nobody known."""
+    if len(who) > LONGEST_NAME_CHARS:
+        return None
     if fold(who) in map(fold, config.customer_roles):
         return "customer"
     if fold(who) in map(fold, config.agent_roles):
         return "agent"
     return guess_role(who)
-
-
-def _are_timed(begun: list[_Begun]) -> bool:
-    return all(found.time for found in begun)
-
-
-def _groups(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Stretches of lines between empty ones."""
-    rest = iter(lines)
-    for line in rest:
-        if line:
-            yield [line, *takewhile(bool, rest)]
-
-
-def _title(behind_rule: str) -> str:
-    """What a line of marks says: `===== 会话 50 =====` is called 会话 50."""
-    return behind_rule.strip("=-*#_~—─· \t")
 
 
 def _refuse_endless(source: Source, messages: list[Message]) -> None:

@@ -50,8 +50,8 @@ class TrainingData:
     measured: tuple[str, ...] = ()
 
     def digest(self) -> str:
-        """Changes whenever anything that training sees changes. It does not see `measured`: a query more in the test
-        is no reason to train anew."""
+        """Changes whenever anything that training sees changes, but for `measured`, which only keeps disturbed copies
+        from becoming one of these: a query more in the test is no reason to train anew."""
         return self._digest
 
     @cached_property

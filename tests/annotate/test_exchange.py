@@ -278,6 +278,28 @@ def test_an_answer_that_is_new_here_counts_by_when_it_was_given(when, replacing,
     assert (len(claims), counts) == (1 - passed, [replacing, passed])
 
 
+@pytest.mark.parametrize(
+    ("when", "entry", "replacing"),
+    [
+        ("2026-11-27T10:00:00Z", "ship", 1),
+        ("", "ship", 1),
+        ("2026-11-29T18:30:00+08:00", "ship", 0),
+        ("2026-11-27T10:00:00Z", "back", 0),
+    ],
+)
+def test_an_answer_that_decides_instead_of_a_newer_one_of_somebody_else_is_told(when, entry, replacing):
+    row = Annotated(QUERIES[0], Answer("pick", QUERIES[0].id, (entry,), by="Bob", when=when, id="bob-1"))
+    claims, *counts = taken([row], [CORRECTED])
+    assert decide([CORRECTED, *claims])[QUERIES[0].id].sources == ("human:Bob",)
+    assert counts == [replacing, 0]
+    # It is the last answer of the file that decides.
+    newer = replace(row.answer, by="Amy", when="2026-11-30", id="amy-1")
+    assert taken([row, replace(row, answer=newer)], [CORRECTED])[1:] == (0, 0)
+    # Machines do not speak for anybody, and what was taken back decides nothing.
+    assert taken([row], [replace(CORRECTED, by="rules")])[1:] == (0, 0)
+    assert taken([row], [CORRECTED], {"later"})[1:] == (0, 0)
+
+
 def test_two_answers_of_one_person_in_a_file_are_both_taken_in_once_each():
     rows = [ROWS[0], replace(ROWS[0], answer=replace(ROWS[0].answer, entries=("back",), id="a9"))]
     first, *counts = taken(rows)

@@ -31,9 +31,12 @@ def test_rows_that_were_left_out_and_answers_that_may_be_newer_are_told(tuned_sh
         "1 row was left out, since no query says its text: row 3. Write it as the logs have it, or the query's id in a "
         "column `query`, and import the file again; rows of other logs may be deleted."
     ]
-    replaced = "1 of them replaces an answer that is newer, or may be (the file does not say when its own were given)."
+    replaced = (
+        "1 of them replaces an answer, of the same person or another, that is newer, or may be (the file does not say "
+        "when its own were given)."
+    )
     assert told([text, "（闲聊）", "小李"])[1:] == [replaced]
-    passed = "1 was passed over: here before, or older, and the same person has said something else since."
+    passed = "1 was passed over: here before, or older, and since taken back, or its person has said something else."
     assert told(first)[1:] == [passed]
 
 

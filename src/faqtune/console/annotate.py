@@ -99,11 +99,15 @@ def _what_was_newer(told: dict[str, Any]) -> list[str]:
     """What an import made of answers that stood in the way of older ones."""
     lines = []
     if count := told["replacing"]:
-        replace = "1 of them replaces an answer that is" if count == 1 else f"{count} of them replace answers that are"
-        lines.append(f"{replace} newer, or may be (the file does not say when its own were given).")
+        replace, are = (
+            ("1 of them replaces an answer", "is") if count == 1 else (f"{count} of them replace answers", "are")
+        )
+        newer = f"that {are} newer, or may be (the file does not say when its own were given)"
+        lines.append(f"{replace}, of the same person or another, {newer}.")
     if count := told["changed_since"]:
-        were = "1 was" if count == 1 else f"{count} were"
-        lines.append(f"{were} passed over: here before, or older, and the same person has said something else since.")
+        were, whose = ("1 was", "its person has") if count == 1 else (f"{count} were", "their people have")
+        since = f"since taken back, or {whose} said something else"
+        lines.append(f"{were} passed over: here before, or older, and {since}.")
     return lines
 
 

@@ -20,8 +20,9 @@ Word = tuple[tuple[str, ...], str]
 @dataclass(slots=True)
 class Taken:
     """`rows`: the answers to store, each under the id of its act. `changed_since`: answers that are passed over because
-    they were here before, or are older, and their person has said something else since. `replacing`: those of `rows`
-    that take the place of a newer answer, or of one that may be newer: the file does not say when its own was given."""
+    they were here before, or are older, and were taken back since, or their person has said something else.
+    `replacing`: those of `rows` that take the place of a newer answer, or of one that may be newer: the file does not say when its
+    own was given. The answer may be somebody else's, since what came in last decides."""
 
     rows: list[Annotated] = field(default_factory=list)
     changed_since: int = 0
@@ -30,11 +31,12 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class _Last:
-    """The last word of a person on a query. `is_of_file`: it came with the same file."""
+    """The last word of a person on a query. `number` grows with time; `is_of_file`: it came with the same file."""
 
     word: Word
     act: str
     when: str
+    number: int = 0
     is_of_file: bool = False
 
 
@@ -46,7 +48,10 @@ def new_answers(rows: Iterable[Annotated], stored: Sequence[Told], known: Known)
     the one that took its place. An answer that is new here is passed over if its person said something else later.
     """
     last, acts = _said(stored)
-    taken = Taken()
+    in_order = sorted(last.items(), key=lambda one: one[1].number)
+    deciding = {query: (by, told) for (by, query), told in in_order if by.startswith(HUMAN)}
+    added: dict[str, tuple[str, _Last]] = {}
+    taken, replacing = Taken(), set[str]()
     for row in rows:
         answer = row.answer
         if not answer.is_label:
@@ -67,11 +72,20 @@ def new_answers(rows: Iterable[Annotated], stored: Sequence[Told], known: Known)
         if is_passed:
             taken.changed_since += 1
             continue
-        taken.replacing += bool(told and not told.is_of_file and may_be_newer)
+        if told and not told.is_of_file and may_be_newer:
+            replacing.add(act)
         taken.rows.append(Annotated(row.query, replace(answer, id=act)))
         acts[act] = word
         last[key] = _Last(word, act, answer.when, is_of_file=True)
+        added[answer.query] = key[0], last[key]
+    replacing |= {now.act for query, (by, now) in added.items() if _overrules(by, now, deciding.get(query))}
+    taken.replacing = len(replacing)
     return taken
+
+
+def _overrules(by: str, now: _Last, before: tuple[str, _Last] | None) -> bool:
+    """Whether it decides instead of another person's answer that says something else and is not known to be older."""
+    return before is not None and before[0] != by and before[1].word != now.word and not _is_older(before[1].when, now)
 
 
 def _said(stored: Sequence[Told]) -> tuple[dict[tuple[str, str], _Last], dict[str, Word]]:
@@ -82,13 +96,13 @@ def _said(stored: Sequence[Told]) -> tuple[dict[tuple[str, str], _Last], dict[st
         together.setdefault((claim.by, claim.query, claim.act or number), []).append(told)
     last: dict[tuple[str, str], _Last] = {}
     acts: dict[str, Word] = {}
-    for (by, query, _), said in together.items():
+    for number, ((by, query, _), said) in enumerate(together.items()):
         first = said[0].claim
         word = _word((told.claim.entry for told in said if told.claim.entry is not None), first.reason)
         if first.act:
             acts[first.act] = word
         if not said[0].withdrawn_by:
-            last[by, query] = _Last(word, first.act, first.when)
+            last[by, query] = _Last(word, first.act, first.when, number)
     return last, acts
 
 

@@ -35,13 +35,13 @@ def _rewrite(workspace: Workspace, questions: str, answer: str = "", row: int = 
     book.save(path)
 
 
-def _label(workspace: Workspace, entry: str, count: int = 2) -> list[str]:
-    """Ann says that some queries which nobody labelled ask for an entry; their ids."""
+def _label(workspace: Workspace, *entries: str, count: int = 2) -> list[str]:
+    """Ann says that some queries which nobody labelled ask for an entry, or several; their ids."""
     people = {claim.query for claim in claims.read(workspace.claims_path) if claim.is_human}
     session = open_for_files(workspace)
     queries = [query for query in session.material.pool.queries if query.id not in people][:count]
     for number, query in enumerate(queries):
-        session.take_in(act_of(Decision(f"ann-{number}", query.id, "pick", 1, (entry,)), query, "Ann"))
+        session.take_in(act_of(Decision(f"ann-{number}", query.id, "pick", 1, entries), query, "Ann"))
     session.close()
     return [query.id for query in queries]
 
@@ -193,3 +193,23 @@ def test_a_new_label_on_an_entry_that_left_is_refused(orphaned: Workspace, tmp_p
         take_in(session, tmp_path / "b.jsonl", "me")
     session.close()
     assert "human:Bob" not in {claim.by for claim in claims.read(orphaned.claims_path)}
+
+
+@pytest.mark.parametrize("name", ["labels.jsonl", "labels.xlsx", "argilla.json", "label-studio.json"])
+def test_of_two_entries_of_a_label_one_may_have_left_and_the_other_be_moved(
+    tuned_shop: Workspace, tmp_path: Path, name: str
+) -> None:
+    other = tuned_shop.catalogue().entries[1]
+    (query,) = _label(tuned_shop, content_id(SHIP), other.id, count=1)
+    _rewrite(tuned_shop, *REPLACED)
+    _rewrite(tuned_shop, "谁都没问过这个", "没有。", row=4)
+    ingest_files(tuned_shop)
+    third = tuned_shop.catalogue().entries[2]
+    _rewrite(tuned_shop, "\n".join((*third.questions, other.questions[0])), row=5)
+    ingest_files(tuned_shop)
+
+    assert _carried(tuned_shop, tmp_path / name) == (1, 1)
+    now = {claim.entry for claim in claims.read(tuned_shop.claims_path) if claim.query == query and claim.is_human}
+    assert now == {content_id(SHIP), other.id, third.id}
+    assert decide_labels(tuned_shop).gone[SHIP] >= 3
+    assert _carried(tuned_shop, tmp_path / f"again-{name}")[1] == 0

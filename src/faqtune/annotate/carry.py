@@ -30,6 +30,8 @@ EXPORTS = {
 """Name of a file that the page offers to its form."""
 WITH_ACTS = ("jsonl", "xlsx")
 """Forms that hold the id of each act."""
+WITHOUT_PEOPLE = ("triples",)
+"""Forms that do not say who labelled: what two people said of a query would be read as one label."""
 PROPOSALS, GAPS = "proposals.xlsx", "gaps.xlsx"
 MEDIA_TYPES = {
     ".json": "application/json",
@@ -56,14 +58,16 @@ def exported(session: Session, insight: Insight, name: str) -> bytes:
 def write_annotations(session: Session, path: Path, form: str = "") -> int:
     """Every answer that stands, in one of `faqtune.annotate.exchange.FORMS`; returns how many records that makes.
 
-    Forms that do not tell one act from another get the last label of each person on each query.
+    Forms that do not tell one act from another get the last label of each person on each query; those without people
+    the last label of each query, which decides.
     """
     answers = {answer.id: answer for answer in session.answers()}
     rows = [
         Annotated(query_in(act.data), answers[act.act]) for act in session.store.standing(ANSWER) if act.act in answers
     ]
-    if form_of(path, form) not in WITH_ACTS:
-        rows = list({(row.answer.by, row.query.id): row for row in rows if row.answer.is_label}.values())
+    if (kind := form_of(path, form)) not in WITH_ACTS:
+        labels = [row for row in rows if row.answer.is_label]
+        rows = list({("" if kind in WITHOUT_PEOPLE else row.answer.by, row.query.id): row for row in labels}.values())
     return export(path, rows, _known(session), form)
 
 
@@ -90,8 +94,9 @@ def take_in(session: Session, path: Path, by: str, form: str = "") -> TakenIn:
     known = _known(session)
     unasked: list[Unasked] = []
     rows, found = read(path, known, by, form, unasked)
-    taken = new_answers(rows, claim_store.history(session.claims_path), known)
-    refuse_gone(taken.rows, known, path.name)
+    stored = claim_store.history(session.claims_path)
+    taken = new_answers(rows, stored, known)
+    refuse_gone(taken.rows, stored, known, path.name)
     for row in taken.rows:
         act = act_of(_decision(row.answer), row.query, row.answer.by.removeprefix(HUMAN))
         session.take_in(replace(act, when=_given(row.answer.when)))

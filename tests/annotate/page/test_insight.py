@@ -18,13 +18,14 @@ from faqtune import claims
 from faqtune.annotate import insight as insight_module
 from faqtune.annotate import standin_points
 from faqtune.annotate.carry import EXPORTS, exported, take_in, write_annotations
-from faqtune.annotate.decisions import Decision
+from faqtune.annotate.decisions import Decision, act_of, query_in
 from faqtune.annotate.insight import Insight
 from faqtune.annotate.queue import Shares
 from faqtune.annotate.refused import Refused
 from faqtune.annotate.session import Session
 from faqtune.annotate.standin import UNLABELLED, stand_in_curve
 from faqtune.annotate.standin_points import LEAST_MEASURED
+from faqtune.annotate.store import ANSWER
 from faqtune.annotate.tuned import Tuned
 from faqtune.records import Claim
 
@@ -261,6 +262,20 @@ def test_what_is_exported_can_be_taken_in_elsewhere(
     there = {(claim.query, claim.entry) for claim in claims.read(other.claims_path)}
     assert there == here
     assert {answer.by for answer in other.answers()} == {"王敏", "李雷"}
+
+
+def test_of_people_who_differ_the_older_workflow_gets_the_last_label(
+    annotated: Session, world: ModuleType, tmp_path: Path
+) -> None:
+    acts = [act for act in annotated.store.standing(ANSWER) if act.data["what"] == "pick"]
+    query, said = query_in(acts[0].data), acts[0].data["entries"]
+    other = next(entry.id for entry in annotated.material.catalogue if entry.id not in said)
+    annotated.take_in(act_of(Decision("bob-1", query.id, "pick", 1, (other,)), query, "Bob"))
+    write_annotations(annotated, path := tmp_path / "annonated_dataset.json")
+    (tmp_path / "other").mkdir()
+    there = world.open_world(tmp_path / "other")
+    take_in(there, path, "me")
+    assert [answer.entries for answer in there.answers() if answer.query == query.id] == [(other,)]
 
 
 def test_an_answer_keeps_the_time_at_which_it_was_given(world: ModuleType, annotated: Session, tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ Word = tuple[tuple[str, ...], str]
 class Taken:
     """`rows`: the answers to store, each under the id of its act. `changed_since`: answers that are passed over because
     they were here before, or are older, and were taken back since, or their person has said something else.
-    `replacing`: those of `rows` that take the place of a newer answer, or of one that may be newer: the file does not say when its
-    own was given. The answer may be somebody else's, since what came in last decides."""
+    `replacing`: those of `rows` that take the place of a newer answer, or of one that may be newer: the file does not
+    say when its own was given. The answer may be somebody else's, since what came in last decides."""
 
     rows: list[Annotated] = field(default_factory=list)
     changed_since: int = 0
@@ -131,9 +131,16 @@ def moment(when: str) -> datetime | None:
         return None
 
 
-def refuse_gone(rows: Sequence[Annotated], known: Known, file: str) -> None:
-    """Raises UserError where answers that are new name an entry that left the catalogue."""
-    named = Counter(entry for row in rows for entry in row.answer.entries if entry not in known.catalogue.rows)
+def refuse_gone(rows: Sequence[Annotated], stored: Sequence[Told], known: Known, file: str) -> None:
+    """Raises UserError where answers that are new name an entry that left the catalogue, unless their person has named
+    it for the query before: of a label of several entries one may have left, and another be moved."""
+    before = {(told.claim.by, told.claim.query, told.claim.entry) for told in stored}
+    named = Counter(
+        entry
+        for row in rows
+        for entry in row.answer.entries
+        if entry not in known.catalogue.rows and (_person(row.answer), row.answer.query, entry) not in before
+    )
     for entry, count in named.most_common(1):
         answers = "1 new answer names" if count == 1 else f"{count} new answers name"
         raise UserError(

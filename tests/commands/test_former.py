@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,16 @@ from faqtune import UserError, Workspace, claims, decide_labels, ingest_files, l
 from faqtune.annotate.carry import take_in, write_annotations
 from faqtune.annotate.decisions import Decision, act_of
 from faqtune.commands.annotation_files import open_for_files
-from faqtune.commands.former import HOW_TO_MOVE, hand_labels_by_entry
+from faqtune.commands.former import (
+    HOW_TO_MOVE,
+    HOW_TO_TAKE_ALONG,
+    Left,
+    hand_labels_by_entry,
+    left_with_labels,
+    told_left,
+)
 from faqtune.console.decide import show_decided
-from faqtune.records import content_id
+from faqtune.records import Catalogue, Entry, content_id
 
 if TYPE_CHECKING:
     from tests.conftest import Heard
@@ -213,3 +221,44 @@ def test_of_two_entries_of_a_label_one_may_have_left_and_the_other_be_moved(
     assert now == {content_id(SHIP), other.id, third.id}
     assert decide_labels(tuned_shop).gone[SHIP] >= 3
     assert _carried(tuned_shop, tmp_path / f"again-{name}")[1] == 0
+
+
+def test_an_entry_that_has_another_id_now_says_so_and_its_labels_come_along_with_an_export(
+    tuned_shop: Workspace, heard: Heard, tmp_path: Path
+) -> None:
+    _label(tuned_shop, content_id(SHIP))
+    path = tuned_shop.root / "FAQ.xlsx"
+    book = openpyxl.load_workbook(path)
+    sheet = book.active
+    column = sheet.max_column + 1
+    sheet.cell(2, column, "编号")
+    for row in range(3, sheet.max_row + 1):
+        sheet.cell(row, column, f"faq-{row}")
+    book.save(path)
+    heard.lines.clear()
+
+    made = ingest_files(tuned_shop, reporter=heard)
+
+    *named, how = heard.lines
+    assert f"note: {SHIP} has another id now: 5 hand labels stand on the one that it had" in named
+    assert (how, all(one.has_other_id for one in made.left)) == (HOW_TO_TAKE_ALONG, True)
+    assert ingest_files(tuned_shop).left == made.left
+    now = next(entry.id for entry in tuned_shop.catalogue() if entry.questions[0] == SHIP)
+    label_queries(tuned_shop)
+    assert hand_labels_by_entry(claims.read(tuned_shop.claims_path))[now] == 3
+    assert _carried(tuned_shop, tmp_path / "labels.xlsx") == (2, 2)
+    assert hand_labels_by_entry(claims.read(tuned_shop.claims_path))[now] == 5
+
+
+def test_where_two_entries_have_the_question_that_left_its_labels_are_moved_by_hand(tuned_shop: Workspace) -> None:
+    left = Left("old", SHIP, 2, (SHIP,))
+    assert list(told_left([left, replace(left, has_other_id=True)])) == [
+        f"note: {SHIP} is no longer in the catalogue: 2 hand labels stand on it; likely in its place: {SHIP}",
+        f"note: {SHIP} has another id now: 2 hand labels stand on the one that it had",
+        HOW_TO_TAKE_ALONG,
+        HOW_TO_MOVE,
+    ]
+    before = tuned_shop.catalogue()
+    now = Catalogue((*(replace(entry, id=f"new-{entry.id}") for entry in before), Entry("two", ("别的", SHIP), "")))
+    ship = next(one for one in left_with_labels(tuned_shop, before, now) if one.question == SHIP)
+    assert not ship.has_other_id

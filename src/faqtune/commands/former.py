@@ -21,17 +21,24 @@ HOW_TO_MOVE = (
     "labels.xlsx`; write the standard question that they belong to now into the column label; `faqtune annotate "
     "--import labels.xlsx`. Labels of a file given with --gold are corrected in that file"
 )
+HOW_TO_TAKE_ALONG = (
+    "    labels on an id that left train and measure nothing. To take them along: `faqtune annotate --export "
+    "labels.xlsx`; `faqtune annotate --import labels.xlsx`, as it is. Those of a file given with --gold that names "
+    "questions follow with `faqtune label`"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
     """An entry that left the catalogue: its first question then, how many labels of people stand on it, and the first
-    questions of those that likely took its place."""
+    questions of those that likely took its place. `has_other_id`: its first question is that of another entry, and of
+    no further one, so that an export moves its labels."""
 
     id: str
     question: str
     hand_labels: int
     successors: tuple[str, ...]
+    has_other_id: bool = False
 
 
 def earlier_catalogues(workspace: Workspace, reporter: Reporter) -> tuple[Catalogue, Catalogue]:
@@ -82,22 +89,37 @@ def left_with_labels(workspace: Workspace, before: Catalogue, now: Catalogue) ->
     """Entries of `before` that are not in `now` although labels of people stand on them."""
     counts = hand_labels_by_entry(claim_store.read(workspace.claims_path))
     left = [entry for entry in before if entry.id not in now.rows and counts[entry.id]]
+    again = _sole_first_questions(now) if left else frozenset()
     return [
-        Left(entry.id, entry.questions[0], counts[entry.id], tuple(other.questions[0] for other in found))
+        Left(
+            entry.id, entry.questions[0], counts[entry.id], tuple(other.questions[0] for other in found),
+            has_other_id=normalise(entry.questions[0]) in again,
+        )
         for entry, found in zip(left, successors(left, now), strict=True)
-    ]
+    ]  # fmt: skip
+
+
+def _sole_first_questions(catalogue: Catalogue) -> frozenset[str]:
+    """First questions, normalised, that no other entry has."""
+    owners = Counter(question for entry in catalogue for question in set(map(normalise, entry.questions)))
+    return frozenset(first for entry in catalogue if owners[first := normalise(entry.questions[0])] == 1)
 
 
 def told_left(left: list[Left]) -> Iterator[str]:
     """A line for each of the first ones, and what to do."""
     for one in sorted(left, key=lambda one: -one.hand_labels)[:NAMED]:
         stand = "1 hand label stands" if one.hand_labels == 1 else f"{one.hand_labels} hand labels stand"
+        if one.has_other_id:
+            yield f"note: {one.question} has another id now: {stand} on the one that it had"
+            continue
         by = f"; likely in its place: {' or '.join(one.successors)}" if one.successors else ""
         yield f"note: {one.question} is no longer in the catalogue: {stand} on it{by}"
     if len(left) > NAMED:
         rest = sum(one.hand_labels for one in left) - sum(sorted(one.hand_labels for one in left)[-NAMED:])
         yield f"note: … and {len(left) - NAMED} more entries with {rest} hand labels"
-    if left:
+    if any(one.has_other_id for one in left):
+        yield HOW_TO_TAKE_ALONG
+    if not all(one.has_other_id for one in left):
         yield HOW_TO_MOVE
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,26 +13,21 @@ from faqtune.annotate.curve import Projection
 from faqtune.annotate.tuned import as_shown, learned
 from faqtune.commands.annotated import chosen_queries
 from faqtune.commands.label import labelled_exchanges, refuse_unfinished
+from faqtune.commands.label_thresholds import Thresholds, thresholds_of
 from faqtune.commands.learning import kept_points
 from faqtune.commands.settled import judging, training_conversations
 from faqtune.label import (
     Act,
-    Compared,
-    Proportion,
     acts_of,
     at_places,
     compare,
     last_of_people,
-    proportion,
     reply_cosine,
     says_the_same,
 )
 from faqtune.label.acts import Place
 from faqtune.records import Claim
 from faqtune.workspace import Workspace
-
-COSINE, CONFIDENCE = "reply cosine", "confidence"
-MOST_THRESHOLDS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +59,6 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
-    """Labels of a source from `value` on. `coverage`: their share of all exchanges; `right`: of the compared ones;
-    `found`: of the hand-labelled turns with an entry, those that the source labels right from there on."""
-
-    value: float
-    labels: int
-    coverage: float
-    right: Proportion
-    found: Proportion
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """A source's labels by `measure`: the reply's cosine for the rules, else the confidence."""
-
-    by: str
-    measure: str
-    rows: list[Threshold]
-
-
-@dataclass(frozen=True, slots=True)
 class Labels:
     """`hand_labels`: turns that people labelled, of which `compared_with` serve the tables; `with_test`: among them
     those of the parts that measure. `chosen` more would, but the queue of `faqtune annotate` chose them, and they judge
@@ -109,8 +82,8 @@ def show_labels(workspace: Workspace, *, test: bool = False) -> Labels:
     """Look at the Claims in force. Writes nothing. Raises UserError if labelling has not been finished.
 
     Sources are compared with the hand labels of the training part that the queue did not choose; with `test`, with
-    those of the other parts too. A threshold that was chosen
-    by looking at labels of the test part makes figures on them too good.
+    those of the other parts too. A threshold that was chosen by looking at labels of the test part makes figures on
+    them too good.
     """
     refuse_unfinished(workspace)
     curve = learned(kept_points(workspace))
@@ -140,7 +113,9 @@ def show_labels(workspace: Workspace, *, test: bool = False) -> Labels:
         chosen=len(usable) - compared_with,
         with_test=test,
         exchanges=exchanges,
-        tables=[_table(by, made, compared.get(by, []), truths, measures, exchanges) for by, made in machines.items()],
+        tables=[
+            thresholds_of(by, made, compared.get(by, []), truths, measures, exchanges) for by, made in machines.items()
+        ],
         tunings=as_shown(curve.points),
         projection=curve.projection,
         projected_from=curve.runs,
@@ -221,42 +196,3 @@ def _with_entry(
 
 def _is_known(act: Act, known: Container[str]) -> bool:
     return any(entry in known for entry in act.answer)
-
-
-def _table(
-    by: str,
-    made: Sequence[Act],
-    compared: Sequence[Compared],
-    truths: Sequence[Place],
-    cosines: Mapping[tuple[str, str], float | None],
-    exchanges: int,
-) -> Thresholds:
-    has_cosine = all(cosines.get((act.query, act.by)) is not None for act in made)
-
-    def value(act: Act) -> float:
-        cosine = cosines.get((act.query, act.by))
-        return act.confidence if not has_cosine or cosine is None else cosine
-
-    rows = []
-    for threshold in _thresholds([value(act) for act in made]):
-        kept = [row for row in compared if value(row.act) >= threshold]
-        hit = {(row.conversation, row.turn) for row in kept if row.right}
-        labels = sum(value(act) >= threshold for act in made)
-        rows.append(
-            Threshold(
-                value=threshold,
-                labels=labels,
-                coverage=labels / exchanges if exchanges else 0.0,
-                right=proportion([row.right for row in kept], [row.conversation for row in kept]),
-                found=proportion([place in hit for place in truths], [conversation for conversation, _ in truths]),
-            )
-        )
-    return Thresholds(by, COSINE if has_cosine else CONFIDENCE, rows)
-
-
-def _thresholds(values: Sequence[float]) -> list[float]:
-    """Where equal shares of the labels begin, cut to two digits where that tells enough of them apart, else three."""
-    ordered = sorted(values)
-    starts = [ordered[number * len(ordered) // MOST_THRESHOLDS] for number in range(MOST_THRESHOLDS)]
-    two, three = (sorted({math.floor(start * scale) / scale for start in starts}) for scale in (100, 1000))
-    return two if len(two) >= MOST_THRESHOLDS // 2 else three

@@ -260,3 +260,30 @@ def test_a_table_of_hand_labels_with_unknown_headers_is_refused_as_such(files: P
 
     with pytest.raises(UserError, match=r"odd\.csv holds no hand labels but 甲, 乙"):
         init_project(Workspace(files), (files / "FAQ.xlsx",), gold=(files / "odd.csv",))
+
+
+def test_a_file_given_as_something_else_than_the_configuration_has_is_refused(files: Path) -> None:
+    """The chatter would have been trained on as logs, and the hand labels been no labels."""
+    workspace, given = Workspace(files), (files / "FAQ.xlsx", files / "logs")
+    shutil.copy(files / "chatter.json", files / "talk.json")
+    init_project(workspace, (*given, files / "talk.json"))
+    text = workspace.config_path.read_text(encoding="utf-8")
+
+    for as_given in ("talk.json", "../files/talk.json"):
+        with pytest.raises(UserError, match=r"names other files under \[conversations\] than the command line"):
+            init_project(workspace, given, noise=(files / as_given,), keep=True)
+    workspace.config_path.write_text(text.replace('"talk.json"', '"gold.jsonl"'), encoding="utf-8")
+    for named in (given, (*given, files / "gold.jsonl")):
+        with pytest.raises(UserError, match=r"names other files under \[conversations\] than the command line"):
+            init_project(workspace, named, gold=(files / "gold.jsonl",), keep=True)
+
+
+def test_a_file_that_the_configuration_names_is_shown_as_what_it_is_there(files: Path) -> None:
+    """It was called a sheet, which a log is not."""
+    workspace, given = Workspace(files), (files / "FAQ.xlsx", files / "logs")
+    init_project(workspace, given)
+
+    assert init_project(workspace, given, keep=True).preview == [
+        "FAQ.xlsx: catalogue, as faqtune.toml has it",
+        "logs: conversations, as faqtune.toml has it",
+    ]

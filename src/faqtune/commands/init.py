@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faqtune.alone import alone
 from faqtune.commands.ingest import ONE_ENTRY
-from faqtune.config import Config, validated, with_value
+from faqtune.config import CONFIG_NAME, Config, validated, with_value
 from faqtune.errors import UserError
 from faqtune.ingest import Guess, Kind, inspect, meant_as_catalogue, write_config
 from faqtune.recipe import load_recipe
@@ -43,10 +43,11 @@ def init_project(
 ) -> Initialised:
     """Write a commented `faqtune.toml` with everything understood of the files.
 
-    With `keep` an existing one that names these files is left as the user has it, and files that it names are what
-    it names them for; `model` is written into it if it has none so far. Raises UserError for files that cannot be
-    read, without a catalogue among them, for a recipe that is none, and for an existing configuration unless `force`
-    or `keep`. Where settings would make a file readable, a `faqtune.toml` to write them into is begun before.
+    With `keep` an existing one that names these files is left as the user has it, and of `files` those that it names
+    are what it names them for; `model` is written into it if it has none so far. Raises UserError for files that
+    cannot be read, without a catalogue among them, for a recipe that is none, and for an existing configuration
+    unless `force` or `keep`. Where settings would make a file readable, a `faqtune.toml` to write them into is begun
+    before.
     """
     if recipe:
         load_recipe(recipe)
@@ -88,17 +89,17 @@ def _settled(workspace: Workspace) -> dict[Path, Kind]:
 def _guesses(
     files: Sequence[Path], noise: Sequence[Path], gold: Sequence[Path], settled: Mapping[Path, Kind]
 ) -> list[Guess]:
-    """What each file is. Raises UserError for one that no setting makes readable."""
+    """What each file is; one given as chatter or hand labels is that, whatever it is `settled` as.
 
-    def unsettled(paths: Sequence[Path]) -> list[Path]:
-        return [path for path in paths if path.resolve() not in settled]
-
-    given = dict.fromkeys(path for path in (*files, *noise, *gold) if path.resolve() in settled)
+    Raises UserError for one that no setting makes readable.
+    """
+    by_role = {path.resolve() for path in (*noise, *gold)}
+    named = dict.fromkeys(path for path in files if path.resolve() in settled and path.resolve() not in by_role)
     # "sheet" is what a catalogue is named for, whatever else is the same catalogue.
-    guesses = [Guess(path, settled[path.resolve()], form="sheet") for path in given]
-    guesses += inspect(unsettled(files), unsettled(noise))
+    guesses = [Guess(path, settled[path.resolve()], form="sheet", is_settled=True) for path in named]
+    guesses += inspect([path for path in files if path not in named], noise)
     known = {guess.path.resolve() for guess in guesses}
-    by_people = inspect(unsettled(gold))
+    by_people = inspect(gold)
     for guess in by_people:
         if guess.seen or (guess.kind != "gold" and not guess.problem):
             raise UserError(
@@ -224,6 +225,8 @@ def _in_a_line(guess: Guess) -> str:
     several = f", {guess.files} files" if guess.files > 1 else ""
     counts = ", ".join(f"{count} {what}" for what, count in guess.counts.items())
     sample = " (of a sample)" if guess.is_sample else ""
+    if guess.is_settled:
+        return f"{guess.path.name}: {guess.kind}{several}, as {CONFIG_NAME} has it"
     encoding = f", {', '.join(guess.encodings)}" if guess.encodings else ""
     known = f"{guess.kind} ({guess.form}{encoding}{several})"
     return f"{guess.path.name}: {known}{': ' + counts if counts else ''}{sample}"

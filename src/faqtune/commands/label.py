@@ -27,7 +27,7 @@ NO_EXCHANGE = (
     "there is no conversation with a customer's text and a reply",
     "name chat logs under [conversations] in faqtune.toml, then run `faqtune ingest`",
 )
-ONE_ENTRY = (
+NO_OTHER_ENTRY = (
     "the catalogue has one entry only, and where there is no other to choose, nothing tells whether a reply is about it"
 )
 WHOLE_CATALOGUE = "give the whole FAQ (catalogue.files in faqtune.toml); `faqtune ingest` says what it leaves out of it"
@@ -98,7 +98,7 @@ def label_queries(
 def why_no_label(labelled: Labelled) -> tuple[str, str]:
     """What it means that the rules labelled nothing, and what to do."""
     if len(labelled.coverage) == 1:
-        return f"no label out of {labelled.exchanges} exchanges: {ONE_ENTRY}", WHOLE_CATALOGUE
+        return f"no label out of {labelled.exchanges} exchanges: {NO_OTHER_ENTRY}", WHOLE_CATALOGUE
     return (
         f"no label out of {labelled.exchanges} exchanges: at no reply cosine do enough of them agree with what was "
         "asked",

@@ -64,7 +64,8 @@ class Guess:
     `columns`: meaning (questions, answer, session, role, …) to the names in the file. `roles`:
     customer, agent, system or unknown to the values seen. `counts` are those of a bounded sample
     if `is_sample`. `remarks` are for the user's eyes; `problem` says why a file cannot be used. `seen` are the headers
-    or keys of a file that is read only with settings, in which nothing was recognised.
+    or keys of a file that is read only with settings, in which nothing was recognised. What `is_settled` was not looked
+    at: the configuration says what it is.
     """
 
     path: Path
@@ -82,6 +83,7 @@ class Guess:
     problem: str = ""
     is_json: bool = False
     seen: tuple[str, ...] = ()
+    is_settled: bool = False
 
     @property
     def is_generated(self) -> bool:

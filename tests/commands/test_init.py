@@ -285,5 +285,65 @@ def test_a_file_that_the_configuration_names_is_shown_as_what_it_is_there(files:
 
     assert init_project(workspace, given, keep=True).preview == [
         "FAQ.xlsx: catalogue, as faqtune.toml has it",
-        "logs: conversations, as faqtune.toml has it",
+        "logs: conversations, 2 files, as faqtune.toml has it",
     ]
+
+
+@pytest.mark.parametrize("again", ["odd", "odd/../odd", "odd/a.csv odd/b.csv"])
+@pytest.mark.parametrize("named", [["odd/a.csv", "odd/b.csv"], ["odd"]])
+def test_a_folder_of_logs_comes_in_by_the_configuration_that_is_begun(
+    files: Path, again: str, named: list[str]
+) -> None:
+    """The configuration names its files: the folder was another thing, and looked at anew."""
+    workspace = Workspace(files)
+    (files / "odd").mkdir()
+    for name, asked in (("a.csv", "几天到"), ("b.csv", "几天能到")):
+        (files / "odd" / name).write_text(f"号,谁,说了啥\n1,客户,{asked}\n1,客服,三天\n", encoding="utf-8")
+
+    with pytest.raises(UserError, match="has been begun"):
+        init_project(workspace, (files / "FAQ.xlsx", files / "odd"))
+    begun = workspace.config_path.read_text(encoding="utf-8")
+    assert 'files = ["odd/a.csv", "odd/b.csv"]' in begun
+    names = ", ".join(f'"{name}"' for name in named)
+    workspace.config_path.write_text(begun.replace('"odd/a.csv", "odd/b.csv"', names), encoding="utf-8")
+    _filled_in(workspace, session_column='"号"', role_column='"谁"', text_column='"说了啥"')
+
+    given = (files / "FAQ.xlsx", *(files / name for name in again.split()))
+    assert not init_project(workspace, given, keep=True).written
+    assert ingest_files(workspace).conversations == 2
+
+    (files / "odd" / "c.csv").write_text("号,谁,说了啥\n1,客户,几天到\n", encoding="utf-8")
+    if named != ["odd"]:
+        with pytest.raises(UserError, match=r"c\.csv: neither") as caught:
+            init_project(workspace, (files / "FAQ.xlsx", files / "odd"), keep=True)
+        assert "is the catalogue" not in str(caught.value), "the catalogue is settled"
+
+
+def test_a_file_given_by_two_spellings_is_named_once(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(files)
+    log, workspace = Path("logs", "january.json"), Workspace(files)
+    given = (Path("FAQ.xlsx"), files / "FAQ.xlsx", log, Path("logs"), files / log)
+    noise, gold = (Path("chatter.json"), files / "chatter.json"), (files / "gold.jsonl", Path("gold.jsonl"))
+
+    made = init_project(workspace, (*given, *noise, *gold), noise=noise, gold=gold)
+
+    assert [guess.path.name for guess in made.guesses] == ["FAQ.xlsx", "logs", "chatter.json", "gold.jsonl"]
+    config = workspace.config()
+    assert (config.catalogue.files, config.conversations.files) == (["FAQ.xlsx"], ["logs"])
+    assert (config.noise.files, config.gold.files) == (["chatter.json"], ["gold.jsonl"])
+    assert not init_project(workspace, (*given, *noise, *gold), noise=noise, gold=gold, keep=True).written
+
+
+def test_chatter_and_hand_labels_inside_the_folder_of_the_logs_are_no_logs(files: Path) -> None:
+    workspace = Workspace(files)
+    for name in ("chatter.json", "gold.jsonl"):
+        shutil.move(files / name, files / "logs" / name)
+    given = (files / "FAQ.xlsx", files / "logs")
+    roles = {"noise": (files / "logs" / "chatter.json",), "gold": (files / "logs" / "gold.jsonl",)}
+
+    init_project(workspace, given, **roles)  # type: ignore[arg-type]
+
+    config = workspace.config()
+    assert sorted(config.conversations.files) == ["logs/february.csv", "logs/january.json"]
+    assert (config.noise.files, config.gold.files) == (["logs/chatter.json"], ["logs/gold.jsonl"])
+    assert not init_project(workspace, given, **roles, keep=True).written  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from faqtune.commands.ingest import ONE_ENTRY
 from faqtune.config import CONFIG_NAME, Config, validated, with_value
 from faqtune.errors import UserError
 from faqtune.ingest import Guess, Kind, inspect, meant_as_catalogue, write_config
+from faqtune.ingest.kinds import distinct, expand
 from faqtune.recipe import load_recipe
 from faqtune.stored import write_text
 from faqtune.workspace import Workspace
@@ -74,7 +75,10 @@ def init_project(
 
 
 def _settled(workspace: Workspace) -> dict[Path, Kind]:
-    """What the existing configuration names files for: what people decided there, no look at the file overrules."""
+    """What the existing configuration names files for: what people decided there, no look at the file overrules.
+
+    Of a folder, the files in it too.
+    """
     config = workspace.config()
     named: dict[Kind, list[str]] = {
         "noise": config.noise.files,
@@ -82,8 +86,9 @@ def _settled(workspace: Workspace) -> dict[Path, Kind]:
         "conversations": config.conversations.files,
         "catalogue": config.catalogue.files,
     }
-    paths = ((workspace.resolve(name), kind) for kind, names in named.items() for name in names)
-    return {path: kind for path, kind in paths if path.exists()}
+    paths = {workspace.resolve(name): kind for kind, names in named.items() for name in names}
+    there = {path: kind for path, kind in paths.items() if path.exists()}
+    return {source.path: kind for path, kind in there.items() for source in expand([path])} | there
 
 
 def _guesses(
@@ -93,11 +98,9 @@ def _guesses(
 
     Raises UserError for one that no setting makes readable.
     """
-    by_role = {path.resolve() for path in (*noise, *gold)}
-    named = dict.fromkeys(path for path in files if path.resolve() in settled and path.resolve() not in by_role)
-    # "sheet" is what a catalogue is named for, whatever else is the same catalogue.
-    guesses = [Guess(path, settled[path.resolve()], form="sheet", is_settled=True) for path in named]
-    guesses += inspect([path for path in files if path not in named], noise)
+    by_role = {source.path for source in expand([*noise, *gold])}
+    guesses, others = _as_settled(files, by_role, settled)
+    guesses += inspect(others, noise, apart=gold, has_catalogue="catalogue" in settled.values())
     known = {guess.path.resolve() for guess in guesses}
     by_people = inspect(gold)
     for guess in by_people:
@@ -116,6 +119,35 @@ def _guesses(
     return guesses
 
 
+def _as_settled(
+    files: Sequence[Path], by_role: Collection[Path], settled: Mapping[Path, Kind]
+) -> tuple[list[Guess], list[Path]]:
+    """What is `settled` of the files that have no role, a folder as a whole where it can be; and what is not."""
+    guesses: list[Guess] = []
+    others: list[Path] = []
+
+    def add(path: Path, kind: Kind, number: int = 1) -> None:
+        # "sheet" is what a catalogue is named for, whatever else is the same catalogue.
+        guesses.append(Guess(path, kind, form="sheet", files=number, is_settled=True))
+
+    for path in distinct(files):
+        every = [source.path for source in expand([path])]
+        free = [file for file in every if file not in by_role]
+        kinds = {settled.get(file) for file in free}
+        as_a_whole = next(iter(kinds)) if len(kinds) == 1 and free == every else None
+        if free and (kind := settled.get(path.resolve(), as_a_whole)):
+            add(path, kind, len(every))
+        elif kinds == {None}:
+            others.append(path)
+        else:
+            for file in free:
+                if file in settled:
+                    add(file, settled[file])
+                else:
+                    others.append(file)
+    return guesses, others
+
+
 def _is_mended_by_settings(guess: Guess) -> bool:
     return bool(guess.seen) or "[conversations]" in guess.problem
 
@@ -126,7 +158,7 @@ def _unclear(guesses: Sequence[Guess], noise: Sequence[Path]) -> Guess | None:
     unclear = [guess for guess in guesses if guess.problem]
     if any(guess.kind == "catalogue" for guess in guesses):
         return unclear[0] if unclear else None
-    chatter = {path.resolve() for path in noise}
+    chatter = {source.path for source in expand(noise)}
     meant = meant_as_catalogue([guess for guess in guesses if guess.path.resolve() not in chatter])
     able = [*(guess for guess in unclear if guess.seen), *([meant] if meant else [])]
     if not able:
@@ -189,13 +221,13 @@ def _difference(workspace: Workspace, wanted: Config, model: str, gold_catalogue
     there = workspace.config()
     files = [(kind, "files") for kind in ("catalogue", "conversations", "noise", "gold", "pairs")]
     for kind, key in (*files, ("pairs", "generated_files")):
-        asked = _resolved(workspace, getattr(getattr(wanted, kind), key))
-        if asked and asked != _resolved(workspace, getattr(getattr(there, kind), key)):
+        asked = _files_of(workspace, getattr(getattr(wanted, kind), key))
+        if asked and asked != _files_of(workspace, getattr(getattr(there, kind), key)):
             return f"names other files under [{kind}] than the command line"
     # A default that nobody chose is no decision: it gives way (see `_chose_model`).
     if model and wanted.model.base != there.model.base and "base" in there.model.model_fields_set:
         return f"has another model ({there.model.base}) than the command line ({wanted.model.base})"
-    if gold_catalogue and _resolved(workspace, [wanted.gold.catalogue]) != _resolved(workspace, [there.gold.catalogue]):
+    if gold_catalogue and workspace.resolve(wanted.gold.catalogue) != workspace.resolve(there.gold.catalogue):
         return "has another gold.catalogue than the command line"
     return ""
 
@@ -210,8 +242,11 @@ def _chose_model(workspace: Workspace, base: str) -> bool:
     return True
 
 
-def _resolved(workspace: Workspace, names: Sequence[str]) -> set[Path]:
-    return {workspace.resolve(name) for name in names}
+def _files_of(workspace: Workspace, names: Sequence[str]) -> set[Path]:
+    """The files, those of folders one by one; what is not there by its own path."""
+    paths = {workspace.resolve(name) for name in names}
+    there = {path for path in paths if path.exists()}
+    return {source.path for source in expand(sorted(there))} | (paths - there)
 
 
 def taken_for(guesses: Sequence[Guess]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from faqtune.ingest.catalogue import read_catalogue
 from faqtune.ingest.forms import CHATTER_NAME, Form, form_of
 from faqtune.ingest.headers import fold
 from faqtune.ingest.jsonstream import layout_of, stream_items
-from faqtune.ingest.kinds import Source, expand, kind_of
+from faqtune.ingest.kinds import Source, distinct, expand, kind_of
 from faqtune.ingest.logs import session_turns
 from faqtune.ingest.names import SENTENCE
 from faqtune.ingest.noise import read_noise
@@ -91,26 +91,32 @@ class Guess:
         return bool(_GENERATED_NAME.search(self.path.stem))
 
 
-def inspect(paths: Sequence[Path], noise: Sequence[Path] = ()) -> list[Guess]:
+def inspect(
+    paths: Sequence[Path], noise: Sequence[Path] = (), *, apart: Sequence[Path] = (), has_catalogue: bool = False
+) -> list[Guess]:
     """What each file or folder is, by content; a folder of unlike files gives one guess per file.
 
-    Chatter has the same form as conversations: it is told by its name (daily, chatter, noise,
-    闲聊) or by being among `noise`; otherwise it counts as conversations, with a remark.
-    A file that cannot be read is a guess with a `problem`. Raises UserError for a missing path.
+    Each file is looked at once, however often and in whatever spelling it is given; what is `apart` is left out, in
+    folders too. Chatter has the same form as conversations: it is told by its name (daily, chatter, noise,
+    闲聊) or by being among `noise`; otherwise it counts as conversations, with a remark. A file that cannot be read is
+    a guess with a `problem`, which speaks of logs only if there is a catalogue or, elsewhere, `has_catalogue`.
+    Raises UserError for a missing path.
     """
-    chatter = {path.resolve() for path in noise}
-    every = list(dict.fromkeys([*paths, *noise]))
-    found = [guess for path in every for guess in _inspect(path, is_noise=path.resolve() in chatter)]
-    if not any(guess.kind == "catalogue" for guess in found):
+    left_out = {source.path for source in expand(apart)}
+    chatter = {source.path for source in expand(noise)} | left_out
+    found = [guess for path in distinct(paths) for guess in _inspect(path, chatter, is_noise=False)]
+    found += [guess for path in distinct(noise) for guess in _inspect(path, left_out, is_noise=True)]
+    if not has_catalogue and not any(guess.kind == "catalogue" for guess in found):
         return found
     return [_unrecognised(guess, has_catalogue=True) if guess.seen else guess for guess in found]
 
 
-def _inspect(path: Path, *, is_noise: bool) -> list[Guess]:
-    sources = expand([path])
+def _inspect(path: Path, left_out: Collection[Path], *, is_noise: bool) -> list[Guess]:
+    every = expand([path])
+    sources = [source for source in every if source.path not in left_out]
     guesses = [_guess(source, is_noise=is_noise) for source in sources[:SAMPLE_FILES]]
-    kinds = {guess.kind for guess in guesses}
-    if not path.is_dir() or len(kinds) > 1 or any(guess.problem for guess in guesses):
+    is_whole = path.is_dir() and len(sources) == len(every)
+    if not is_whole or len({guess.kind for guess in guesses}) > 1 or any(guess.problem for guess in guesses):
         return guesses + [_guess(source, is_noise=is_noise) for source in sources[SAMPLE_FILES:]]
     first = guesses[0]
     return [

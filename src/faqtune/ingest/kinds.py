@@ -76,6 +76,18 @@ def expand(paths: Sequence[Path]) -> list[Source]:
     return [Source(path, name) for path, name in _unique(found)]
 
 
+def distinct(paths: Sequence[Path]) -> list[Path]:
+    """Each file and folder once, as it is spelled first, without what lies in another of the folders.
+
+    Raises UserError as `expand` does.
+    """
+    once = {path.resolve(): path for path in reversed(paths)}
+    folders = {path for path in once if path.is_dir()}
+    inside = {source.path for source in expand(sorted(folders))}
+    unique = dict.fromkeys(path.resolve() for path in paths)
+    return [once[path] for path in unique if path not in inside and folders.isdisjoint(path.parents)]
+
+
 def _files_under(folder: Path) -> list[Path]:
     """The files of a folder, and below it, that are meant as input: no lock files (~$base2.xlsx), no hidden ones.
 

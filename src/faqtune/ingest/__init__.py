@@ -11,9 +11,10 @@ from faqtune.ingest.convert import FAMILIES, ConvertReport, convert
 from faqtune.ingest.draft_config import write_config
 from faqtune.ingest.encodings import open_text
 from faqtune.ingest.gold import NO_SUCH_TURN, NOT_READ, GoldLabel, read_gold
-from faqtune.ingest.guess import Guess, Kind, inspect, meant_as_catalogue
+from faqtune.ingest.guess import inspect, meant_as_catalogue
 from faqtune.ingest.lineage import successors
 from faqtune.ingest.logs import read_conversations
+from faqtune.ingest.looks import Guess, Kind
 from faqtune.ingest.messages import JOINT
 from faqtune.ingest.noise import read_noise
 from faqtune.ingest.own_pairs import read_own_pairs

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from faqtune.config import Config, toml_value
-from faqtune.ingest.guess import Guess, Kind
+from faqtune.ingest.looks import Guess, Kind
 
 CHINESE = {
     "catalogue": "标准问答库",

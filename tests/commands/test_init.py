@@ -129,6 +129,9 @@ def test_files_that_cannot_be_used_stop_it(files: Path) -> None:
         init_project(workspace, ())
     with pytest.raises(UserError, match="none of the files is a catalogue"):
         init_project(workspace, (files / "logs",))
+    for name in ("none", "n" * 300):
+        with pytest.raises(UserError, match=name):
+            init_project(workspace, (files / "FAQ.xlsx", files / name))
     with pytest.raises(UserError) as raised:
         init_project(workspace, (files / "FAQ.xlsx", files / "empty.json"))
 

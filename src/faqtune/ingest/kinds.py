@@ -59,21 +59,26 @@ def expand(paths: Sequence[Path]) -> list[Source]:
     """
     found: dict[Path, str] = {}
     for path in paths:
-        try:
-            is_folder, is_file = path.is_dir(), path.is_file()
-        except OSError as error:
-            raise UserError(f"{path}: {error.strerror or error}", "check the path and its permissions") from None
-        if is_folder:
+        if _is_folder(path):
             inside = sorted(_files_under(path))
             if not inside:
                 raise UserError(f"{path}: no readable file in this folder", _READABLE)
             for file in inside:
                 found.setdefault(file.resolve(), file.relative_to(path).as_posix())
-        elif is_file:
-            found.setdefault(path.resolve(), path.name)
         else:
-            raise UserError(f"there is no {path}", "check the path")
+            found.setdefault(path.resolve(), path.name)
     return [Source(path, name) for path, name in _unique(found)]
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder, or else a file. Raises UserError for a path that is neither or cannot be reached."""
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}", "check the path and its permissions") from None
+    if not is_folder and not is_file:
+        raise UserError(f"there is no {path}", "check the path")
+    return is_folder
 
 
 def distinct(paths: Sequence[Path]) -> list[Path]:
@@ -82,7 +87,7 @@ def distinct(paths: Sequence[Path]) -> list[Path]:
     Raises UserError as `expand` does.
     """
     once = {path.resolve(): path for path in reversed(paths)}
-    folders = {path for path in once if path.is_dir()}
+    folders = {path for path, spelled in once.items() if _is_folder(spelled)}
     inside = {source.path for source in expand(sorted(folders))}
     unique = dict.fromkeys(path.resolve() for path in paths)
     return [once[path] for path in unique if path not in inside and folders.isdisjoint(path.parents)]

@@ -188,6 +188,7 @@ def test_logs_that_need_a_setting_come_in_by_the_configuration_that_is_begun(fil
     with pytest.raises(UserError, match="who wrote what cannot be told") as caught:
         init_project(workspace, given, model="builtin")
     assert f"{workspace.config_path} has been begun" in str(caught.value)
+    assert f"`faqtune tune --project {workspace.root}`" in str(caught.value)
 
     _filled_in(workspace, customer_roles='["甲"]', agent_roles='["乙"]')
     assert not init_project(workspace, given, model="builtin", keep=True).written

@@ -74,11 +74,6 @@ def _first(catalogue: Catalogue, entry: str) -> str:
     return normalise(catalogue.entries[catalogue.rows[entry]].questions[0])
 
 
-def gone_entries(workspace: Workspace, catalogue: Catalogue) -> Catalogue:
-    """Of the remembered ones, those that are not in the catalogue."""
-    return Catalogue(tuple(entry for entry in workspace.former_entries() if entry.id not in catalogue.rows))
-
-
 def hand_labels_by_entry(claims: Iterable[Claim]) -> Counter[str]:
     """How many queries people say belong to each entry; of each the last word."""
     last = (last_of_people(latest(acts)) for acts in acts_of(claims).values())

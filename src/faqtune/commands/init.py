@@ -88,8 +88,10 @@ def _begun(
             placed.append(replace(guess, kind="conversations", problem="") if guess.problem else guess)
     text, _ = _config(workspace, placed, chosen)
     write_text(workspace.config_path, text)
+    project = "" if workspace.root == Path() else f" --project {workspace.root}"
     return (
-        f" {workspace.config_path} has been begun and names your files: write the rest there, then run `faqtune tune`"
+        f" {workspace.config_path} has been begun and names your files: write the rest there, then run "
+        f"`faqtune tune{project}`"
     )
 
 

@@ -102,8 +102,8 @@ def transcript_sessions(
     report.note(source.name, "read as a chat written out, who speaks before each message", how)
     title, first, count = "", 1, 0
     messages: list[Message] = []
+    # Lines that part conversations if a message comes next, and else belong to the last one.
     held: list[str] = []
-    """Lines that part conversations if a message comes next, and else belong to the last one."""
     for row, line in _lines(source):
         found = _begun(line, config, written.shape)
         if found is None:
@@ -118,12 +118,13 @@ def transcript_sessions(
         if count == most_messages:
             break
         count += 1
+        told = _told(held)
         if _part(held, written.parted):
             if messages:
                 yield Session(title, in_time(messages), first)
-            title, first, messages = _title(held), row, []
-        elif messages and _told(held):
-            messages[-1] = _longer(messages[-1], _told(held))
+            title, first, messages = _title(told), row, []
+        elif messages and told:
+            messages[-1] = _longer(messages[-1], told)
         held = []
         messages.append(Message(found.who, found.text, found.time))
         _refuse_endless(source, messages)
@@ -173,9 +174,9 @@ def _told(held: list[str]) -> list[str]:
     return [line for line in held if line.strip(_MARKS)]
 
 
-def _title(held: list[str]) -> str:
+def _title(told: list[str]) -> str:
     """What rules say: `===== 会话 50 =====` is called 会话 50."""
-    return next((line.strip(_MARKS) for line in held if line.strip(_MARKS)), "")
+    return told[0].strip(_MARKS) if told else ""
 
 
 def _longer(message: Message, lines: list[str]) -> Message:

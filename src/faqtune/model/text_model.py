@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from faqtune.encoder import Vectors
 from faqtune.errors import is_out_of_memory
+from faqtune.model.casting import casting, without_copies
 from faqtune.model.device import Precision, autocast, free_memory
 from faqtune.model.heads import TokenHeads
 from faqtune.model.layout import Layout, Pooling
@@ -58,6 +59,7 @@ class TextModel(nn.Module):
         self.room = Room()
         """What memory holds when texts are encoded, and whom to tell."""
         self._unpadded = Unpadded(backbone.config)
+        self._is_large = without_copies(backbone)
         self._remembered: dict[str, list[int]] = {}
 
     @property
@@ -126,9 +128,10 @@ class TextModel(nn.Module):
 
     def _tokens(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Vectors of tokens, (n, l, d). Gradients go on into the backbone multiplied by the precision's scale."""
-        tokens = self._unpadded.token_vectors(self.backbone, input_ids, attention_mask)
-        if tokens is None:
-            tokens = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        with casting(is_large=self._is_large, device=input_ids.device):
+            tokens = self._unpadded.token_vectors(self.backbone, input_ids, attention_mask)
+            if tokens is None:
+                tokens = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         scale = self.gradient_scale
         if scale != 1 and tokens.requires_grad:
             tokens.register_hook(lambda gradient: gradient * scale)

@@ -143,6 +143,16 @@ class Scored(Record):
         return self.expected != "" and self.found == self.expected
 
 
+class SetOn(Record):
+    """The noise that a threshold was set on: at most `noise_percent` % of its `noise` sentences, from `sources`
+    sources, were to reach it, and `accepted` do."""
+
+    noise_percent: int
+    noise: int
+    accepted: int
+    sources: int
+
+
 class Scorecard(Record):
     """One model measured on one set of queries and noise against one catalogue."""
 
@@ -162,6 +172,8 @@ class Scorecard(Record):
     """ROC, OSCR and risk-coverage curves, histograms of scores and of similarities: see docs/figures.md."""
     threshold_cosine: float | None = None
     """Where `answered`, `precision` and `accepted` were measured; None: no threshold was calibrated."""
+    threshold_set_on: SetOn | None = None
+    """None where there is no threshold, and for that of a certificate, which promises more."""
     margin_cosine: float = 0.0
     """What the best entry leads the second by at least, where something is answered."""
     reliability: list[ReliabilityBin] = []

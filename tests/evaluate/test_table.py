@@ -17,7 +17,7 @@ from faqtune.evaluate import (
 from faqtune.evaluate.notes import notes
 from faqtune.evaluate.table import Table
 from faqtune.evaluate.wording import METRICS, NOTES, SCOPES, TABLE
-from faqtune.scorecard import STRATA, Comparison, Difference, Figure, Scorecard
+from faqtune.scorecard import STRATA, Comparison, Difference, Figure, Scorecard, SetOn
 
 FULL = {
     "entries": 5,
@@ -184,6 +184,18 @@ def test_an_interval_without_width_is_not_left_unexplained():
 def test_notes_name_excluded_labels_and_silence():
     found = notes(card(excluded={"several": 12}, threshold_cosine=0.91), "zh")
     assert found == ["没有客户问题达到阈值 0.910：全部不作答。", "已标注但未计入：涉及多个条目 (12)。"]
+
+
+def test_a_note_says_how_much_chance_is_in_a_threshold():
+    """Wilson's interval of 2 of 50 for 50 sources: 1.1 to 13.5 %; for 10 sources 0.3 to 33.2 %."""
+    found = card(threshold_cosine=0.5, threshold_set_on=SetOn(noise_percent=5, noise=50, accepted=2, sources=50))
+    (english,) = (note for note in notes(found) if "calibration noise" in note)
+    assert "at most 5 % of the calibration noise through: 2 of 50 sentences (50 sources)" in english
+    assert "leaves 1.1 to 13.5 % open" in english
+    (chinese,) = (note for note in notes(found, "zh") if "校准噪声" in note)
+    assert "50 条（50 个来源）中放过 2 条" in chinese and "1.1% 至 13.5%" in chinese
+    few = found.model_copy(update={"threshold_set_on": SetOn(noise_percent=5, noise=50, accepted=2, sources=10)})
+    assert any("leaves 0.3 to 33.2 % open" in note for note in notes(few))
 
 
 def test_a_note_on_one_model_only_names_it():

@@ -11,6 +11,7 @@ from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Negative, Positive, calibrate, evaluate, measure, threshold_for
 from faqtune.evaluate.figures import figures
 from faqtune.evaluate.outcomes import Outcomes
+from faqtune.evaluate.slices import wilson
 from faqtune.evaluate.tallies import once
 from faqtune.records import Catalogue, Entry
 
@@ -35,6 +36,27 @@ def test_by_hand():
     assert found.threshold_cosine == pytest.approx(0.96)
     assert found.accepting_cosine == pytest.approx(0.5)
     assert (found.queries, found.noise, found.noise_percent, found.query_percent) == (4, 20, 5, 75)
+    assert (found.noise_accepted, found.noise_sources) == (1, 20)
+
+
+@pytest.mark.parametrize("noise", [12, 50, 313])
+def test_the_range_that_is_told_holds_what_new_noise_does(noise):
+    """Noise uniform in 0 to 1, so that the share of new noise which passes is 1 minus the threshold."""
+    rng = np.random.default_rng(0)
+    held = []
+    for _ in range(400):
+        found = calibrate(outcomes_of([0.0, 1.0], rng.random(noise)))
+        share = wilson(found.noise_accepted, found.noise, found.noise_sources)
+        held.append(share.low <= 1 - found.threshold_cosine <= share.high)
+    assert np.mean(held) >= 0.92
+
+
+def test_noise_of_one_source_counts_once():
+    data = outcomes_of([0.9], [0.1, 0.2, 0.3, 0.4])
+    negatives = [dataclasses.replace(n, group="" if row else "chat") for row, n in enumerate(data.data.negatives)]
+    negatives[1] = dataclasses.replace(negatives[1], group="chat")
+    found = calibrate(dataclasses.replace(data, data=dataclasses.replace(data.data, negatives=tuple(negatives))))
+    assert found.noise_sources == 3 and found.set_on.sources == 3 and found.set_on.noise == 4
 
 
 SCORES = st.lists(st.integers(-5, 5).map(lambda tenths: tenths / 10), min_size=1, max_size=30)

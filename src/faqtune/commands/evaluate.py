@@ -23,6 +23,7 @@ from faqtune.errors import UserError
 from faqtune.evaluate import (
     EvaluationSet,
     Outcomes,
+    Thresholds,
     calibrate,
     compare_all,
     evaluate,
@@ -175,19 +176,22 @@ def refuse_too_few(queries: int, of: str, advice: str = OF_THE_SPLIT) -> None:
 
 def _measured(workspace: Workspace, encoder: Encoder, data: EvaluationSet, calibration: EvaluationSet) -> Outcomes:
     """A model at its own threshold."""
+    thresholds: Thresholds | None = None
     threshold_cosine: float | None = None
     margin_cosine, probability = 0.0, None
     if calibration.positives and calibration.negatives and calibration.written_digest() != data.written_digest():
-        set_on = evaluate(encoder, calibration)
-        probability = probability_map(set_on)
+        calibrated = evaluate(encoder, calibration)
+        probability = probability_map(calibrated)
         if (certified := _certified(workspace, encoder.name, calibration)) is not None:
             threshold_cosine, margin_cosine = certified.threshold_cosine, certified.margin_cosine
         else:
-            threshold_cosine = threshold_for(calibrate(set_on), encoder.name, data)
-    return evaluate(
+            thresholds = calibrate(calibrated)
+            threshold_cosine = threshold_for(thresholds, encoder.name, data)
+    outcomes = evaluate(
         encoder, data, threshold_cosine=threshold_cosine, margin_cosine=margin_cosine, probability=probability,
         details=True,
     )  # fmt: skip
+    return outcomes if thresholds is None else replace(outcomes, set_on=thresholds.set_on)
 
 
 def _certified(workspace: Workspace, name: str, calibration: EvaluationSet) -> Answering | None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from faqtune.evaluate.figures import OSCR_PERCENT, supports_oscr
+from faqtune.evaluate.slices import wilson
 from faqtune.evaluate.wording import REASONS, Language, figure_name, note_text, separator, stratum_name
 from faqtune.scorecard import STRATA, Scorecard
 
@@ -109,6 +110,13 @@ def _no_width(card: Scorecard, language: Language) -> Iterator[Note]:
         yield "no_width", {"figures": listed, "n": n, "bound": 100 * (1 - 0.05 ** (1 / n))}
 
 
+def _set_on(card: Scorecard, _language: Language) -> Iterator[Note]:
+    if (basis := card.threshold_set_on) is not None:
+        share = wilson(basis.accepted, basis.noise, basis.sources)
+        counts = {"accepted": basis.accepted, "noise": basis.noise, "sources": basis.sources}
+        yield "set_on", {"percent": basis.noise_percent, **counts, "low": 100 * share.low, "high": 100 * share.high}
+
+
 def _silent(card: Scorecard, _language: Language) -> Iterator[Note]:
     if card.threshold_cosine is not None and "precision" not in card.figures:
         yield "silent", {"threshold": card.threshold_cosine}
@@ -122,5 +130,5 @@ def _excluded(card: Scorecard, language: Language) -> Iterator[Note]:
         yield "excluded", {"reasons": listed}
 
 
-SOURCES = (_missing_noise, _generated, _open_shares, _few_for_oscr, _few_groups, _no_width, _silent, _excluded)
+SOURCES = (_missing_noise, _generated, _open_shares, _few_for_oscr, _few_groups, _no_width, _set_on, _silent, _excluded)
 """In the order in which they are read."""

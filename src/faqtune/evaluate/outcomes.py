@@ -15,7 +15,7 @@ from faqtune.errors import UserError
 from faqtune.evaluate.examples import EvaluationSet
 from faqtune.evaluate.mistakes import confusions
 from faqtune.ranking import Ranking, rank
-from faqtune.scorecard import Confusion
+from faqtune.scorecard import Confusion, SetOn
 
 if TYPE_CHECKING:
     from faqtune.evaluate.probability import ProbabilityMap
@@ -36,8 +36,9 @@ class Outcomes:
     `scores` float32 (p,) and `noise_scores` float32 (n,): s(q), the cosine of the best entry;
     `related` float32 (p,): the cosine with the right entry;
     `noise_similarity`: mean cosine of noise with all standard questions, NaN without noise;
-    `threshold_cosine`: where the model answers, if that has been calibrated, and `margin_cosine`: what
-    the best entry must then lead the second by; `margins` float32 (p,) and `noise_margins` (n,) are that lead;
+    `threshold_cosine`: where the model answers, if that has been calibrated, `set_on`: the noise that set it,
+    and `margin_cosine`: what the best entry must then lead the second by; `margins` float32 (p,) and
+    `noise_margins` (n,) are that lead;
     `noise_best` int64 (n,): row of the entry that came first;
     `probability`: from scores to probabilities, if that has been calibrated;
     `confusions` are as in a `Scorecard`.
@@ -58,6 +59,7 @@ class Outcomes:
     margin_cosine: float = 0.0
     probability: ProbabilityMap | None = None
     confusions: tuple[Confusion, ...] = ()
+    set_on: SetOn | None = None
 
     @property
     def answered(self) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -34,6 +35,7 @@ def measure(
     """Scorecard of one model. Raises UserError as `evaluate` and `threshold_for` do, before anything is encoded."""
     threshold_cosine = threshold_for(thresholds, encoder.name, data) if thresholds else None
     outcomes = evaluate(encoder, data, threshold_cosine=threshold_cosine, details=True)
+    outcomes = replace(outcomes, set_on=thresholds.set_on if thresholds else None)
     return scorecard(outcomes, resamples=resamples, seed=seed)
 
 
@@ -101,6 +103,7 @@ def _scorecard(outcomes: Outcomes, spread: dict[str, Figures]) -> Scorecard:
         means=mean_cosines(outcomes),
         curves=curves(outcomes),
         threshold_cosine=outcomes.threshold_cosine,
+        threshold_set_on=outcomes.set_on,
         margin_cosine=outcomes.margin_cosine,
         reliability=reliability(outcomes),
         categories=by_category(outcomes),

@@ -9,7 +9,9 @@ import numpy as np
 from faqtune.errors import UserError
 from faqtune.evaluate.examples import EvaluationSet
 from faqtune.evaluate.outcomes import Outcomes
+from faqtune.evaluate.slices import units
 from faqtune.evaluate.tallies import first_row_accepting, once, rows_passing, tally
+from faqtune.scorecard import SetOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Thresholds:
     calibration noise reaches it. It lies between two scores, so that no text stands on it.
     `accepting_cosine`: the highest score that at least `query_percent` % of the calibration
     queries reach. Where `accepting_cosine` is the lower of the two, both promises cannot be kept
-    at once. Neither is a guarantee for data to come.
+    at once. Neither is a guarantee for data to come. `noise_accepted` of the `noise` sentences, from
+    `noise_sources` sources, reach the threshold.
     """
 
     model: str
@@ -30,7 +33,19 @@ class Thresholds:
     query_percent: int
     queries: int
     noise: int
+    noise_accepted: int
+    noise_sources: int
     calibration_digest: str
+
+    @property
+    def set_on(self) -> SetOn:
+        """The noise behind `threshold_cosine`."""
+        return SetOn(
+            noise_percent=self.noise_percent,
+            noise=self.noise,
+            accepted=self.noise_accepted,
+            sources=self.noise_sources,
+        )
 
 
 def calibrate(outcomes: Outcomes, *, noise_percent: int = 5, query_percent: int = 95) -> Thresholds:
@@ -56,14 +71,17 @@ def calibrate(outcomes: Outcomes, *, noise_percent: int = 5, query_percent: int 
     highest_stopped = noise.order.scores[rows_passing(noise, noise_percent)[0]]
     observed = np.union1d(queries.order.scores, noise.order.scores)
     reaching = observed[observed > highest_stopped]
+    threshold_cosine = _between(highest_stopped, reaching[0] if len(reaching) else highest_stopped)
     return Thresholds(
         model=outcomes.model,
-        threshold_cosine=_between(highest_stopped, reaching[0] if len(reaching) else highest_stopped),
+        threshold_cosine=threshold_cosine,
         noise_percent=noise_percent,
         accepting_cosine=float(queries.order.scores[first_row_accepting(queries, query_percent)[0]]),
         query_percent=query_percent,
         queries=len(outcomes.scores),
         noise=len(outcomes.noise_scores),
+        noise_accepted=int((outcomes.noise_scores >= threshold_cosine).sum()),
+        noise_sources=units([negative.group for negative in outcomes.data.negatives]),
         calibration_digest=outcomes.data.written_digest(),
     )
 

@@ -98,6 +98,9 @@ NOTES: dict[Language, dict[str, str]] = {
         "no_width": "The same in every resample: {figures}. Such an interval has no width, but even {n} independent"
         " cases without an exception leave up to {bound:.1f} % open.",
         "and_more": "{listed} and {more} more",
+        "set_on": "The threshold lets at most {percent} % of the calibration noise through: {accepted} of {noise}"
+        " sentences ({sources} sources). Of new noise like it that leaves {low:.1f} to {high:.1f} % open (95 %"
+        " confidence).",
         "silent": "No query reaches the threshold of {threshold:.3f}: nothing is answered.",
         "excluded": "Labelled but not measured: {reasons}.",
     },
@@ -117,6 +120,8 @@ NOTES: dict[Language, dict[str, str]] = {
         "no_width": "每次重采样结果都相同：{figures}。这样的区间宽度为零，"
         "但即使 {n} 例互相独立且无一例外，仍可能有至多 {bound:.1f}% 的偏差。",
         "and_more": "{listed} 等另外 {more} 项",
+        "set_on": "阈值最多放过 {percent}% 的校准噪声：{noise} 条（{sources} 个来源）中放过 {accepted} 条。"
+        "在 95% 置信度下，同类的新噪声仍可能放过 {low:.1f}% 至 {high:.1f}%。",
         "silent": "没有客户问题达到阈值 {threshold:.3f}：全部不作答。",
         "excluded": "已标注但未计入：{reasons}。",
     },

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from faqtune import UserError, Workspace, make_split, train_model
+from faqtune.commands import train
 from faqtune.commands.finish import trained_sizes
 from faqtune.commands.train import Interrupted
 from faqtune.progress import Silent
@@ -184,6 +185,19 @@ def test_a_model_that_cannot_be_chosen_is_not_trained(tuned_shop: Workspace) -> 
 
     with pytest.raises(UserError, match="the selection part has 0 labelled queries and 0 noise sentences"):
         train_model(tuned_shop)
+
+
+def test_a_metric_that_the_selection_part_does_not_give_is_refused_before_the_model_is_loaded(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = list(all_runs(tuned_shop))
+    monkeypatch.setattr(train, "load_model", _kill)
+    for setting in ("metric", "guard"):
+        with pytest.raises(UserError, match="selection part gives no oscr@1/unsupported: too few"):
+            train_model(tuned_shop, overrides=(f"selection.{setting}=oscr@1/unsupported",))
+    assert list(all_runs(tuned_shop)) == runs
+    with pytest.raises(Killed):
+        train_model(tuned_shop, overrides=("selection.metric=auroc/chatter", "selection.guard=augrc_queries"))
 
 
 def test_heads_are_trained_by_a_recipe_and_named_in_the_card(tuned_shop: Workspace) -> None:

@@ -11,6 +11,7 @@ from faqtune.evaluate import (
     Positive,
     compare,
     evaluate,
+    indifferent,
     measure,
     outcomes,
     point_figures,
@@ -348,3 +349,14 @@ def test_a_figure_that_the_noise_is_too_little_for_is_none(shop):
 def test_every_figure_that_a_model_can_be_chosen_by_is_one_that_the_selection_part_can_give(large):
     found = point_figures(planted(large, seed=1))
     assert {name for name in found if name.partition("/")[2] not in MEASURED_ONLY} == set(CHOOSABLE)
+
+
+def test_what_a_set_gives_of_any_model_is_known_without_one(shop, base):
+    """Figures of a set without a kind of noise are missing, of whatever model."""
+    for noise in (shop.negatives, tuple(n for n in shop.negatives if n.stratum == "chatter"), ()):
+        data = dataclasses.replace(shop, negatives=noise)
+        given, found = (point_figures(each) for each in (indifferent(data), evaluate(base, data)))
+        assert given.keys() == found.keys()
+        assert {name for name in given if np.isnan(given[name])} == {name for name in found if np.isnan(found[name])}
+    with pytest.raises(UserError, match="no query with an entry"):
+        indifferent(dataclasses.replace(shop, positives=()))

@@ -21,7 +21,7 @@ from faqtune.commands.together import Told, tell, together, told
 from faqtune.commands.trackers import Tracked, refuse_tracker
 from faqtune.commands.training_set import training_data
 from faqtune.digests import digest
-from faqtune.evaluate import EvaluationSet, evaluate, point_figures
+from faqtune.evaluate import EvaluationSet, evaluate, indifferent, point_figures
 from faqtune.label import pairs_of
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import Recipe, load_recipe
@@ -29,6 +29,7 @@ from faqtune.runs import DONE, FINISHED, INTERRUPTED, Run, all_runs, find_run, n
 from faqtune.steps import KEPT, of_another_version
 from faqtune.stored import write_json
 from faqtune.train.empty import refuse_empty_stages
+from faqtune.train.selection import refuse_without_figure
 from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ def train_model(
         drop_checkpoints(run, keep=config.train.keep_checkpoints)
         tell(read, Told(run.name, base, is_done=True))
         return _concluded(workspace, plan, _trained(True, run), reporter, is_users=without is None)
+    refuse_without_figure(point_figures(indifferent(selection)), plan.selection)
     model = load_model(workspace, base, reporter)
     refuse_untrainable(model, plan)
     if run is None or run.status in FINISHED:

@@ -12,7 +12,7 @@ from faqtune.evaluate.figures import point_figures, right_by_entry
 from faqtune.evaluate.garbage import garbage, with_garbage
 from faqtune.evaluate.general import GeneralAbility, forgetting, general_ability, general_figures
 from faqtune.evaluate.halves import halved
-from faqtune.evaluate.outcomes import Outcomes, evaluate
+from faqtune.evaluate.outcomes import Outcomes, evaluate, indifferent
 from faqtune.evaluate.probability import ProbabilityMap, probability_map
 from faqtune.evaluate.sampled import Sampled, sampled, sampled_difference
 from faqtune.evaluate.score import compare, compare_all, measure, scorecard
@@ -50,6 +50,7 @@ __all__ = [
     "general_ability",
     "general_figures",
     "halved",
+    "indifferent",
     "markdown",
     "measure",
     "plain_text",

@@ -91,11 +91,7 @@ def evaluate(
     Each distinct text is encoded and ranked once, so that equal texts have equal scores to the
     last bit. Raises UserError if there is no labelled query, or if the model gives NaN.
     """
-    if not data.positives:
-        raise UserError(
-            f"{data.part}: there is no query with an entry, so that nothing can be measured",
-            "add hand labels under [gold] in faqtune.toml, or give this part a larger share of the split",
-        )
+    _refuse_no_queries(data)
     texts = [positive.text for positive in data.positives] + [negative.text for negative in data.negatives]
     number = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     of_query, of_noise = np.split(np.array([number[text] for text in texts]), [len(data.positives)])
@@ -136,6 +132,27 @@ def evaluate(
         probability=probability,
         confusions=confusions(data, rows[:, 0], questions) if details else (),
     )
+
+
+def indifferent(data: EvaluationSet) -> Outcomes:
+    """What a model would do that scores every text alike: it has all figures that `data` gives of any model.
+
+    Raises UserError as `evaluate` does.
+    """
+    _refuse_no_queries(data)
+    queries, noise = np.zeros(len(data.positives), dtype=np.float32), np.zeros(len(data.negatives), dtype=np.float32)
+    first = np.ones(len(queries), dtype=np.int64)
+    return Outcomes(
+        "", data, first, data.entry_rows, queries, queries, noise, noise_similarity=0.0 if len(noise) else math.nan
+    )
+
+
+def _refuse_no_queries(data: EvaluationSet) -> None:
+    if not data.positives:
+        raise UserError(
+            f"{data.part}: there is no query with an entry, so that nothing can be measured",
+            "add hand labels under [gold] in faqtune.toml, or give this part a larger share of the split",
+        )
 
 
 def _own_scores(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from faqtune.errors import UserError
 from faqtune.recipe import Selection
 from faqtune.scorecard import is_better_lower
-from faqtune.train.checkpoints import Progress
+
+if TYPE_CHECKING:
+    from faqtune.train.checkpoints import Progress
 
 TIE_BREAK = "auroc"
 
@@ -41,6 +44,13 @@ def note_if_best(figures: Mapping[str, float], selection: Selection, progress: P
     progress.best_value, progress.best_guard, progress.best_tie_break = value, guard, tie_break
     progress.best_stage, progress.best_step = (0, 0) if at_start else (progress.stage, progress.step)
     return True
+
+
+def refuse_without_figure(figures: Mapping[str, float], selection: Selection) -> None:
+    """Raises UserError where `figures`, those that the selection part gives of any model, lack what models are to be
+    chosen by."""
+    for name in (selection.metric, selection.guard):
+        figure(figures, name)
 
 
 def _finite(value: float) -> float:

@@ -150,6 +150,26 @@ def test_the_bound_on_wrong_answers_holds_as_often_as_promised():
     assert broken <= 100 + 3 * math.sqrt(1000 * 0.1 * 0.9)
 
 
+def test_the_bound_on_wrong_answers_holds_where_they_are_as_frequent_at_every_score():
+    """Nowhere is the promise true: what the strictest threshold does not show, the loosest must not show by a second
+    try at the same doubt."""
+    chance, at_most, kept = np.random.default_rng(3), 0.2, 0
+    for _ in range(1000):
+        scores, right = chance.random(250), chance.random(250) > at_most + 0.001
+        kept += certify(outcomes_of(scores, right, np.array([0.0])), {"wrong": at_most}, 0.9).is_certified
+    assert 0 < kept <= 100 + 3 * math.sqrt(1000 * 0.1 * 0.9)
+
+
+def test_a_few_wrong_answers_at_the_very_top_do_not_hide_that_most_are_right():
+    """The threshold that noise wants is tried by itself, with its fifth of the doubt, which is what the bound says."""
+    scores = np.linspace(0, 1, 400)
+    right = np.ones(400, bool)
+    right[[390, 391, 392, 394, 396, 398]] = False
+    (promise,) = certify(outcomes_of(scores, right, np.array([0.0])), {"wrong": 0.1}).promises
+    assert promise.is_kept and promise.units == 400
+    assert promise.bound == pytest.approx(beta.ppf(0.99, 7, 394))
+
+
 def test_a_margin_is_taken_where_it_lets_more_be_answered_rightly():
     """Noise and wrong answers score as high as right ones, but only right ones lead clearly."""
     rng = np.random.default_rng(0)

@@ -4,7 +4,8 @@ Each promise bounds a risk that lies between 0 and 1: noise of one kind that is 
 wrong, questions that are rejected. The threshold is chosen on calibration data so that the bound holds with
 probability 1 - delta over the draw of that data: risk-controlling prediction sets (Bates et al. 2021, arXiv
 2101.02703) for risks that only fall as the threshold rises, and fixed-sequence testing (Learn then Test,
-Angelopoulos et al. 2021, arXiv 2110.01052) for wrong answers, whose share may rise and fall. Where one of several
+Angelopoulos et al. 2021, arXiv 2110.01052) for wrong answers, whose share may rise and fall, with a part of the doubt
+for the loosest threshold by itself. Where one of several
 margins between the best and the second entry may be chosen, everything is shown for each of them with its part of
 the doubt (Bonferroni), so that it holds for whichever is taken.
 """
@@ -70,8 +71,8 @@ def certify(
 
     `outcomes` of the calibration part. The allowed doubt is shared out evenly among the promises, and among
     `margins_cosine`, of which the one that keeps all and answers most questions rightly is taken (without looking at
-    any data, give one, or `MARGINS_COSINE`). Noise says
-    how low the threshold may be; from there upwards wrong answers are tested. `rejected` is judged at the
+    any data, give one, or `MARGINS_COSINE`). Noise says how low the threshold may be; wrong answers are tested there
+    and from the strictest one downwards (`Risk.kept_from`). `rejected` is judged at the
     threshold that noise wants, which no question had a say in. A promise that no threshold can keep comes
     back as not kept. Raises UserError for shares that are none, a kind of noise that is not there,
     where nothing is promised, and for wrong and rejected at once: the same questions cannot both set a
@@ -99,11 +100,12 @@ def _with_margin(
         for what, share in at_most.items()
         if what not in (WRONG, REJECTED)
     ]
-    threshold = max(noise, default=-1.0)
+    threshold, doubts = max(noise, default=-1.0), dict.fromkeys(at_most, doubt)
     if WRONG in at_most:
-        kept = Risk(outcomes, WRONG, margin).last_kept(threshold, at_most[WRONG], doubt)
-        threshold = threshold if kept is None else kept
-    promises = tuple(_kept(Risk(outcomes, what, margin), share, threshold, doubt) for what, share in at_most.items())
+        threshold, doubts[WRONG] = Risk(outcomes, WRONG, margin).kept_from(threshold, at_most[WRONG], doubt)
+    promises = tuple(
+        _kept(Risk(outcomes, what, margin), share, threshold, doubts[what]) for what, share in at_most.items()
+    )
     answered = (outcomes.scores >= threshold) & Risk(outcomes, REJECTED, margin).leads
     right = float(np.mean(answered & (outcomes.ranks == 1)))
     return Certified(threshold, confidence, promises, float(answered.mean()), margin, tried, right)

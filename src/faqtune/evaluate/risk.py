@@ -19,6 +19,11 @@ entry is not the right one; `rejected`: questions with an entry that are not ans
 STEPS = 100
 """Thresholds at which wrong answers are tested, from the strictest to the loosest."""
 
+AT_ONCE = 0.2
+"""Part of the doubt that wrong answers are tested with at the loosest threshold, before the others and by itself: a
+few wrong ones at the very top, by chance, end the sequence where all answers together leave no doubt. The rest is for
+the sequence."""
+
 START_TIMES = 3
 """The first test has so many times the answers that are needed if none is wrong: one wrong answer at the very top
 would otherwise end the sequence before it has begun."""
@@ -94,11 +99,20 @@ class Risk:
         place = bisect_left(levels, True, key=lambda level: self.holds(float(level), share, doubt))
         return float(levels[min(place, len(levels) - 1)])
 
-    def last_kept(self, from_cosine: float, share: float, doubt: float) -> float | None:
-        """Going down from the strictest threshold to `from_cosine`, the last before a promise is first not kept.
+    def kept_from(self, from_cosine: float, share: float, doubt: float) -> tuple[float, float]:
+        """The threshold for a promise about wrong answers, and the part of `doubt` that it is shown with.
 
-        The thresholds are chosen without looking at which answers are right. None if the first is not kept.
+        `from_cosine` itself if that keeps the promise; else, going down to it from the strictest threshold, the last
+        before the promise is first not kept. The two share the doubt (`AT_ONCE`), and the thresholds are chosen
+        without looking at which answers are right. Where neither keeps the promise, `from_cosine` again.
         """
+        at_once = AT_ONCE * doubt
+        if self.holds(from_cosine, share, at_once):
+            return from_cosine, at_once
+        last = self._last_kept(from_cosine, share, doubt - at_once)
+        return (from_cosine, at_once) if last is None else (last, doubt - at_once)
+
+    def _last_kept(self, from_cosine: float, share: float, doubt: float) -> float | None:
         levels = np.unique(np.quantile(self.scores, np.linspace(0, 1, STEPS + 1), method="lower"))
         tested = [*(float(level) for level in levels[levels > from_cosine][::-1]), from_cosine]
         units = [len(self.at(level)) for level in tested]

@@ -8,7 +8,9 @@ import shutil
 import pytest
 
 from faqtune import UserError, Workspace, claims, write_report
+from faqtune.commands.assemble import load_project, measured_queries
 from faqtune.commands.report import _label_summary
+from faqtune.records import TEST, Claim
 from faqtune.runs import find_run
 
 
@@ -35,6 +37,19 @@ def test_labels_are_counted_by_part_and_source(tuned_shop: Workspace) -> None:
     assert summary.training == {"reply_rules": len(trained)}
     assert summary.measured["human:gold"] == 36
     assert [entry.labels for entry in summary.entries] == [trained.count(e.id) for e in tuned_shop.catalogue()]
+
+
+def test_a_label_that_two_machines_agree_on_is_one_measured_label(tuned_shop: Workspace) -> None:
+    before = _label_summary(tuned_shop, find_run(tuned_shop)).measured
+    said = claims.read(tuned_shop.claims_path)
+    claims.append(tuned_shop.claims_path, [Claim(c.query, c.entry, "llm:some", 0.9) for c in said if not c.is_human])
+
+    after = _label_summary(tuned_shop, find_run(tuned_shop)).measured
+
+    assert before.keys() == {"human:gold", "reply_rules"}
+    assert after["human:gold"] == before["human:gold"]
+    assert sum(after.values()) == len(measured_queries(load_project(tuned_shop), TEST)[0])
+    assert "llm:some + reply_rules" in after
 
 
 def test_a_run_that_was_not_measured_is_refused(tuned_shop: Workspace) -> None:

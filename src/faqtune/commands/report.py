@@ -133,9 +133,8 @@ def _label_summary(workspace: Workspace, run: Run) -> LabelSummary:
     """Who labelled what is measured, and what the run was trained on, with each entry's labels for training."""
     project = load_project(workspace)
     trained = labels_of(run, project)
-    measured = Counter(
-        source for query in measured_queries(project, TEST)[0] for source in project.decisions[query.id].sources
-    )
+    # By all who agree on a label: counted at each of them, it would be several.
+    measured = Counter(" + ".join(project.decisions[query.id].sources) for query in measured_queries(project, TEST)[0])
     entries = [EntryLabels(*entry) for entry in trained.entries]
     return LabelSummary(measured, trained.sources, _checked(workspace), entries)
 

@@ -30,7 +30,8 @@ class Checked:
 class LabelSummary:
     """Where labels came from. Sources are those of Claims: `reply_rules`, `llm:<model>`, `human:<name>`.
 
-    `measured` and `training` count labels by source; `checked` says of a source how many of its labels people
+    `measured` counts every label once, at those who agree on it (`llm:<model> + reply_rules`); `training` counts labels
+    at each of their sources; `checked` says of a source how many of its labels people
     looked at and how many of these they found right; `entries` is the whole catalogue, in its order.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,22 @@ def test_a_run_keeps_who_labelled_what_it_was_trained_on(tuned_shop: Workspace, 
     trained = [query.id for query in project.queries if parts.get(query.conversation) == "train"]
     labelled = [decisions[query].entry for query in trained if query in decisions]
     assert [count for _, count in kept.entries] == [labelled.count(entry.id) for entry in project.catalogue]
+
+
+def test_a_query_for_several_entries_is_a_label_of_each(tuned_shop: Workspace) -> None:
+    project = load_project(tuned_shop)
+    before = training_labels(project)
+    where = project.split.conversations
+    query = next(q.id for q in project.queries if q.id in project.decisions and where.get(q.conversation) == "train")
+    decided = project.decisions[query]
+    other = next(entry for entry in project.catalogue if entry.id != decided.entry)
+    both = replace(project, decisions={**project.decisions, query: replace(decided, others=(other.id,))})
+
+    after = training_labels(both)
+
+    more = [now - was for (_, was), (_, now) in zip(before.entries, after.entries, strict=True)]
+    assert more == [int(entry is other) for entry in project.catalogue]
+    assert after.sources == before.sources, "it is one label of who gave it"
 
 
 def test_the_report_of_an_old_run_shows_its_labels_and_not_those_of_today(tuned_shop: Workspace, run: Run) -> None:

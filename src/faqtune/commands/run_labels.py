@@ -17,7 +17,7 @@ LABELS_NAME = "labels.json"
 @dataclass(frozen=True, slots=True)
 class TrainingLabels:
     """`sources`: labels of the training part by who gave them; `entries`: of every entry of the catalogue, in its
-    order, its first question and how many labels it has."""
+    order, its first question and how many labels it has; a query that asks for several entries is a label of each."""
 
     sources: dict[str, int]
     entries: list[tuple[str, int]]
@@ -26,12 +26,12 @@ class TrainingLabels:
 def training_labels(project: Project) -> TrainingLabels:
     """As they are now."""
     sources: Counter[str] = Counter()
-    per_entry: Counter[str | None] = Counter()
+    per_entry: Counter[str] = Counter()
     for query in project.queries:
         decision = project.decisions.get(query.id)
         if decision is not None and project.split.conversations.get(query.conversation) == TRAIN:
             sources.update(decision.sources)
-            per_entry[decision.entry] += 1
+            per_entry.update(decision.entries)
     return TrainingLabels(dict(sources), [(entry.questions[0], per_entry[entry.id]) for entry in project.catalogue])
 
 

@@ -107,6 +107,11 @@ def test_on_the_command_line(tuned_shop: Workspace, cli) -> None:
     assert "loading the model" not in err, "what no data could keep is refused at once"
 
 
+def test_a_confidence_is_printed_as_it_was_asked_for(tuned_shop: Workspace, cli) -> None:
+    _, out, _ = cli("calibrate", "--project", str(tuned_shop.root), "--chatter", "60", "--confidence", "99.9")
+    assert "with 99.9% confidence" in out
+
+
 def test_the_certificate_holds_margin_probabilities_digests_and_the_paired_test(tuned_shop: Workspace) -> None:
     from faqtune.commands.models import model_digest
     from faqtune.digests import digest

@@ -41,6 +41,15 @@ def test_every_promise_is_a_row_with_its_bound(certificate: dict[str, Any], comp
     assert "0.512" in found.reading and "Not all" in found.reading and "leads the second by 0.020" in found.reading
 
 
+@pytest.mark.parametrize(("confidence", "said"), [(0.95, "95"), (0.57, "57"), (0.999, "99.9"), (0.975, "97.5")])
+def test_a_confidence_is_not_rounded_to_certainty(comparison: Comparison, confidence: float, said: str) -> None:
+    certificate = OLD | {"confidence": confidence}
+    assert f"Certified with {said} % confidence" in fact(certificate, "en")[1]
+    assert f"以 {said}% 的置信度" in fact(certificate, "zh")[1]
+    headers = [promises(certificate, comparison.after, language).sheets[0].header[0] for language in ("en", "zh")]
+    assert headers == [f"with {said} % confidence", f"置信度 {said}%"]
+
+
 def test_what_the_test_part_showed_is_there_by_kind_of_noise(
     certificate: dict[str, Any], comparison: Comparison
 ) -> None:

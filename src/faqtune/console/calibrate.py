@@ -65,7 +65,7 @@ def _show(made: Calibrated) -> None:
     lead = f", {certified.margin_cosine:g} ahead of the second" if certified.margin_cosine else ""
     emit(f"{made.run.name}: answer from a cosine of {certified.threshold_cosine:.4f} on{lead}; {state}")
     rows = [_row(promise) for promise in certified.promises]
-    emit(*table((f"with {certified.confidence:.0%} confidence", "promised", "bound", "seen", "units", ""), rows))
+    emit(*table((f"with {100 * certified.confidence:g}% confidence", "promised", "bound", "seen", "units", ""), rows))
     emit(f"  {certified.answered:.1%} of the calibration part's questions are answered there")
     emit(*[line for promise in certified.promises if (line := _advice(promise))])
     if not certified.is_certified and len(certified.margins_tried) > 1:

@@ -49,6 +49,25 @@ def test_precision_is_the_share_of_turns_where_both_say_the_same(tuned_shop: Wor
 
 
 @pytest.mark.usefixtures("no_model")
+def test_turns_that_ask_for_several_entries_prove_the_rules_neither_right_nor_wrong(tuned_shop: Workspace) -> None:
+    before = label_queries(tuned_shop).precision
+    query = {q.id: q for q in tuned_shop.queries()}
+    said = claims.read(tuned_shop.claims_path)
+    entry_at = {(query[c.query].conversation, query[c.query].turns[-1]): c.entry for c in said if c.by == BY}
+    people = [query[c.query] for c in said if c.is_human and c.entry is not None]
+    both = next(q.text for q in people if (q.conversation, q.turns[-1]) in entry_at)
+
+    def say_several(rows: list[dict[str, object]]) -> None:
+        next(row for row in rows if row["query"] == both).update(entry=None, reason="several")
+
+    _edit_gold(tuned_shop, say_several)
+
+    after = label_queries(tuned_shop).precision
+    assert after.compared == before.compared - 1
+    assert after.compared - after.right <= before.compared - before.right
+
+
+@pytest.mark.usefixtures("no_model")
 def test_a_second_run_loads_no_model_and_says_the_same(tuned_shop: Workspace) -> None:
     first = json.loads((tuned_shop.root / "labels.json").read_text(encoding="utf-8"))
 

@@ -14,7 +14,7 @@ from faqtune.commands.models import ReportingEncoder, load_model, model_digest, 
 from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.ingest import GoldLabel
-from faqtune.label import BY, NO_THRESHOLD, Bin, Labelling, exchanges, label
+from faqtune.label import BY, NO_THRESHOLD, SEVERAL, Bin, Labelling, exchanges, label
 from faqtune.progress import Reporter, Silent
 from faqtune.records import Catalogue, Query
 from faqtune.steps import forget, is_current, mark_current, was_finished
@@ -35,7 +35,8 @@ WHOLE_CATALOGUE = "give the whole FAQ (catalogue.files in faqtune.toml); `faqtun
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """Labels of the rules on turns that people labelled too: how many, and how many say the same."""
+    """Labels of the rules on turns that people labelled too: how many, and how many say the same. Turns that ask for
+    several entries, without naming them, are not among them."""
 
     compared: int
     right: int
@@ -175,7 +176,7 @@ def _kept(workspace: Workspace) -> Labelling:
 
 def _result(catalogue: Catalogue, labelling: Labelling, gold: Sequence[GoldLabel]) -> Labelled:
     coverage = Counter(claim.entry for claim in labelling.claims)
-    said = {(label.conversation, label.turn): label.entry for label in gold}
+    said = {(label.conversation, label.turn): label.entry for label in gold if label.entry or label.reason != SEVERAL}
     place = {query.id: (query.conversation, query.turns[-1]) for query in labelling.queries}
     compared = [said[place[c.query]] == c.entry for c in labelling.claims if place[c.query] in said]
     confidences = [claim.confidence for claim in labelling.claims]

@@ -8,11 +8,12 @@ from faqtune.label.evidence import Evidence, gather
 from faqtune.label.proportion import Proportion, proportion
 from faqtune.label.queries import Exchange, exchanges, joined, query_id, query_of
 from faqtune.label.reply_rules import BY, NO_THRESHOLD, Labelling, label, reply_cosine
-from faqtune.label.sources import Compared, Level, Source, compare, estimate_sources
+from faqtune.label.sources import SEVERAL, Compared, Level, Source, compare, estimate_sources
 
 __all__ = [
     "BY",
     "NO_THRESHOLD",
+    "SEVERAL",
     "Act",
     "Bin",
     "Compared",

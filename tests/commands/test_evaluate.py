@@ -16,6 +16,7 @@ from faqtune.commands import evaluate as command
 from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.evaluate import Outcomes
 from faqtune.runs import find_run
+from faqtune.scorecard import STRATA
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +104,28 @@ def test_too_little_to_measure_is_refused(tuned_shop: Workspace, monkeypatch: py
 
     with pytest.raises(UserError, match=r"test \(weak labels\): only \d+ queries"):
         evaluate_models(tuned_shop)
+
+
+def test_noise_that_a_run_was_trained_on_is_not_measured_after_another_split(tuned_shop: Workspace) -> None:
+    """As after a larger split.test: sources that were trained on stand in the test part by now."""
+    run = find_run(tuned_shop)
+    before = evaluation_set(load_project(tuned_shop), "test")
+    of_files = Counter(n.group for n in before.negatives if n.group in tuned_shop.split().noise)
+    source, sentences = of_files.most_common(1)[0]
+    kept = json.loads((run.folder / "split.json").read_text("utf-8"))
+    kept["noise"][source] = "train"
+    (run.folder / "split.json").write_text(json.dumps(kept), encoding="utf-8")
+
+    made = evaluate_models(tuned_shop, resamples=100)
+    base = evaluate_models(tuned_shop, models=(run.base,), resamples=100)
+
+    def noise(counts: dict[str, int]) -> int:
+        return sum(counts[stratum] for stratum in STRATA)
+
+    assert noise(made.scorecards[1].counts) == len(before.negatives) - sentences
+    assert all(card.excluded == {"text was trained on": sentences} for card in made.scorecards)
+    assert noise(base.scorecards[0].counts) == len(before.negatives), "the base has seen none of it"
+    assert not base.scorecards[0].excluded
 
 
 def test_hand_labels_of_conversations_that_training_saw_are_left_out_and_counted(tuned_shop: Workspace) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,14 @@ from faqtune.commands.certificate import MADE_BY, certified_threshold
 from faqtune.commands.evaluate import refuse_too_few
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
-from faqtune.commands.seen import noise_trained_on, trained_on, without_seen
+from faqtune.commands.seen import without_seen
 from faqtune.digests import digest
 from faqtune.encoder import Encoder
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, probability_map, scorecard, with_garbage
 from faqtune.evaluate.certify import Certified, certify, refuse_promises
 from faqtune.progress import Reporter, Silent
-from faqtune.records import CALIBRATION, TEST, TRAIN
+from faqtune.records import CALIBRATION, TEST
 from faqtune.runs import DONE, Run, find_run
 from faqtune.stored import read_json, write_json
 from faqtune.workspace import Workspace
@@ -100,9 +100,8 @@ def _unseen(workspace: Workspace, run: Run, project: Project, reporter: Reporter
     """The project without what the run was trained on, or those it began from, which may stand elsewhere in the split
     by now. Raises UserError if that is most of the calibration part: then it is another split altogether."""
     split = project.split
-    left, gone = without_seen(project, trained_on(workspace, [run.name]))
-    noise = noise_trained_on(workspace, [run.name])
-    leaked = gone | {source for source, part in split.noise.items() if part != TRAIN and source in noise}
+    left, gone, noise = without_seen(workspace, project, [run.name])
+    leaked = gone | noise
     units = [name for parts in (split.conversations, split.noise) for name, of in parts.items() if of == CALIBRATION]
     bad = sum(name in leaked for name in units)
     if 2 * bad > len(units):
@@ -113,8 +112,7 @@ def _unseen(workspace: Workspace, run: Run, project: Project, reporter: Reporter
         )
     if bad:
         reporter.say(f"note: {bad} conversations and sources are left out of calibration, since the run has seen them")
-    sources = left.split.noise | dict.fromkeys(leaked & left.split.noise.keys(), TRAIN)
-    return replace(left, split=replace(left.split, noise=sources))
+    return left
 
 
 def _on_test(encoder: Encoder, data: EvaluationSet, certified: Certified) -> dict[str, tuple[float, float, float]]:

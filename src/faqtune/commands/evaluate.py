@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from faqtune.commands.adhoc import SEEN, gold_set, named_noise, with_noise
+from faqtune.commands.adhoc import SEEN, TRAINED, gold_set, named_noise, with_noise
 from faqtune.commands.assemble import Project, evaluation_set, load_project
 from faqtune.commands.certificate import Answering, certified_answering
 from faqtune.commands.details import Details, details_path
@@ -16,7 +17,7 @@ from faqtune.commands.general import general_path, mteb_path, read_about, save_g
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.mteb import mteb_scores, refuse_without_mteb
 from faqtune.commands.scorecards import Evaluated, read_scorecards, save_scorecards, scorecard_paths
-from faqtune.commands.seen import trained_on, without_seen
+from faqtune.commands.seen import without_seen
 from faqtune.digests import digest
 from faqtune.encoder import Encoder
 from faqtune.errors import UserError
@@ -62,8 +63,8 @@ def evaluate_models(
     """Measure models side by side; by default the newest run against its base model.
 
     Every model answers at the threshold that was set for it on the calibration part: the one that its
-    certificate promises things for, if it has one (`faqtune calibrate`). With `gold`,
-    queries of conversations that training has seen are left out, and counted as such. `noise` are files (chatter) or
+    certificate promises things for, if it has one (`faqtune calibrate`). Conversations and noise that one of the
+    models was trained on are left out, and counted as such. `noise` are files (chatter) or
     `stratum=file`, in place of the project's own of that kind. `mteb`: names of tasks to measure as well. What was
     measured before on the same data with the same models is read back.
     Raises UserError for a model that is named twice, an unknown part, and where too little is left to measure.
@@ -76,11 +77,13 @@ def evaluate_models(
     tasks = refuse_without_mteb(mteb) if mteb else []
     project = whole = load_project(workspace)
     names = tuple(resolved_name(workspace, name) for name in models) or _usual_models(workspace, reporter)
-    project, seen = without_seen(project, trained_on(workspace, names))
+    project, seen, seen_noise = without_seen(workspace, project, names)
+    files = named_noise(noise)
     data = gold_set(workspace, project, gold, gold_catalogue, reporter) if gold else evaluation_set(project, part)
-    if not gold and (left_out := _labelled_in(whole, part, seen)):
-        data = replace(data, excluded={**data.excluded, SEEN: left_out})
-    if files := named_noise(noise):
+    left_out = Counter({SEEN: 0 if gold else _labelled_in(whole, part, seen)})
+    left_out[TRAINED] = _sentences_in(whole, TEST if gold else part, seen_noise, files)
+    data = replace(data, excluded=dict(Counter(data.excluded) + left_out))
+    if files:
         data = with_noise(project, data, files)
     data = with_garbage(data)
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
@@ -143,6 +146,15 @@ def _labelled_in(project: Project, part: str, conversations: Collection[str]) ->
         query.id in project.decisions and project.split.conversations.get(query.conversation) == part
         for query in project.queries
         if query.conversation in conversations
+    )
+
+
+def _sentences_in(project: Project, part: str, sources: Collection[str], replaced: Collection[str]) -> int:
+    """How many noise sentences of a part are in these sources, but for kinds that are `replaced` by other files."""
+    parts = project.split.noise
+    return sum(
+        noise.source in sources and parts[noise.source] == part and noise.stratum not in replaced
+        for noise in project.noise
     )
 
 

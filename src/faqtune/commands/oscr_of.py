@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.evaluate import OF_THE_SPLIT, refuse_too_few
 from faqtune.commands.models import ReportingEncoder, load_model
-from faqtune.commands.seen import trained_on, without_seen
+from faqtune.commands.seen import without_seen
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Sampled, evaluate, sampled
 from faqtune.progress import Reporter, Silent
@@ -18,11 +18,11 @@ FIGURE = "oscr@5"
 
 
 def choosing_set(workspace: Workspace, models: Sequence[str], part: str) -> EvaluationSet:
-    """What models are compared on: without conversations that any of them was trained on. Raises UserError where it
+    """What models are compared on: without what any of them was trained on. Raises UserError where it
     is too little for the figure, ValueError for the test part: nothing is chosen by that."""
     if part == TEST:
         raise ValueError("nothing is chosen on the test part")
-    project, _ = without_seen(load_project(workspace), trained_on(workspace, models))
+    project, _, _ = without_seen(workspace, load_project(workspace), models)
     data = evaluation_set(project, part)
     refuse_too_few(len(data.positives), data.part, OF_THE_SPLIT)
     return data

@@ -1,8 +1,8 @@
-"""Which conversations a model was trained on, itself or the ones it began from: nothing is measured on them."""
+"""What a model was trained on, itself or the ones it began from: nothing is measured on that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -53,14 +53,25 @@ def _splits(workspace: Workspace, names: Iterable[str]) -> Iterator[dict[str, An
             yield read_json(path, "faqtune train")
 
 
-def without_seen(project: Project, seen: set[str]) -> tuple[Project, set[str]]:
-    """The project with conversations that measure now and were trained on before as trained on; and which these are.
+def without_seen(workspace: Workspace, project: Project, names: Collection[str]) -> tuple[Project, set[str], set[str]]:
+    """The project with conversations and sources of noise that measure now, and that the named models were trained on
+    before, as trained on; and which these are, conversations and sources.
 
     Hand labels move a conversation to the test part; a model that goes on from one trained earlier may have seen
-    it there, with the rules' label.
+    it there, with the rules' label. Other shares of the split move sources of noise too.
     """
-    gone = {name for name, part in project.split.conversations.items() if part != TRAIN and name in seen}
-    if not gone:
-        return project, gone
-    conversations = project.split.conversations | dict.fromkeys(gone, TRAIN)
-    return replace(project, split=replace(project.split, conversations=conversations)), gone
+    split = project.split
+    gone = _measuring(split.conversations) & trained_on(workspace, names)
+    noise = _measuring(split.noise) & noise_trained_on(workspace, names)
+    if not gone and not noise:
+        return project, gone, noise
+    moved = replace(
+        split,
+        conversations=split.conversations | dict.fromkeys(gone, TRAIN),
+        noise=split.noise | dict.fromkeys(noise, TRAIN),
+    )
+    return replace(project, split=moved), gone, noise
+
+
+def _measuring(parts: Mapping[str, str]) -> set[str]:
+    return {name for name, part in parts.items() if part != TRAIN}

@@ -15,13 +15,14 @@ import pytest
 
 from faqtune import UserError, Workspace, make_split, train_model
 from faqtune.commands import train
+from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.finish import trained_sizes
 from faqtune.commands.train import Interrupted
 from faqtune.progress import Silent
 from faqtune.recipe import Recipe
-from faqtune.records import OwnPair
+from faqtune.records import CALIBRATION, TRAIN, OwnPair
 from faqtune.runs import DONE, INTERRUPTED, RUNNING, Run, all_runs, find_run
-from faqtune.stored import read_json, write_jsonl
+from faqtune.stored import read_json, write_json, write_jsonl
 
 
 class Killed(BaseException):
@@ -74,6 +75,23 @@ def test_the_card_and_the_threshold_say_what_was_trained_on_and_for_which_model(
     recipe = re.search(r"````json\n(.*?)\n````", card, re.DOTALL)
     assert recipe and json.loads(recipe[1]) == json.loads((run.folder / "recipe.json").read_text(encoding="utf-8"))
     assert json.loads(run.thresholds_path.read_text(encoding="utf-8"))["model"] == run.name != run.base
+
+
+def test_a_threshold_is_set_without_noise_that_an_earlier_run_was_trained_on(tuned_shop: Workspace) -> None:
+    """As after other shares of the split: noise that trained the run which this one goes on from calibrates by now."""
+    first = find_run(tuned_shop)
+    before = len(evaluation_set(load_project(tuned_shop), CALIBRATION).negatives)
+    split = read_json(tuned_shop.split_path, "")
+    moved = next(source for source, part in split["noise"].items() if part == TRAIN)
+    split["noise"][moved] = CALIBRATION
+    write_json(tuned_shop.split_path, split)
+    assert len(evaluation_set(load_project(tuned_shop), CALIBRATION).negatives) > before
+
+    anew = train_model(tuned_shop)
+    assert read_json(anew.run.thresholds_path, "")["noise"] > before
+
+    going_on = train_model(tuned_shop, base=first.name)
+    assert read_json(going_on.run.thresholds_path, "")["noise"] == before
 
 
 @pytest.mark.parametrize(

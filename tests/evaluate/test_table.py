@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from faqtune.commands.adhoc import SEEN, SET_THE_THRESHOLD, TRAINED
 from faqtune.evaluate import (
     compare,
     difference_mark,
@@ -17,6 +18,7 @@ from faqtune.evaluate import (
 from faqtune.evaluate.notes import notes
 from faqtune.evaluate.table import Table
 from faqtune.evaluate.wording import METRICS, NOTES, SCOPES, TABLE
+from faqtune.records import CALIBRATION, SELECTION
 from faqtune.scorecard import STRATA, Comparison, Difference, Figure, Scorecard, SetOn
 
 FULL = {
@@ -174,11 +176,50 @@ def test_notes_say_what_the_data_cannot_support(changes, expected):
 
 
 def test_an_interval_without_width_is_not_left_unexplained():
-    """Rule of three: 100 cases without an exception leave up to 1 - 0.05^(1/100) = 2.95 % open."""
-    found = notes(card(figures={"fpr95": figure(0.0, 0.0, 0.0, n=100)}))
-    assert len(found) == 1
-    assert "100 independent cases" in found[0]
-    assert "up to 3.0 % open" in found[0]
+    """Rule of three: 90 cases without an exception leave up to 1 - 0.05^(1/90) = 3.27 % open."""
+    (found,) = notes(card(figures={"fpr95": figure(0.0, 0.0, 0.0, n=90)}))
+    assert "90 independent cases" in found
+    assert "up to 3.3 % open" in found
+
+
+@pytest.mark.parametrize(
+    ("name", "counts", "cases"),
+    [
+        ("recall@1", {"conversations": 40}, 40),
+        ("recall@1/macro", {"conversations": 400}, 300),
+        ("accepted/chatter", {"chatter/sources": 330, "conversations": 40}, 300),
+        ("accepted/chatter", {"chatter/sources": 320, "conversations": 40}, 300),
+        ("accepted", {f"{kind}/sources": 320 if kind == "chatter" else 0 for kind in STRATA}, 300),
+        ("accepted/garbage", {"garbage/sources": 30, "garbage/generated": 180}, 210),
+        ("fpr95/chatter", {"chatter/sources": 330, "conversations": 40}, 40),
+    ],
+)
+def test_rows_of_one_conversation_are_one_case(name, counts, cases):
+    found = notes(card(figures={name: figure(0.0, 0.0, 0.0, n=300)}, counts=FULL | counts))
+    (note,) = (note for note in found if "every resample" in note)
+    assert f"even {cases} independent cases" in note
+
+
+def test_of_generated_garbage_alone_all_noise_is_still_spoken_of():
+    few = dict.fromkeys(STRATA, 0) | {"garbage": 5, "garbage/sources": 5, "garbage/generated": 180}
+    (note,) = (note for note in notes(card(counts=FULL | few)) if "OSCR@5% needs" in note)
+    assert note.endswith("not reported for: all noise (5).")
+
+
+def test_where_nothing_is_answered_a_margin_is_named_too():
+    found = notes(card(threshold_cosine=0.5, margin_cosine=0.05))
+    assert any("reaches the threshold of 0.500 and leads the second entry by 0.050: nothing" in note for note in found)
+    assert any(
+        "阈值 0.500 且比第二名高出 0.050：" in note
+        for note in notes(card(threshold_cosine=0.5, margin_cosine=0.05), "zh")
+    )
+
+
+def test_every_reason_to_leave_a_label_out_has_chinese_words():
+    elsewhere = (f"conversation is in the {part} part" for part in (SELECTION, CALIBRATION))
+    for reason in (SEEN, TRAINED, SET_THE_THRESHOLD, *elsewhere):
+        (note,) = (note for note in notes(card(excluded={reason: 3}), "zh") if "未计入" in note)
+        assert reason not in note
 
 
 def test_notes_name_excluded_labels_and_silence():

@@ -151,3 +151,13 @@ def test_beside_the_headline_stands_what_the_model_does_as_it_is_set(comparison:
     )
     unset = RunReport(comparison.model_copy(update={"after": after.model_copy(update={"threshold_cosine": None})}))
     assert not any("As it is set now" in plain(sentence) for _, sentence in summary(unset, "en").facts)
+    led = after.model_copy(update={"margin_cosine": 0.05})
+    with_lead = RunReport(comparison.model_copy(update={"after": led}))
+    assert any(
+        "from cosine 0.679 on where the best entry leads the second by 0.050: of 100" in plain(sentence)
+        for _, sentence in summary(with_lead, "en").facts
+    )
+    assert any(
+        "0.679 起作答，且最佳条目须比第二名高出 0.050）" in plain(sentence)
+        for _, sentence in summary(with_lead, "zh").facts
+    )

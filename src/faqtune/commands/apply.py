@@ -139,7 +139,7 @@ def _finished(
     )
     facts = {key: value for key, value in asdict(applied).items() if key not in ("run", "model", "skipped", "source")}
     with mixed_run(workspace, source, "layers", {"of": source.name, **facts}, inputs) as run:
-        finish_run(run, search.mix.move_to(best), project, card, {"before": before, "after": after})
+        finish_run(workspace, run, search.mix.move_to(best), project, card, {"before": before, "after": after})
     return replace(applied, run=run.name, model=str(run.model_path))
 
 

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from faqtune import __version__
 from faqtune.atomic import sync_folder
 from faqtune.commands.assemble import Project, evaluation_set
+from faqtune.commands.seen import without_seen
 from faqtune.evaluate import EvaluationSet, calibrate, evaluate
 from faqtune.processes import place
 from faqtune.recipe import Recipe
 from faqtune.records import CALIBRATION
 from faqtune.runs import DONE, FINISHED, SET_ASIDE, Run
 from faqtune.stored import write_json
+from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
     from faqtune.model import ModelCard, TextModel
@@ -44,14 +46,22 @@ def training_facts(model: TextModel, data: TrainingData, selection: EvaluationSe
 
 
 def finish_run(
-    run: Run, model: TextModel, project: Project, card: ModelCard, facts: dict[str, Any], *, aside: bool = False
+    workspace: Workspace,
+    run: Run,
+    model: TextModel,
+    project: Project,
+    card: ModelCard,
+    facts: dict[str, Any],
+    *,
+    aside: bool = False,
 ) -> None:
-    """Save the model and, in float32, its threshold; add `facts` and say `done` last, or that it is set `aside`.
-    `model` stays in float32."""
+    """Save the model and, in float32, its threshold, set without what it was trained on; add `facts` and say `done`
+    last, or that it is set `aside`. `model` stays in float32."""
     from faqtune.model import EXACT, save
 
     save(model, run.model_path, card)
-    calibration = evaluation_set(project, CALIBRATION)
+    unseen, _, _ = without_seen(workspace, project, [run.name])
+    calibration = evaluation_set(unseen, CALIBRATION)
     model.precision = EXACT
     run.thresholds_path.unlink(missing_ok=True)
     for path in (run.certificate_path, run.refused_certificate_path):
@@ -66,7 +76,15 @@ def finish_run(
 
 
 def finish_training(
-    run: Run, plan: Recipe, model: TextModel, project: Project, outcome: Outcome, data: TrainingData, *, aside: bool
+    workspace: Workspace,
+    run: Run,
+    plan: Recipe,
+    model: TextModel,
+    project: Project,
+    outcome: Outcome,
+    data: TrainingData,
+    *,
+    aside: bool,
 ) -> None:
     """The same of a run that was trained, whose best step is one of `outcome`."""
     from faqtune.model import ModelCard
@@ -82,7 +100,7 @@ def finish_training(
         measured_on=MEASURED_ON,
     )
     facts = {"best_step": list(outcome.best_step), "before": before, "after": after}
-    finish_run(run, model, project, card, facts, aside=aside)
+    finish_run(workspace, run, model, project, card, facts, aside=aside)
 
 
 def trained_sizes(plan: Recipe, sizes: Mapping[str, int]) -> dict[str, int]:

@@ -140,7 +140,7 @@ def _swept(
         base=base,
     )
     with mixed_run(workspace, source, "merge", swept_facts(swept), inputs) as run:
-        finish_run(run, line.move_to(best.coefficient), project, card, {"before": before, "after": after})
+        finish_run(workspace, run, line.move_to(best.coefficient), project, card, {"before": before, "after": after})
     return replace(swept, run=run.name, model=run.model_path)
 
 

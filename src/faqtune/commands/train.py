@@ -233,7 +233,7 @@ def _train(
                 f"training was interrupted; {run.checkpoints_path} holds all that was done",
                 "run the same command again to go on from there",
             )
-        finish_training(run, plan, model, project, outcome, data, aside=ON_PURPOSE in run.facts)
+        finish_training(workspace, run, plan, model, project, outcome, data, aside=ON_PURPOSE in run.facts)
     drop_checkpoints(run, keep=workspace.config().train.keep_checkpoints)
     reporter.say(f"model saved to {run.model_path}")
     return _trained(False, run)

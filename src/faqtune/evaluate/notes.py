@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from faqtune.evaluate.figures import OSCR_PERCENT, supports_oscr
 from faqtune.evaluate.slices import wilson
 from faqtune.evaluate.wording import REASONS, Language, figure_name, note_text, separator, stratum_name
-from faqtune.scorecard import STRATA, Scorecard
+from faqtune.scorecard import REJECTION, STRATA, Figure, Scorecard
 
 LEAST_GROUPS = 20
 """Conversations or sources below which intervals are called too narrow: in a simulation of 300 draws
@@ -20,6 +20,9 @@ LEAST_PASSING = 5
 
 MOST_NAMED = 5
 """Figures that one note names: of a model that makes no mistake on a small test dozens have no width."""
+
+ACCEPTED = "accepted"
+"""The figure of noise alone."""
 
 CLAIMED = 0.01
 """Share of noise that people would like to claim not to be answered."""
@@ -68,7 +71,7 @@ def _few_for_oscr(card: Scorecard, language: Language) -> Iterator[Note]:
     written = {stratum: card.counts[stratum] for stratum in STRATA}
     counts = {stratum: n + card.counts.get(f"{stratum}/generated", 0) for stratum, n in written.items()}
     kinds = {stratum_name(stratum, language): n for stratum, n in counts.items() if n}
-    if len(kinds) > 1:
+    if kinds and list(kinds.values()) != [sum(written.values())]:
         kinds = {note_text("all_noise", language): sum(written.values()), **kinds}
     for percent in OSCR_PERCENT:
         missing = [f"{kind} ({n})" for kind, n in kinds.items() if not supports_oscr(percent, n)]
@@ -100,7 +103,7 @@ def _few_groups(card: Scorecard, language: Language) -> Iterator[Note]:
 
 def _no_width(card: Scorecard, language: Language) -> Iterator[Note]:
     """Where all agree, resampling cannot vary: 1 - 0.05^(1/n), "the rule of three", bounds what was not seen."""
-    flat = {name: figure.n for name, figure in card.figures.items() if figure.low == figure.high}
+    flat = {name: _units(name, figure, card) for name, figure in card.figures.items() if figure.low == figure.high}
     if flat:
         n = min(flat.values())
         names = [figure_name(name, language) for name in flat]
@@ -110,6 +113,18 @@ def _no_width(card: Scorecard, language: Language) -> Iterator[Note]:
         yield "no_width", {"figures": listed, "n": n, "bound": 100 * (1 - 0.05 ** (1 / n))}
 
 
+def _units(name: str, figure: Figure, card: Scorecard) -> int:
+    """How many independent cases stand behind a figure: at most its rows, conversations and sources of noise."""
+    metric, _, stratum = name.partition("/")
+    if metric not in (*REJECTION, ACCEPTED):
+        return min(figure.n, card.counts["conversations"])
+    kinds = [stratum] if stratum in STRATA else STRATA
+    sources = sum(card.counts[f"{kind}/sources"] for kind in kinds)
+    if stratum == "garbage":
+        sources += card.counts.get("garbage/generated", 0)
+    return min(figure.n, sources) if metric == ACCEPTED else min(figure.n, sources, card.counts["conversations"])
+
+
 def _set_on(card: Scorecard, _language: Language) -> Iterator[Note]:
     if (basis := card.threshold_set_on) is not None:
         share = wilson(basis.accepted, basis.noise, basis.sources)
@@ -117,9 +132,10 @@ def _set_on(card: Scorecard, _language: Language) -> Iterator[Note]:
         yield "set_on", {"percent": basis.noise_percent, **counts, "low": 100 * share.low, "high": 100 * share.high}
 
 
-def _silent(card: Scorecard, _language: Language) -> Iterator[Note]:
+def _silent(card: Scorecard, language: Language) -> Iterator[Note]:
     if card.threshold_cosine is not None and "precision" not in card.figures:
-        yield "silent", {"threshold": card.threshold_cosine}
+        lead = note_text("silent_lead", language, margin=card.margin_cosine) if card.margin_cosine else ""
+        yield "silent", {"threshold": card.threshold_cosine, "lead": lead}
 
 
 def _excluded(card: Scorecard, language: Language) -> Iterator[Note]:

@@ -76,6 +76,11 @@ REASONS: dict[Language, dict[str, str]] = {
         "unclear": "意思不明",
         "no reason": "未写原因",
         "entry no longer in the catalogue": "条目已不在问答库中",
+        "conversation was trained on": "会话已用于训练",
+        "conversation is in the selection part": "会话属于选择集",
+        "conversation is in the calibration part": "会话属于校准集",
+        "text was trained on": "文本已用于训练",
+        "text set the threshold": "文本已用于设定阈值",
     },
 }
 """Why a labelled query is not measured."""
@@ -101,7 +106,8 @@ NOTES: dict[Language, dict[str, str]] = {
         "set_on": "The threshold lets at most {percent} % of the calibration noise through: {accepted} of {noise}"
         " sentences ({sources} sources). Of new noise like it that leaves {low:.1f} to {high:.1f} % open (95 %"
         " confidence).",
-        "silent": "No query reaches the threshold of {threshold:.3f}: nothing is answered.",
+        "silent": "No query reaches the threshold of {threshold:.3f}{lead}: nothing is answered.",
+        "silent_lead": " and leads the second entry by {margin:.3f}",
         "excluded": "Labelled but not measured: {reasons}.",
     },
     "zh": {
@@ -122,7 +128,8 @@ NOTES: dict[Language, dict[str, str]] = {
         "and_more": "{listed} 等另外 {more} 项",
         "set_on": "阈值最多放过 {percent}% 的校准噪声：{noise} 条（{sources} 个来源）中放过 {accepted} 条。"
         "在 95% 置信度下，同类的新噪声仍可能放过 {low:.1f}% 至 {high:.1f}%。",
-        "silent": "没有客户问题达到阈值 {threshold:.3f}：全部不作答。",
+        "silent": "没有客户问题达到阈值 {threshold:.3f}{lead}：全部不作答。",
+        "silent_lead": " 且比第二名高出 {margin:.3f}",
         "excluded": "已标注但未计入：{reasons}。",
     },
 }

@@ -83,8 +83,10 @@ def _as_set(card: Scorecard, language: Language) -> Markup | None:
         return None
     answered, precision, accepted = (card.figures[name].value for name in ("answered", "precision", "accepted"))
     right, passed = _of_hundred(answered * precision), _of_hundred(1 - answered)
-    return Markup(HEADLINE[language]["as_set"]).format(
+    words = HEADLINE[language]
+    return Markup(words["as_set"]).format(
         threshold=f"{card.threshold_cosine:.3f}",
+        lead=words["as_set_lead"].format(margin=f"{card.margin_cosine:.3f}") if card.margin_cosine else "",
         right=Markup('<strong class="value-after">{}</strong>').format(right),
         wrong=max(0, 100 - right - passed),
         passed=passed,
@@ -111,9 +113,17 @@ def _with_counts(sentence: str, found: Change, **values: str) -> Markup:
 
 def _verdict(lead: Change, language: Language) -> str:
     d = lead.difference
-    return HEADLINE[language][lead.mark].format(
-        change=f"{100 * d.value:+.0f}", low=f"{100 * d.low:+.0f}", high=f"{100 * d.high:+.0f}"
-    )
+    return HEADLINE[language][lead.mark].format(change=_points(d.value), low=_points(d.low), high=_points(d.high))
+
+
+def _points(share: float) -> str:
+    """Whole points of 100 with their sign; 0 has none.
+
+    >>> _points(0.074), _points(-0.004)
+    ('+7', '0')
+    """
+    points = _of_hundred(share)
+    return f"{points:+d}" if points else "0"
 
 
 def _sides(lead: Change, language: Language) -> list[Side]:

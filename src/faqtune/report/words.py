@@ -21,9 +21,10 @@ HEADLINE: dict[Language, dict[str, str]] = {
         "fpr95": "If 95 of 100 questions are to be accepted, {after} of 100 off-topic messages come through too"
         " (before: {before}).",
         "precision": "At the calibrated threshold, {after} of 100 answers given are right (before: {before}).",
-        "as_set": "As it is set now, to answer from cosine {threshold} on: of 100 questions {right} are answered"
+        "as_set": "As it is set now, to answer from cosine {threshold} on{lead}: of 100 questions {right} are answered"
         " rightly, {wrong} wrongly, and {passed} are not answered; {accepted} of 100 off-topic messages are answered."
         " The headline is that of the threshold which would suit these test messages.",
+        "as_set_lead": " where the best entry leads the second by {margin}",
     },
     "zh": {
         "oscr": "在每 100 条无关消息最多放过 {percent} 条的前提下，FAQ 能回答的 100 个问题中有 {after} 个答对；"
@@ -40,8 +41,9 @@ HEADLINE: dict[Language, dict[str, str]] = {
         "recall@1": "若每个问题都作答，100 个问题中有 {after} 个的正确条目排在首位（微调前 {before} 个）。",
         "fpr95": "若要接受 100 个问题中的 95 个，100 条无关消息中会误放 {after} 条（微调前 {before} 条）。",
         "precision": "在校准后的阈值处，每 100 次作答有 {after} 次正确（微调前 {before} 次）。",
-        "as_set": "按目前设定的阈值（相似度 {threshold} 起作答）：每 100 个问题答对 {right} 个、答错 {wrong} 个、未作答"
-        " {passed} 个；每 100 条无关消息误答 {accepted} 条。页首的数字对应的是最适合这批测试消息的阈值。",
+        "as_set": "按目前设定的阈值（相似度 {threshold} 起作答{lead}）：每 100 个问题答对 {right} 个、答错 {wrong} 个、"
+        "未作答 {passed} 个；每 100 条无关消息误答 {accepted} 条。页首的数字对应的是最适合这批测试消息的阈值。",
+        "as_set_lead": "，且最佳条目须比第二名高出 {margin}",
     },
 }
 

@@ -9,7 +9,9 @@ Rivals run in environments of their own (--python NAME=PATH) and exchange plain 
 `training_data` gives, labels below the default recipe's confidence left out, chosen on the selection part, and
 measured like faqtune's models on the test part. Only faqtune, and classifiers with the option `noise`, know how
 to learn from noise. Each result is kept in FOLDER as files of its own and is not made again; the tables are built
-from all that are there. Run it with OMP_NUM_THREADS=1: times are seconds of the CPU, with a GPU of the wall.
+from all that are there. With `--outcomes outcomes` they are kept beside these scripts, scores without texts, so that
+seeds that are trained elsewhere later have intervals together with them. Run it with OMP_NUM_THREADS=1: times are
+seconds of the CPU, with a GPU of the wall.
 `campaign.py` runs many at a time.
 """
 
@@ -215,7 +217,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data_set", choices=("taobao", "clinc150", "insurance"))
     parser.add_argument("data", type=Path)
-    parser.add_argument("--work", type=Path, required=True, help="projects and results are kept here")
+    parser.add_argument("--work", type=Path, required=True, help="projects are kept here, and results")
+    parser.add_argument("--outcomes", type=Path, help="keep results here instead, for later seeds")
     parser.add_argument("--prepared", type=Path, help="a labelled taobao project (default: made in the work folder)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--methods", nargs="+", default=METHODS)
@@ -227,7 +230,7 @@ def main() -> None:
     given.in_process = False
     of_clinc150 = f"-{given.per_entry}" if given.data_set == "clinc150" and given.per_entry != 20 else ""
     name = given.data_set + of_clinc150 + ("-hand" if given.hand_labels else "")
-    results = given.work / "results" / name
+    results = (given.outcomes or given.work / "results") / name
     cases: dict[int, Case] = {}
 
     def case_of(seed: int) -> Case:

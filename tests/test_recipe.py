@@ -268,6 +268,8 @@ def test_set_reaches_every_part_of_a_recipe(two_stages: str):
         ("stage.1.epoch=1", "unknown key `stage.1.epoch`", "epochs"),
         ("stage.1.epochs=few", "`stage.1.epochs`", "mend the value"),
         ("sed=1", "unknown key `sed`", "seed"),
+        ("learning_rate=1", "unknown key `learning_rate`", "`stage.1.learning_rate`"),
+        ("losses.ranking.weight=1", "unknown key `losses`", "`stage.1.losses`"),
         ("stage.2.losses=1", "`stage.2.losses`", "mend the value"),
     ],
 )
@@ -275,6 +277,23 @@ def test_a_wrong_set_is_refused(two_stages: str, override: str, message: str, ne
     with pytest.raises(UserError) as error:
         load_recipe(two_stages, ("stage.1.name=rank", "seed=1", override))
     assert message in error.value.problem and next_step in error.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "next_step"),
+    [
+        ("[[stage]]\ndata.labels = 1", "unknown key `stage`", "`stages`"),
+        ("[[stages]]\ndate.labels = 1\nlosses.ranking.weight = 1", "unknown key `stage.1.date`", "`stage.1.data`"),
+        ("[stages]\ndata.labels = 1", "`stages` is", "[[stages]]"),
+        ("[[stages]]\nlosses.ranking.weight = 1", "there is no `stage.1.data`", "add it"),
+    ],
+)
+def test_a_slip_in_the_name_of_a_table_is_told_with_what_is_meant(
+    tmp_path: Path, text: str, problem: str, next_step: str
+):
+    with pytest.raises(UserError) as error:
+        load_recipe(written(tmp_path / "r.toml", text))
+    assert problem in error.value.problem and next_step in error.value.next_step
 
 
 @pytest.mark.parametrize("stages", ["stages = 3", "stages = [1, 2]", "stages.one = 1"])

@@ -8,6 +8,7 @@ import tomllib
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from faqtune.errors import UserError
 
@@ -29,7 +30,7 @@ def validated(model: type[Model], data: dict[str, Any], place: str) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = _telling(error.errors())
     key = _written(first["loc"])
     if first["type"] == "extra_forbidden":
         near = _nearest(key, _keys(model))
@@ -39,7 +40,17 @@ def validated(model: type[Model], data: dict[str, Any], place: str) -> Model:
     if first["type"] == "missing":
         raise UserError(f"{place}: there is no `{key}`", "add it")
     wanted = WANTED.get(first["type"], first["msg"])
-    raise UserError(f"{place}: `{key}` is {_shown(first['input'])}: {wanted}", _mend(first["type"], first["input"]))
+    mend = _mend(first["type"], first["input"], key)
+    raise UserError(f"{place}: `{key}` is {_shown(first['input'])}: {wanted}", mend)
+
+
+def _telling(errors: list[ErrorDetails]) -> ErrorDetails:
+    """The first; where a key is missing, an unknown one of the same table, which may be that key misspelt."""
+    first = errors[0]
+    if first["type"] != "missing":
+        return first
+    unknown = (e for e in errors if e["type"] == "extra_forbidden" and e["loc"][:-1] == first["loc"][:-1])
+    return next(unknown, first)
 
 
 def _shown(value: Any) -> str:
@@ -47,8 +58,10 @@ def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else f"{value!r:.40}"
 
 
-def _mend(kind: str, value: Any) -> str:
+def _mend(kind: str, value: Any, key: str) -> str:
     """What to do about a value of another type than is wanted."""
+    if kind == "list_type" and isinstance(value, dict):
+        return f"write [[{key}]], in double brackets"
     if isinstance(value, str) and kind in ("int_type", "float_type", "bool_type"):
         try:
             written = type(tomllib.loads(f"x = {value}")["x"])
@@ -75,9 +88,9 @@ def _nearest(unknown: str, keys: list[str]) -> str:
         if near := difflib.get_close_matches(name, by_name, n=1):
             if here and known is siblings:
                 return f"{here}.{near[0]}"
-            # A key of another table of the same stage.
+            # A key of another table of the same stage; from outside of all stages, of the first.
             stage = re.match(r"stage\.\d+", unknown)
-            return re.sub(r"^stages(?=\.)", stage[0], by_name[near[0]]) if stage else by_name[near[0]]
+            return re.sub(r"^stages(?=\.)", stage[0] if stage else "stage.1", by_name[near[0]])
     return ""
 
 

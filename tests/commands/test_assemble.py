@@ -349,11 +349,15 @@ def test_a_project_is_loaded_as_it_lies_on_disk(workspace):
     write_jsonl(workspace.catalogue_path, SHOP)
     write_jsonl(workspace.noise_path, [Noise("聊天", "n")])
     write_jsonl(workspace.queries_path, queries)
-    claims.append(workspace.claims_path, [rules("q1", "发货")])
     with pytest.raises(UserError, match=r"split\.json") as caught:
         load_project(workspace)
     assert "faqtune split" in caught.value.next_step
     write_json(workspace.split_path, split)
+    # Without its labels a project would be blamed for having none.
+    with pytest.raises(UserError, match=r"claims\.db") as caught:
+        load_project(workspace)
+    assert "faqtune label" in caught.value.next_step
+    claims.append(workspace.claims_path, [rules("q1", "发货")])
     assert load_project(workspace) == project_of(queries, [rules("q1", "发货")], split, [Noise("聊天", "n")])
 
 

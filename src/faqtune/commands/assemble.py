@@ -72,6 +72,8 @@ def load_project(workspace: Workspace) -> Project:
     """Raises UserError naming the command that makes what is missing."""
     # In the order in which they are made: the first that is missing is to be made first.
     catalogue, noise, queries, split = workspace.catalogue(), workspace.noise(), workspace.queries(), workspace.split()
+    if not workspace.claims_path.exists():
+        raise UserError(f"there is no {workspace.claims_path}", "run `faqtune label` first")
     return Project(
         catalogue=catalogue,
         noise=noise,

@@ -111,6 +111,13 @@ def test_a_name_that_is_nothing_is_an_error(
         resolve(name)
 
 
+def test_a_runs_folder_in_place_of_its_model_is_told_where_the_model_lies(tiny_model_folder: Path, tmp_path: Path):
+    model = Path(shutil.copytree(tiny_model_folder, tmp_path / "run" / "model"))
+    with pytest.raises(UserError, match=r"it has no config\.json") as caught:
+        resolve(tmp_path / "run")
+    assert caught.value.next_step == f"its model lies in {model}: give that folder"
+
+
 def test_a_file_in_place_of_a_folder_is_named(tiny_model_folder: Path):
     with pytest.raises(UserError, match="is a file"):
         resolve(tiny_model_folder / "model.safetensors")

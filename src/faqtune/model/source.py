@@ -62,7 +62,11 @@ def find_local(name_or_path: str | Path) -> ModelSource | None:
     path = Path(name).expanduser()
     if path.is_dir():
         if missing := missing_part(path):
-            raise UserError(f"{path} is not a model folder: it has no {missing}", "get the whole folder of the model")
+            whole = "get the whole folder of the model"
+            inner = path / "model"
+            if inner.is_dir() and not missing_part(inner):
+                whole = f"its model lies in {inner}: give that folder"
+            raise UserError(f"{path} is not a model folder: it has no {missing}", whole)
         return ModelSource(name, "folder", path.absolute())
     if path.exists():
         raise UserError(f"{path} is a file", "give the folder that the model's config.json lies in")

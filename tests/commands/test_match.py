@@ -95,6 +95,16 @@ def test_every_line_of_a_program_gets_an_answer(
     assert lines[1]["answered"] is False
 
 
+def test_every_text_that_a_program_gives_gets_an_object(
+    tuned_shop: Workspace, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from faqtune.console import match as console
+
+    console.run_match(tuned_shop.root, ["能退吗", "", "几天到"], "", 2, None, as_json=True)
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [(line["text"], len(line["hits"])) for line in lines] == [("能退吗", 2), ("", 0), ("几天到", 2)]
+
+
 def test_a_customers_text_does_not_move_the_cursor(tuned_shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     from faqtune.console import match as console
 

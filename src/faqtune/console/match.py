@@ -29,8 +29,8 @@ def run_match(project: Path, texts: list[str], model: str, top: int, threshold: 
             if text.strip():
                 found = next(matches)
                 emit_json(found) if as_json else _show(found)
-            elif as_json and not texts:
-                # A program waits for one answer a line.
+            elif as_json:
+                # A program waits for one answer to each text.
                 emit_json(Match(text, False, matcher.threshold_cosine, []))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,11 @@ def test_what_the_data_does_not_hold_is_refused(tuned_shop: Workspace) -> None:
 def test_on_the_command_line(tuned_shop: Workspace, cli) -> None:
     code, out, _ = cli("calibrate", "--project", str(tuned_shop.root), "--chatter", "60", "--wrong", "0.1")
     assert code == 0
-    assert "NOT certified" in out and "everyday chatter answered" in out and "at most 0.1 %" in out
+    assert (
+        "NOT certified, so match keeps the threshold it had; tried from a cosine of" in out
+        and "everyday chatter answered" in out
+        and "at most 0.1 %" in out
+    )
     assert "On the test part" in out and "certificate.json" in out
     code, out, err = cli("calibrate", "--project", str(tuned_shop.root), "--chatter", "100", "--json")
     assert code == 2 and "100 % is no promise" in json.loads(out)["error"]
@@ -110,6 +115,8 @@ def test_on_the_command_line(tuned_shop: Workspace, cli) -> None:
 def test_a_confidence_is_printed_as_it_was_asked_for(tuned_shop: Workspace, cli) -> None:
     _, out, _ = cli("calibrate", "--project", str(tuned_shop.root), "--chatter", "60", "--confidence", "99.9")
     assert "with 99.9% confidence" in out
+    _, out, _ = cli("calibrate", "--project", str(tuned_shop.root), "--chatter", "99.9")
+    assert re.search(r": certified: answer from a cosine of -?\d\.\d{4} on\n", out)
 
 
 def test_the_certificate_holds_margin_probabilities_digests_and_the_paired_test(tuned_shop: Workspace) -> None:

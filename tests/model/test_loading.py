@@ -87,6 +87,13 @@ def test_missing_weights_are_an_error_and_not_random_numbers(folder: Path):
         load(folder, max_length_tokens=32)
 
 
+def test_layers_that_the_configuration_does_not_name_are_not_left_out_without_a_word(folder: Path):
+    layers = json.loads((folder / "config.json").read_text(encoding="utf-8"))["num_hidden_layers"]
+    edit(folder / "config.json", num_hidden_layers=layers - 1)
+    with pytest.raises(UserError, match=rf"names {layers - 1} layers, but its weights hold {layers}"):
+        load(folder, max_length_tokens=32)
+
+
 def test_a_missing_pooler_is_dropped_and_one_that_is_there_stays_still(folder: Path, caplog: pytest.LogCaptureFixture):
     assert not any(p.requires_grad for p in load(folder, max_length_tokens=32).backbone.pooler.parameters())
     weights = load_file(folder / "model.safetensors")

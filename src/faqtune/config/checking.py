@@ -21,6 +21,7 @@ WANTED = {
     "bool_type": "true or false is wanted here",
     "string_type": "a text in quotation marks is wanted here",
     "list_type": "a list is wanted here",
+    "string_pattern_mismatch": "it has a character that the name of a folder cannot have, or begins with a dot",
 }
 """What a value should have been, by pydantic's name of the error."""
 

@@ -59,11 +59,13 @@ def _margins(margin: str) -> tuple[float, ...]:
 
 def _show(made: Calibrated) -> None:
     certified = made.certified
-    state = "certified" if certified.is_certified else "NOT certified, so match keeps the threshold it had"
-    if made.stays_cosine is not None:
-        state += f" ({made.stays_cosine:.4f}, certified)"
     lead = f", {certified.margin_cosine:g} ahead of the second" if certified.margin_cosine else ""
-    emit(f"{made.run.name}: answer from a cosine of {certified.threshold_cosine:.4f} on{lead}; {state}")
+    there = f"from a cosine of {certified.threshold_cosine:.4f} on{lead}"
+    if certified.is_certified:
+        emit(f"{made.run.name}: certified: answer {there}")
+    else:
+        stays = "" if made.stays_cosine is None else f" ({made.stays_cosine:.4f}, certified)"
+        emit(f"{made.run.name}: NOT certified, so match keeps the threshold it had{stays}; tried {there}:")
     rows = [_row(promise) for promise in certified.promises]
     emit(*table((f"with {100 * certified.confidence:g}% confidence", "promised", "bound", "seen", "units", ""), rows))
     emit(f"  {certified.answered:.1%} of the calibration part's questions are answered there")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -82,7 +83,19 @@ def _load_backbone(source: ModelSource, dtype: torch.dtype | Literal["auto"]) ->
             f"{source.folder}: {len(missing)} weights are missing, {missing[0]} among them",
             "get the model folder anew: without them the model would be partly random",
         )
+    _refuse_layers_left_out(source, set(report["unexpected_keys"]), config.num_hidden_layers)
     return backbone  # type: ignore[no-any-return]
+
+
+def _refuse_layers_left_out(source: ModelSource, unexpected: set[str], layers: int) -> None:
+    """Raises UserError where the weights hold layers that the configuration does not name: they would be left out
+    without a word, and another model than the one in the folder be measured and tuned."""
+    numbers = [int(found[1]) for key in unexpected if (found := re.search(r"(?:^|\.)layers?\.(\d+)\.", key))]
+    if numbers and max(numbers) >= layers:
+        raise UserError(
+            f"{source.folder}: its config.json names {layers} layers, but its weights hold {max(numbers) + 1}",
+            "set num_hidden_layers in config.json, or get the folder anew",
+        )
 
 
 def _settle_pooler(backbone: PreTrainedModel, missing: set[str]) -> None:

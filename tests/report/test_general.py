@@ -16,7 +16,10 @@ from faqtune.report.summary import summary
 
 
 def changed(measured: dict[str, Any], low: float, value: float, high: float) -> dict[str, Any]:
+    """All pairs as given; within a language nothing clear."""
     made = copy.deepcopy(measured)
+    for language in ("zh", "en"):
+        made["differences"][0]["figures"][language] |= {"low": -0.02, "value": 0.0, "high": 0.02}
     made["differences"][0]["figures"]["all"] |= {"low": low, "value": value, "high": high}
     return made
 
@@ -24,7 +27,6 @@ def changed(measured: dict[str, Any], low: float, value: float, high: float) -> 
 @pytest.mark.parametrize(
     ("low", "value", "high", "mark", "said"),
     [
-        (-0.05, -0.03, -0.01, "worse", "has become worse"),
         (-0.05, -0.03, 0.01, "unclear", "no clear change"),
         (0.01, 0.03, 0.05, "better", "has become better"),
         (0.0, 0.0, 0.0, "same", "nothing has changed"),
@@ -37,6 +39,24 @@ def test_the_sentence_claims_what_the_interval_allows(
     assert found == mark and said in sentence
     assert "82 times in 100" in sentence and "(before: 85)" in sentence
     assert "82" in fact(changed(general, low, value, high), "zh")[1]
+
+
+def test_a_loss_over_all_pairs_and_within_a_language_is_told_of_all_pairs(general: dict[str, Any]) -> None:
+    made = changed(general, -0.05, -0.03, -0.01)
+    made["differences"][0]["figures"]["zh"] |= {"low": -0.05, "value": -0.03, "high": -0.01}
+    mark, sentence = fact(made, "en")
+    assert mark == "worse" and "has become worse: of two pairs" in sentence and "82 times in 100" in sentence
+
+
+def test_a_loss_within_one_language_is_not_hidden_by_all_pairs_together(general: dict[str, Any]) -> None:
+    made = changed(general, -0.02, 0.0, 0.02)
+    made["differences"][0]["figures"]["en"] |= {"low": -0.05, "value": -0.03, "high": -0.01}
+    for side, value in zip(made["models"][:2], (0.91, 0.84), strict=True):
+        side["figures"]["en"]["value"] = value
+    mark, sentence = fact(made, "en")
+    assert mark == "worse" and "worse within English pairs" in sentence
+    assert "84 times in 100 (before: 91)" in sentence
+    assert "英文句对中变差了" in fact(made, "zh")[1]
 
 
 def test_where_no_language_has_lost_the_levels_of_their_scores_have_moved_apart(general: dict[str, Any]) -> None:

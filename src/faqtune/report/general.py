@@ -37,6 +37,9 @@ WORDS: dict[Language, dict[str, str]] = {
         "worse": "On everyday sentences outside this FAQ the model has become worse: of two pairs of sentences it"
         " picks the one that means the same {after} times in 100 (before: {before}). Its answers to this FAQ are"
         " measured by themselves; for anything else keep the original.",
+        "one_worse": "On everyday sentences outside this FAQ the model has become worse within {scope}: of two pairs"
+        " of sentences it picks the one that means the same {after} times in 100 (before: {before}). Over all pairs,"
+        " which also compares the two languages with each other, it has not.",
         "apart": "On everyday sentences outside this FAQ no clear loss within Chinese or within English; scores of the"
         " two languages have moved apart: of two pairs of sentences of any language the model picks the one that means"
         " the same {after} times in 100 (before: {before}).",
@@ -57,6 +60,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "100 次挑对 {after} 次（微调前 {before} 次）。",
         "worse": "在与本 FAQ 无关的日常句子上，模型变差了：从两对句子中挑出意思相同的一对，"
         "100 次挑对 {after} 次（微调前 {before} 次）。它对本 FAQ 的回答另有评测；用于其他用途时，请继续使用原模型。",
+        "one_worse": "在与本 FAQ 无关的日常句子上，模型在{scope}中变差了：从两对句子中挑出意思相同的一对，"
+        "100 次挑对 {after} 次（微调前 {before} 次）。全部句对（还包括两种语言之间的比较）合起来看则没有变差。",
         "apart": "在与本 FAQ 无关的日常句子上，中文之内和英文之内都没有明确变差；只是两种语言的得分高低拉开了："
         "不分语言从两对句子中挑出意思相同的一对，100 次挑对 {after} 次（微调前 {before} 次）。",
         "unclear": "在与本 FAQ 无关的日常句子上，没有明确变化：从两对句子中挑出意思相同的一对，"
@@ -92,14 +97,24 @@ def general(report: RunReport, language: Language) -> Section | None:
 
 def fact(measured: Mapping[str, Any], language: Language) -> tuple[str, str]:
     """(mark, sentence): what became of general ability, for the first screen."""
-    before, after = (each["figures"][ALL] for each in measured["models"][:2])
-    marks = {scope: general_mark(found) for scope, found in measured["differences"][0]["figures"].items()}
+    differences = measured["differences"][0]["figures"]
+    marks = {scope: general_mark(found) for scope, found in differences.items()}
     mark = marks.pop(ALL)
-    counts = {"before": f"{100 * before['value']:.0f}", "after": f"{100 * after['value']:.0f}"}
+    counts = _counts(measured, ALL)
+    lost = [scope for scope, found in marks.items() if found == "worse"]
     # All pairs together are worse also where only the level of one language's scores has moved.
-    if mark == "worse" and "worse" not in marks.values():
+    if mark == "worse" and not lost:
         return "unclear", WORDS[language]["apart"].format(**counts)
+    if mark != "worse" and lost:
+        scope = min(lost, key=lambda each: differences[each]["value"])
+        said = WORDS[language]["one_worse"].format(scope=WORDS[language][scope], **_counts(measured, scope))
+        return "worse", said
     return mark, WORDS[language][mark].format(**counts)
+
+
+def _counts(measured: Mapping[str, Any], scope: str) -> dict[str, str]:
+    before, after = (each["figures"][scope] for each in measured["models"][:2])
+    return {"before": f"{100 * before['value']:.0f}", "after": f"{100 * after['value']:.0f}"}
 
 
 def general_mark(found: Mapping[str, float]) -> str:

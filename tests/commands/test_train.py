@@ -296,6 +296,18 @@ def test_resume_goes_on_with_an_interrupted_training_and_does_nothing_else(tuned
     assert rest.steps == [3, 4]
 
 
+def test_who_cannot_resume_is_told_what_the_interrupted_training_was(tuned_shop: Workspace) -> None:
+    with pytest.raises(Interrupted):
+        train_model(tuned_shop, overrides=("seed=3",), reporter=CtrlC(after_steps=2))
+    name = list(all_runs(tuned_shop))[-1].name
+    with pytest.raises(UserError) as settings:
+        train_model(tuned_shop, overrides=("seed=4",), resume=True)
+    assert f"give the --set and the files that {name} was begun with" in settings.value.next_step
+    with pytest.raises(UserError) as recipe:
+        train_model(tuned_shop, recipe="quick", resume=True)
+    assert f"give the recipe few steps to go on with {name}" in recipe.value.next_step
+
+
 def test_a_finished_training_is_nothing_to_resume_and_does_not_become_the_newest(tuned_shop: Workspace) -> None:
     first = find_run(tuned_shop)
     newest = train_model(tuned_shop, overrides=("seed=3",)).run.name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from faqtune.errors import UserError, is_out_of_memory, out_of_memory
@@ -39,18 +39,21 @@ def on_its_way(run: Run) -> Iterator[None]:
         raise
 
 
-def refuse_nothing_to_resume(run: Run | None, recipe: str) -> None:
-    """Raises UserError where there is no run of the same inputs, or it is finished."""
+def refuse_nothing_to_resume(run: Run | None, recipe: str, runs: Sequence[Run]) -> None:
+    """`run` has the same inputs, of all `runs`. Raises UserError where there is none, or it is finished."""
     if run is None:
-        raise UserError(
-            f"no interrupted training of {recipe} with these labels and settings is there to resume",
-            "run `faqtune train` without --resume to begin one",
-        )
+        anew = "run the same command without --resume to begin one"
+        left = [other for other in runs if other.status not in FINISHED]
+        if left and left[-1].recipe != recipe:
+            anew = f"give the recipe {left[-1].recipe} to go on with {left[-1].name}, or {anew}"
+        elif left:
+            anew = f"give the --set and the files that {left[-1].name} was begun with to go on with it, or {anew}"
+        raise UserError(f"no interrupted training of {recipe} with these labels and settings is there to resume", anew)
     if run.status in FINISHED:
         raise UserError(
             f"{run.name}, the training of {recipe} with these labels and settings, is finished: there is nothing to "
             "resume",
-            "run `faqtune train` without --resume to make it the newest run, with --force to train anew",
+            "run the same command without --resume to make it the newest run, with --force to train anew",
         )
 
 

@@ -112,9 +112,10 @@ def train_model(
         plan.model_dump_json(), config.model.model_dump_json(), model_digest(workspace, base), data.digest(),
         selection.digest(),
     )  # fmt: skip
-    run = next((run for run in reversed(list(all_runs(workspace))) if run.inputs == inputs), None)
+    runs = list(all_runs(workspace))
+    run = next((run for run in reversed(runs) if run.inputs == inputs), None)
     if resume:
-        refuse_nothing_to_resume(run, plan.name)
+        refuse_nothing_to_resume(run, plan.name, runs)
     if run is not None and run.status in FINISHED and run.model_path.is_dir() and not force:
         # Looked for by its time, the run that was asked for last is the newest.
         if without is None:

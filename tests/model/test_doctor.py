@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from faqtune.errors import UserError
 from faqtune.model import Check, diagnose, doctor
@@ -79,6 +80,29 @@ def test_weights_that_are_cut_off_are_found(tiny_model_folder: Path, tmp_path: P
     check = by_name(diagnose(str(folder), tmp_path))["model"]
     assert check.status == "fail"
     assert "model.safetensors" in check.finding and "damaged or cut off" in check.advice
+
+
+def test_weights_that_a_training_would_refuse_are_found(tiny_model_folder: Path, tmp_path: Path):
+    folder = Path(shutil.copytree(tiny_model_folder, tmp_path / "model"))
+    weights = load_file(folder / "model.safetensors")
+    name = next(name for name in weights if "layer.0." in name)
+    save_file({key: value for key, value in weights.items() if key != name}, folder / "model.safetensors")
+    check = by_name(diagnose(str(folder), tmp_path))["model"]
+    assert check.status == "fail" and "1 weights are missing" in check.finding and name in check.finding
+    save_file(weights | {name.replace("layer.0.", "layer.9."): weights[name].clone()}, folder / "model.safetensors")
+    check = by_name(diagnose(str(folder), tmp_path))["model"]
+    assert check.status == "fail" and "its weights hold 10" in check.finding
+
+
+def test_a_project_that_cannot_be_written_is_found(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(dir: Path) -> None:  # noqa: A002 - called by this name
+        raise PermissionError(13, "Permission denied", str(dir))
+
+    monkeypatch.setattr(doctor, "TemporaryFile", refuse)
+    check = by_name(diagnose(str(tiny_model_folder), tmp_path / "not yet"))["disk: project"]
+    assert check.status == "fail" and check.finding == f"nothing can be written in {tmp_path}: Permission denied"
 
 
 def test_a_damaged_configuration_is_the_models_fault_and_not_ours(tiny_model_folder: Path, tmp_path: Path):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Literal
 
 import torch
@@ -22,7 +23,8 @@ from faqtune.model.builtin import BUILTIN, unpacked_place
 from faqtune.model.cache import CACHE_VARIABLE, cache_folder
 from faqtune.model.device import pick_device, pick_precision
 from faqtune.model.layout import Pooling, read_layout, transformer_folder
-from faqtune.model.machine import free_disk_bytes, free_memory_bytes, usable_cores
+from faqtune.model.loading import refuse_damaged_weights
+from faqtune.model.machine import free_disk_bytes, free_memory_bytes, nearest_folder, usable_cores
 from faqtune.model.memory import TRAINING_BATCH_TOKENS, MemoryNeed, need_of_folder, need_of_known
 from faqtune.model.source import ModelSource, ask_hub, find_local
 
@@ -139,7 +141,8 @@ def _model(model_name: str, pooling: Pooling | None) -> Check:
 
 
 def _refuse_damaged(source: ModelSource) -> None:
-    """Look at the configuration, and at the head of every weights file, which says how long the file must be.
+    """Look at the configuration, at the head of every weights file, which says how long the file must be, and at the
+    names and shapes of the weights.
 
     Raises UserError.
     """
@@ -150,6 +153,7 @@ def _refuse_damaged(source: ModelSource) -> None:
                 pass
         except (SafetensorError, OSError) as error:
             raise UserError(f"{file}: {error}", "get the folder anew: the file is damaged or cut off") from None
+    refuse_damaged_weights(source)
 
 
 def _memory(model_name: str) -> Check:
@@ -179,6 +183,13 @@ def _memory(model_name: str) -> Check:
 
 
 def _project_disk(model_name: str, project_root: Path) -> Check:
+    there = nearest_folder(project_root)
+    try:
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        said = f"nothing can be written in {there}: {error.strerror or error}"
+        return Check("disk: project", "fail", said, "set its permissions, free some room, or move the project")
     free, need = free_disk_bytes(project_root), _need(model_name)
     if need is None:
         return Check("disk: project", "ok", f"{_gb(free)} free at {project_root}")

@@ -56,7 +56,14 @@ def load(
     return model.eval()
 
 
-def _load_backbone(source: ModelSource, dtype: torch.dtype | Literal["auto"]) -> PreTrainedModel:
+def refuse_damaged_weights(source: ModelSource) -> None:
+    """Raises UserError where `load` would because of the weights: their names and shapes are looked at, not they."""
+    _load_backbone(source, "auto", onto="meta")
+
+
+def _load_backbone(
+    source: ModelSource, dtype: torch.dtype | Literal["auto"], onto: str | None = None
+) -> PreTrainedModel:
     folder = transformer_folder(source.folder)
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -71,6 +78,7 @@ def _load_backbone(source: ModelSource, dtype: torch.dtype | Literal["auto"]) ->
                 local_files_only=True,
                 trust_remote_code=False,
                 output_loading_info=True,
+                device_map=onto,
             )
     except UserError:
         raise

@@ -60,8 +60,12 @@ def free_ram_bytes(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgro
 
 def free_disk_bytes(path: Path) -> int:
     """Free disk where `path` lies or will lie."""
-    there = next(place for place in (path.absolute(), *path.absolute().parents) if place.exists())
-    return shutil.disk_usage(there).free
+    return shutil.disk_usage(nearest_folder(path)).free
+
+
+def nearest_folder(path: Path) -> Path:
+    """The folder `path`, or the nearest above it that is there already."""
+    return next(place for place in (path.absolute(), *path.absolute().parents) if place.is_dir())
 
 
 def usable_cores() -> int:

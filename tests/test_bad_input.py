@@ -90,7 +90,7 @@ def test_no_damaged_file_gives_a_traceback(
     """`cli` lets every error through that is not one line on stderr."""
     monkeypatch.setattr("faqtune.commands.train._train", _stop)
     monkeypatch.setattr("faqtune.commands.label._labelling", _stop)
-    monkeypatch.setattr("faqtune.commands.evaluate._measured", _stop)
+    monkeypatch.setattr("faqtune.commands.evaluate.measured", _stop)
     (path,) = tuned_shop.root.glob(name)
     path.write_bytes(content)
     for command in OF_A_PROJECT:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from faqtune.commands.doctor import diagnose_machine
     from faqtune.commands.evaluate import evaluate_models
     from faqtune.commands.evaluators import OpenSetEvaluator
+    from faqtune.commands.index import make_index
     from faqtune.commands.ingest import ingest_files
     from faqtune.commands.init import init_project
     from faqtune.commands.label import label_queries
@@ -60,6 +61,7 @@ _HOMES = {
     "init_project": ("faqtune.commands.init", "init_project"),
     "label_queries": ("faqtune.commands.label", "label_queries"),
     "load_model": ("faqtune.model", "load"),
+    "make_index": ("faqtune.commands.index", "make_index"),
     "make_split": ("faqtune.commands.split", "make_split"),
     "match_texts": ("faqtune.commands.match", "match_texts"),
     "merge_models": ("faqtune.commands.merge", "merge_models"),
@@ -76,8 +78,8 @@ _HOMES = {
 __all__ = [
     "OpenSetEvaluator", "UserError", "Workspace", "__version__", "calibrate_run", "compare_models", "convert",
     "decide_labels", "diagnose_machine", "evaluate_models", "general_ability", "ingest_files", "init_project",
-    "label_queries", "load_model", "make_split", "match_texts", "merge_models", "merge_run", "show_labels",
-    "train_model", "trim_model", "tune", "tune_sample", "write_report",
+    "label_queries", "load_model", "make_index", "make_split", "match_texts", "merge_models", "merge_run",
+    "show_labels", "train_model", "trim_model", "tune", "tune_sample", "write_report",
 ]  # fmt: skip
 
 

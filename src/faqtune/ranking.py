@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,11 +55,22 @@ def entry_scores(
     `owners` (c,) is the entry row of each question, ascending and without gaps.
     Raises ValueError if it is not.
     """
+    return np.maximum.reduceat(question_scores, _starts(owners), axis=1)
+
+
+def entry_slices(owners: Sequence[int] | NDArray[np.int64]) -> list[slice]:
+    """Which questions each entry has; `owners` as in `entry_scores`. Raises ValueError as that does."""
+    bounds = [*_starts(owners).tolist(), len(owners)]
+    return [slice(start, stop) for start, stop in pairwise(bounds)]
+
+
+def _starts(owners: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first question of each entry."""
     owner = np.asarray(owners, dtype=np.int64)
     starts = np.flatnonzero(np.r_[True, np.diff(owner) != 0]) if len(owner) else owner
     if not np.array_equal(owner[starts], np.arange(len(starts))):
         raise ValueError("owners must ascend from 0 without gaps")
-    return np.maximum.reduceat(question_scores, starts, axis=1)
+    return starts
 
 
 def rank(queries: Vectors, questions: Vectors, owners: Sequence[int], k: int = 10) -> Ranking:

@@ -27,8 +27,8 @@ app = typer.Typer(
 
 for command in (
     data.init, data.ingest, labels.label, labels.annotate, labels.write, labels.labels, labels.split, labels.decide,
-    models.train, models.merge, figures.evaluate, figures.calibrate, models.compare, figures.report, figures.match,
-    models.trim, whole.tune, whole.demo, data.convert, whole.doctor,
+    models.train, models.merge, figures.evaluate, figures.calibrate, models.compare, figures.report, figures.index,
+    figures.match, models.trim, whole.tune, whole.demo, data.convert, whole.doctor,
 ):  # fmt: skip
     app.command()(command)
 

@@ -86,12 +86,28 @@ def report(
     run_report(project, run, form, language, as_json=json)
 
 
+def index(
+    project: Project = Path(),
+    model: ModelName = "",
+    prior: Annotated[float, typer.Option(help="So many sure labels weigh as much as the question itself.")] = 10,
+    confidence: Annotated[float, typer.Option(help="Labels less sure than this do not count, 0 to 1.")] = 0.6,
+    resamples: Annotated[int, typer.Option(help="Bootstrap resamples.", min=100, max=100_000)] = 10_000,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Write a vector for each question, drawn towards what customers ask, and measure what it brings."""
+    from faqtune.console.index import run_index
+
+    run_index(project, model, prior, confidence, resamples, force=force, as_json=json)
+
+
 def match(
     text: Annotated[list[str] | None, typer.Argument(help="What a customer typed; without it, lines of stdin.")] = None,
     project: Project = Path(),
     model: ModelName = "",
     top: Annotated[int, typer.Option(help="Entries to show.", min=1)] = 5,
     threshold: Annotated[float | None, typer.Option(help="Cosine to answer from; unset: the calibrated one.")] = None,
+    index: Annotated[bool, typer.Option("--index", help="With the vectors that `faqtune index` has written.")] = False,
     json: Annotated[
         bool,
         typer.Option(
@@ -104,4 +120,4 @@ def match(
     """Find the entries nearest to a text. Says whether it would be answered."""
     from faqtune.console.match import run_match
 
-    run_match(project, text or [], model, top, threshold, as_json=json)
+    run_match(project, text or [], model, top, threshold, with_index=index, as_json=json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from faqtune.commands.mteb import mteb_scores, refuse_without_mteb
 from faqtune.commands.scorecards import Evaluated, read_scorecards, save_scorecards, scorecard_paths
 from faqtune.commands.seen import without_seen
 from faqtune.digests import digest
-from faqtune.encoder import Encoder
+from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError
 from faqtune.evaluate import (
     EvaluationSet,
@@ -36,7 +36,7 @@ from faqtune.evaluate import (
 )
 from faqtune.evaluate.intervals import RESAMPLES
 from faqtune.progress import Reporter, Silent
-from faqtune.records import CALIBRATION, PARTS, TEST, content_id
+from faqtune.records import CALIBRATION, PARTS, TEST, Catalogue, content_id
 from faqtune.report import Example, Examples
 from faqtune.runs import Run, all_runs, finished_runs
 from faqtune.steps import is_current, mark_current
@@ -82,7 +82,7 @@ def evaluate_models(
     data = gold_set(workspace, project, gold, gold_catalogue, reporter) if gold else evaluation_set(project, part)
     left_out = Counter({SEEN: 0 if gold else _labelled_in(whole, part, seen)})
     left_out[TRAINED] = _sentences_in(whole, TEST if gold else part, seen_noise, files)
-    data = replace(data, excluded=dict(Counter(data.excluded) + left_out))
+    data = _with_left_out(data, left_out)
     if files:
         data = with_noise(project, data, files)
     data = with_garbage(data)
@@ -111,7 +111,7 @@ def evaluate_models(
         for name in names:
             model = ReportingEncoder(load_model(workspace, name, reporter, exact=True), reporter, name)
             encoder = details.keeping(model)
-            results.append(_measured(workspace, encoder, data, calibration))
+            results.append(measured(workspace, encoder, data, calibration))
             abilities.append(general_ability(encoder))
             if len(names) == 2:
                 details.add(encoder, results[-1], is_last=name == names[-1])
@@ -138,6 +138,19 @@ def _mteb(
     scores = {name: mteb_scores(workspace, name, tasks, reporter) for name in names}
     save_mteb(path, scores, digests)
     return scores
+
+
+def unseen_part(
+    workspace: Workspace, whole: Project, names: Collection[str], part: str
+) -> tuple[Project, EvaluationSet]:
+    """The project, and a part of it, without what the named models were trained on; what that was is counted."""
+    project, seen, seen_noise = without_seen(workspace, whole, names)
+    left_out = Counter({SEEN: _labelled_in(whole, part, seen), TRAINED: _sentences_in(whole, part, seen_noise, ())})
+    return project, with_garbage(_with_left_out(evaluation_set(project, part), left_out))
+
+
+def _with_left_out(data: EvaluationSet, left_out: Counter[str]) -> EvaluationSet:
+    return replace(data, excluded=dict(Counter(data.excluded) + left_out))
 
 
 def _labelled_in(project: Project, part: str, conversations: Collection[str]) -> int:
@@ -186,22 +199,33 @@ def refuse_too_few(queries: int, of: str, advice: str = OF_THE_SPLIT) -> None:
         )
 
 
-def _measured(workspace: Workspace, encoder: Encoder, data: EvaluationSet, calibration: EvaluationSet) -> Outcomes:
-    """A model at its own threshold."""
+def measured(
+    workspace: Workspace,
+    encoder: Encoder,
+    data: EvaluationSet,
+    calibration: EvaluationSet,
+    questions: Callable[[Catalogue], Vectors] | None = None,
+) -> Outcomes:
+    """A model at its own threshold, set on the calibration part or promised by its certificate.
+
+    `questions`: the vectors that stand for the questions of a catalogue; no certificate speaks of these.
+    """
+    of_data, of_calibration = (questions and questions(each.catalogue) for each in (data, calibration))
     thresholds: Thresholds | None = None
     threshold_cosine: float | None = None
     margin_cosine, probability = 0.0, None
     if calibration.positives and calibration.negatives and calibration.written_digest() != data.written_digest():
-        calibrated = evaluate(encoder, calibration)
+        calibrated = evaluate(encoder, calibration, questions=of_calibration)
         probability = probability_map(calibrated)
-        if (certified := _certified(workspace, encoder.name, calibration)) is not None:
+        certified = None if questions else _certified(workspace, encoder.name, calibration)
+        if certified is not None:
             threshold_cosine, margin_cosine = certified.threshold_cosine, certified.margin_cosine
         else:
             thresholds = calibrate(calibrated)
             threshold_cosine = threshold_for(thresholds, encoder.name, data)
     outcomes = evaluate(
         encoder, data, threshold_cosine=threshold_cosine, margin_cosine=margin_cosine, probability=probability,
-        details=True,
+        details=True, questions=of_data,
     )  # fmt: skip
     return outcomes if thresholds is None else replace(outcomes, set_on=thresholds.set_on)
 

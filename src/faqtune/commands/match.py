@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from faqtune.commands.certificate import Answering, certified_answering
+from faqtune.commands.index_files import read_index
 from faqtune.commands.models import TUNED, load_model, resolved_name
 from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError
@@ -89,12 +90,15 @@ def load_matcher(
     model: str = "",
     threshold_cosine: float | None = None,
     top: int = 5,
+    with_index: bool = False,
     reporter: Reporter | None = None,
 ) -> Matcher:
     """Load the newest run's model or any other, with the whole catalogue, held-out entries too.
 
     The threshold is the run's certified one, else the one calibrated when it was trained, unless given.
-    Raises UserError for a model that is nowhere, an empty catalogue, and a threshold that is no cosine.
+    `with_index`: with the vectors that `faqtune index` has written, and their threshold.
+    Raises UserError for a model that is nowhere, an empty catalogue, a threshold that is no cosine, and an index that
+    is not there or not of this model and catalogue.
     """
     if threshold_cosine is not None and not -1 <= threshold_cosine <= 1:
         raise UserError(f"the threshold {threshold_cosine} is no cosine", "give a number from -1 to 1")
@@ -106,6 +110,11 @@ def load_matcher(
     name = resolved_name(workspace, model or (TUNED if done else workspace.config().model.base))
     run = done.get(name)
     answering = None if threshold_cosine is None else Answering(threshold_cosine)
+    if with_index:
+        vectors, calibrated = read_index(workspace, name, catalogue)
+        if answering is None and calibrated is not None:
+            answering = Answering(calibrated)
+        return Matcher(load_model(workspace, name, reporter, exact=True), catalogue, vectors, answering, top)
     if answering is None and run is not None:
         answering = certified_answering(run)
     if answering is None and run is not None and run.thresholds_path.exists():
@@ -121,10 +130,13 @@ def match_texts(
     model: str = "",
     threshold_cosine: float | None = None,
     top: int = 5,
+    with_index: bool = False,
     reporter: Reporter | None = None,
 ) -> Iterator[Match]:
     """Match any number of texts, or one, in blocks; see `load_matcher`. Empty texts are passed over."""
-    matcher = load_matcher(workspace, model=model, threshold_cosine=threshold_cosine, top=top, reporter=reporter)
+    matcher = load_matcher(
+        workspace, model=model, threshold_cosine=threshold_cosine, top=top, with_index=with_index, reporter=reporter
+    )
     remaining = iter([texts] if isinstance(texts, str) else texts)
     while block := list(islice(remaining, TEXTS_AT_ONCE)):
         yield from matcher.match(block)

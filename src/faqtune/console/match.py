@@ -18,11 +18,23 @@ from faqtune.workspace import Workspace
 MOST_CHARACTERS = 60
 
 
-def run_match(project: Path, texts: list[str], model: str, top: int, threshold: float | None, *, as_json: bool) -> None:
+def run_match(
+    project: Path,
+    texts: list[str],
+    model: str,
+    top: int,
+    threshold: float | None,
+    *,
+    with_index: bool = False,
+    as_json: bool,
+) -> None:
     if texts and not any(text.strip() for text in texts):
         raise UserError("the text is empty", "give what a customer typed")
     with ConsoleReporter() as reporter:
-        matcher = load_matcher(Workspace(project), model=model, threshold_cosine=threshold, top=top, reporter=reporter)
+        matcher = load_matcher(
+            Workspace(project), model=model, threshold_cosine=threshold, top=top, with_index=with_index,
+            reporter=reporter,
+        )  # fmt: skip
     for block in [texts] if texts else _asked():
         matches = iter(matcher.match(block))
         for text in block:

@@ -84,10 +84,12 @@ def evaluate(
     margin_cosine: float = 0.0,
     probability: ProbabilityMap | None = None,
     details: bool = False,
+    questions: Vectors | None = None,
 ) -> Outcomes:
     """Match every query and noise sentence of `data` against its catalogue, in blocks.
 
-    `details`: with confusions, which training has no use for.
+    `details`: with confusions, which training has no use for. `questions` (c, d): vectors that stand for the
+    questions of the catalogue, in the place of their own (`faqtune.blend`).
     Each distinct text is encoded and ranked once, so that equal texts have equal scores to the
     last bit. Raises UserError if there is no labelled query, or if the model gives NaN.
     """
@@ -96,7 +98,7 @@ def evaluate(
     number = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     of_query, of_noise = np.split(np.array([number[text] for text in texts]), [len(data.positives)])
     distinct, owners = list(number), data.catalogue.owners
-    questions = _vectors(encoder, data.catalogue.questions)
+    questions = _vectors(encoder, data.catalogue.questions) if questions is None else questions
     related = np.empty(len(of_query), dtype=np.float32)
     rankings = []
     noise_sum = np.zeros(questions.shape[1])

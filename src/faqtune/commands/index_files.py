@@ -1,0 +1,53 @@
+"""Where an index lies, and what is read from it: see `faqtune.commands.index`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from faqtune.commands.models import model_digest
+from faqtune.digests import digest
+from faqtune.encoder import Vectors
+from faqtune.errors import UserError
+from faqtune.records import Catalogue, content_id
+from faqtune.stored import read_json
+from faqtune.workspace import Workspace
+
+VECTORS_NAME, INDEX_NAME = "vectors.npy", "index.json"
+MADE_BY = "faqtune index"
+LONGEST_NAME = 60
+
+
+def index_folder(workspace: Workspace, name: str) -> Path:
+    """Where the index of a model lies: with the run, else in the project under a name of its own."""
+    run = workspace.runs_path / name
+    if run.is_dir() and Path(name).name == name:
+        return run / "index"
+    shown = re.sub(r"[^\w.-]+", "-", name).strip("-.")[-LONGEST_NAME:]
+    return workspace.root / "indexes" / (name if shown == name else f"{shown}-{content_id(name, length=6)}")
+
+
+def read_index(workspace: Workspace, name: str, catalogue: Catalogue) -> tuple[Vectors, float | None]:
+    """The vectors of the catalogue's questions, float32 (c, d), and where to answer with them.
+
+    Raises UserError where there is no index of this model, and where model or catalogue have changed since.
+    """
+    folder = index_folder(workspace, name)
+    facts = read_json(folder / INDEX_NAME, MADE_BY)
+    asked = [(each["entry"], each["question"]) for each in facts["questions"]]
+    there = [(catalogue.entries[o].id, q) for o, q in zip(catalogue.owners, catalogue.questions, strict=True)]
+    changed = [
+        what
+        for what, is_same in (
+            ("the model has", facts["model_digest"] == model_digest(workspace, name)),
+            ("the catalogue has", asked == there),
+            ("its own vectors have", facts["vectors_digest"] == digest(folder / VECTORS_NAME)),
+        )
+        if not is_same
+    ]
+    if changed:
+        raise UserError(f"{folder}: {changed[0]} changed since this index was made", f"run `{MADE_BY}` again")
+    vectors: Vectors = np.load(folder / VECTORS_NAME, allow_pickle=False)
+    return vectors, facts["threshold_cosine"]

@@ -1,0 +1,143 @@
+"""`index`: vectors of questions with the labels of the training part, measured beside the model by itself."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from faqtune import UserError, Workspace, make_index, match_texts
+from faqtune.blend import blended
+from faqtune.commands.assemble import load_project
+from faqtune.commands.index_files import index_folder, read_index
+from faqtune.commands.models import load_model
+from faqtune.commands.training_set import training_data
+from faqtune.progress import Silent
+from faqtune.records import TEST, TRAIN
+from faqtune.runs import find_run
+from faqtune.stored import write_json, write_jsonl
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+def test_the_vectors_are_made_of_the_training_part_and_nothing_else(tuned_shop: Workspace) -> None:
+    made = make_index(tuned_shop, resamples=100)
+    name = find_run(tuned_shop).name
+    assert made.folder == tuned_shop.runs_path / name / "index"
+    project = load_project(tuned_shop)
+    vectors, threshold = read_index(tuned_shop, name, project.catalogue)
+    labels = training_data(tuned_shop, project, tuned_shop.pairs()).confident(0.6).labels
+    trains = {c for c, part in project.split.conversations.items() if part == TRAIN}
+    asked = {query.text for query in project.queries if query.conversation in trains}
+    assert labels and {label.text for label in labels} <= asked
+    entries = project.trained_catalogue.entries
+    encoder = load_model(tuned_shop, name, Silent(), exact=True)
+    expected, counts = blended(
+        encoder.encode(project.catalogue.questions),
+        project.catalogue.owners,
+        encoder.encode([label.text for label in labels]),
+        np.array([project.catalogue.rows[entries[label.row].id] for label in labels]),
+        np.array([label.weight for label in labels], dtype=np.float32),
+    )
+    np.testing.assert_allclose(vectors, expected, atol=1e-6)
+    assert (made.questions, made.labels, made.moved) == (len(vectors), len(labels), int((counts > 0).sum()))
+    assert threshold == made.threshold_cosine is not None
+
+
+def test_it_is_measured_beside_the_model_by_itself(tuned_shop: Workspace) -> None:
+    made = make_index(tuned_shop, resamples=100)
+    assert made.comparison is not None and made.selection is not None
+    before, after = made.comparison.before, made.comparison.after
+    assert after.model == f"{before.model} + index" and before.counts == after.counts
+    assert before.figures["auroc"] != after.figures["auroc"]
+    assert before.threshold_cosine is not None and after.threshold_cosine == made.threshold_cosine
+
+
+def test_an_entry_that_is_held_out_keeps_its_question_and_is_not_there_where_it_is_measured(
+    tuned_shop: Workspace,
+) -> None:
+    """As a customer asks for what nobody has thought of: no label of it may help anywhere."""
+    project = load_project(tuned_shop)
+    asked = Counter(pair.entry for pair in tuned_shop.pairs())
+    entry = asked.most_common(1)[0][0]
+    write_json(tuned_shop.split_path, replace(project.split, held_out={entry: TEST}))
+    made = make_index(tuned_shop, resamples=100)
+    questions = json.loads((made.folder / "index.json").read_text(encoding="utf-8"))["questions"]
+    assert [each["labels"] for each in questions if each["entry"] == entry] == [0] * len(
+        project.catalogue.entries[project.catalogue.rows[entry]].questions
+    )
+    assert made.comparison is not None
+    counts = made.comparison.after.counts
+    assert counts["unsupported"] > 0
+
+
+def test_nothing_is_made_twice_and_what_changed_is_made_again(tuned_shop: Workspace) -> None:
+    first = make_index(tuned_shop, resamples=100)
+    again = make_index(tuned_shop, resamples=100)
+    assert not first.skipped and again.skipped and again.comparison == first.comparison
+    assert not make_index(tuned_shop, resamples=100, prior=3).skipped
+    assert not make_index(tuned_shop, resamples=100, prior=3, force=True).skipped
+
+
+def test_match_answers_with_the_index_and_at_its_threshold(tuned_shop: Workspace, cli: Cli) -> None:
+    made = make_index(tuned_shop, resamples=100)
+    questions = json.loads((made.folder / "index.json").read_text(encoding="utf-8"))["questions"]
+    moved = [each["question"] for each in questions if each["labels"]]
+    by_itself, with_index = (list(match_texts(tuned_shop, moved, with_index=it)) for it in (False, True))
+    least = min(range(len(moved)), key=lambda row: with_index[row].hits[0].score)
+    assert by_itself[least].hits[0].score > 0.9999 > with_index[least].hits[0].score
+    assert with_index[least].threshold_cosine == made.threshold_cosine
+    code, out, _ = cli("match", "--project", str(tuned_shop.root), "--index", "--json", moved[least])
+    assert code == 0 and json.loads(out)["hits"][0]["score"] == with_index[least].hits[0].score
+
+
+def test_an_index_that_is_not_there_or_no_longer_fits_is_refused(tuned_shop: Workspace) -> None:
+    with pytest.raises(UserError, match=r"there is no .*index\.json") as missing:
+        list(match_texts(tuned_shop, "x", with_index=True))
+    assert "faqtune index" in missing.value.next_step
+    made = make_index(tuned_shop, resamples=100)
+    catalogue, name = tuned_shop.catalogue(), find_run(tuned_shop).name
+    with pytest.raises(UserError, match="the catalogue has changed"):
+        read_index(tuned_shop, name, catalogue.without([catalogue.entries[0].id]))
+    vectors = made.folder / "vectors.npy"
+    for damaged in (vectors.read_bytes()[:-1], b"", None):
+        vectors.unlink() if damaged is None else vectors.write_bytes(damaged)
+        with pytest.raises(UserError, match="its own vectors have changed"):
+            read_index(tuned_shop, name, catalogue)
+    (made.folder / "index.json").write_text('{"a": 1}', encoding="utf-8")
+    with pytest.raises(UserError, match=r"index\.json is damaged"):
+        read_index(tuned_shop, name, catalogue)
+    assert not make_index(tuned_shop, resamples=100).skipped
+
+
+def test_another_model_has_a_place_of_its_own(tuned_shop: Workspace, tiny_model_folder: Path, cli: Cli) -> None:
+    code, out, _ = cli("index", "--project", str(tuned_shop.root), "--model", str(tiny_model_folder), "--json")
+    folder = index_folder(tuned_shop, str(tiny_model_folder))
+    assert code == 0 and json.loads(out)["folder"] == str(folder)
+    assert folder.parent == tuned_shop.root / "indexes" and (folder / "vectors.npy").exists()
+
+
+def test_the_page_says_what_it_brings_and_how_to_use_it(tuned_shop: Workspace, cli: Cli) -> None:
+    code, out, _ = cli("index", "--project", str(tuned_shop.root), "--resamples", "100")
+    assert code == 0 and "+ index" in out and "AUROC on the selection part:" in out
+    assert "labels of the training part" in out and "match --project" in out and "--index" in out
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"prior": 0.0}, "a prior of 0 labels"), ({"confidence": 1.5}, "no label is 1.5 sure")],
+)
+def test_numbers_that_make_no_sense_are_refused(tuned_shop: Workspace, given: dict[str, float], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        make_index(tuned_shop, **given)
+
+
+def test_without_a_label_that_counts_there_is_nothing_to_move_by(tuned_shop: Workspace) -> None:
+    write_jsonl(tuned_shop.pairs_path, [])
+    with pytest.raises(UserError, match=r"no label of the training part is at least 0\.6 sure"):
+        make_index(tuned_shop)

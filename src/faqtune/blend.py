@@ -35,8 +35,9 @@ def blended(
     sums = prior * questions.astype(np.float64)
     counts = np.zeros(len(questions), dtype=np.int64)
     slices = entry_slices(owners)
-    for row in np.unique(rows):
-        mine, of_entry = np.flatnonzero(rows == row), slices[row]
+    order = np.argsort(rows, kind="stable")
+    for mine in np.split(order, np.flatnonzero(np.diff(rows[order])) + 1) if len(order) else []:
+        of_entry = slices[rows[mine[0]]]
         nearest = of_entry.start + (labels[mine] @ questions[of_entry].T).argmax(axis=1)
         np.add.at(sums, nearest, weights[mine, None] * labels[mine].astype(np.float64))
         np.add.at(counts, nearest, 1)

@@ -90,7 +90,10 @@ def make_index(
     """
     reporter = reporter or Silent()
     if not 0 < prior < float("inf"):
-        raise UserError(f"a prior of {prior:g} labels", f"give a number above 0; {PRIOR_LABELS:g} is usual")
+        raise UserError(
+            f"a prior of {prior:g} labels gives no vector to a question without labels",
+            f"give a number above 0; {PRIOR_LABELS:g} is usual",
+        )
     if not 0 <= confidence <= 1:
         raise UserError(f"no label is {confidence:g} sure", "give --confidence from 0 to 1")
     whole = load_project(workspace)

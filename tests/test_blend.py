@@ -48,10 +48,15 @@ def test_the_more_labels_the_less_the_question_itself_counts():
 def test_labels_that_cancel_their_question_out_leave_it_as_it_is():
     questions = np.array([[1.0, 0.0]], dtype=np.float32)
     vectors, counts = blended(
-        questions, [0], -np.repeat(questions, 10, axis=0), np.zeros(10, np.int64), np.ones(10, np.float32), prior=10
+        questions,
+        [0],
+        -np.repeat(questions, 30, axis=0),
+        np.zeros(30, np.int64),
+        np.full(30, 1 / 3, np.float32),
+        prior=10,
     )
     np.testing.assert_array_equal(vectors, questions)
-    assert counts.tolist() == [10]
+    assert counts.tolist() == [30]
 
 
 @pytest.mark.parametrize("prior", [0, -1, float("nan")])

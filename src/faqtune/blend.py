@@ -12,6 +12,8 @@ from faqtune.ranking import entry_slices
 
 PRIOR_LABELS = 10.0
 """So many sure labels weigh as much as the question itself. Between 5 and 20 nothing could be told apart."""
+LEAST_LENGTH = 1e-4
+"""Of a question alone: a shorter sum is what rounding has left of one that was cancelled out."""
 
 
 def blended(
@@ -43,5 +45,5 @@ def blended(
         np.add.at(counts, nearest, 1)
     lengths = np.linalg.norm(sums, axis=1, keepdims=True)
     # Labels that all point away from their question, and cancel it out, say nothing about it.
-    whole = np.where(lengths > 0, sums, questions)
+    whole = np.where(lengths > LEAST_LENGTH * prior, sums, questions)
     return (whole / np.linalg.norm(whole, axis=1, keepdims=True)).astype(np.float32), counts

@@ -13,12 +13,15 @@ import pytest
 
 from faqtune import UserError, Workspace, make_index, match_texts
 from faqtune.blend import blended
-from faqtune.commands.assemble import load_project
+from faqtune.commands.assemble import evaluation_set, load_project
+from faqtune.commands.index import Indexed
+from faqtune.commands.index_figures import OnSelection
 from faqtune.commands.index_files import index_folder, read_index
 from faqtune.commands.models import load_model
 from faqtune.commands.training_set import training_data
+from faqtune.console.index import run_index
 from faqtune.progress import Silent
-from faqtune.records import TEST, TRAIN
+from faqtune.records import CALIBRATION, TEST, TRAIN
 from faqtune.runs import find_run
 from faqtune.stored import write_json, write_jsonl
 
@@ -99,19 +102,22 @@ def test_match_answers_with_the_index_and_at_its_threshold(tuned_shop: Workspace
 def test_an_index_that_is_not_there_or_no_longer_fits_is_refused(tuned_shop: Workspace) -> None:
     with pytest.raises(UserError, match=r"there is no .*index\.json") as missing:
         list(match_texts(tuned_shop, "x", with_index=True))
-    assert "faqtune index" in missing.value.next_step
+    assert f"faqtune index --model {find_run(tuned_shop).name}" in missing.value.next_step
     made = make_index(tuned_shop, resamples=100)
     catalogue, name = tuned_shop.catalogue(), find_run(tuned_shop).name
     with pytest.raises(UserError, match="the catalogue has changed"):
         read_index(tuned_shop, name, catalogue.without([catalogue.entries[0].id]))
     vectors = made.folder / "vectors.npy"
-    for damaged in (vectors.read_bytes()[:-1], b"", None):
-        vectors.unlink() if damaged is None else vectors.write_bytes(damaged)
+    for content in (vectors.read_bytes()[:-1], b"", None):
+        vectors.unlink() if content is None else vectors.write_bytes(content)
         with pytest.raises(UserError, match="its own vectors have changed"):
             read_index(tuned_shop, name, catalogue)
-    (made.folder / "index.json").write_text('{"a": 1}', encoding="utf-8")
-    with pytest.raises(UserError, match=r"index\.json is damaged"):
-        read_index(tuned_shop, name, catalogue)
+    whole = json.loads((made.folder / "index.json").read_text(encoding="utf-8"))
+    for wrong in ({"questions": 1}, {"questions": [{}]}, {"questions": ["x"]}, {"threshold_cosine": "x"}):
+        write_json(made.folder / "index.json", whole | wrong)
+        with pytest.raises(UserError, match=r"index\.json is damaged") as damaged:
+            read_index(tuned_shop, name, catalogue)
+        assert f"faqtune index --model {name}" in damaged.value.next_step
     assert not make_index(tuned_shop, resamples=100).skipped
 
 
@@ -122,15 +128,88 @@ def test_another_model_has_a_place_of_its_own(tuned_shop: Workspace, tiny_model_
     assert folder.parent == tuned_shop.root / "indexes" and (folder / "vectors.npy").exists()
 
 
-def test_the_page_says_what_it_brings_and_how_to_use_it(tuned_shop: Workspace, cli: Cli) -> None:
+def test_the_page_says_what_it_brings_and_whose_labels_say_so(tuned_shop: Workspace, cli: Cli) -> None:
     code, out, _ = cli("index", "--project", str(tuned_shop.root), "--resamples", "100")
-    assert code == 0 and "+ index" in out and "AUROC on the selection part:" in out
-    assert "labels of the training part" in out and "match --project" in out and "--index" in out
+    assert code == 0 and "+ index" in out and "labels of the training part" in out
+    assert "Decide by the selection part (weak labels)," in out and "Its labels come from rules" in out
+
+
+@pytest.mark.parametrize(
+    ("oscr", "auroc", "said", "advised"),
+    [
+        ((0.1, 0.02, 0.2), (0.0, -0.1, 0.1), "clearly better with the index: use it", True),
+        ((-0.1, -0.2, -0.02), (0.0, -0.1, 0.1), "clearly worse with the index: leave it", False),
+        ((0.1, -0.02, 0.2), (0.0, -0.1, 0.1), "no clear difference", False),
+        ((0.1, 0.02, 0.2), (-0.1, -0.2, -0.02), "no clear difference", False),
+    ],
+)
+def test_only_a_clear_gain_on_the_selection_part_is_advised(
+    oscr: tuple[float, ...],
+    auroc: tuple[float, ...],
+    said: str,
+    advised: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    figures = {
+        name: {"without": 0.5, "with_index": 0.5 + found[0], "p": 0.5}
+        | dict(zip(("value", "low", "high"), found, strict=True))
+        for name, found in (("oscr@5", oscr), ("auroc", auroc))
+    }
+    decided = OnSelection("selection (hand labels)", 100, figures)
+    made = Indexed("m n", Path("f"), 3, 2, 9, None, decided, None)
+    monkeypatch.setattr("faqtune.console.index.make_index", lambda *_, **__: made)
+    run_index(Path("p"), "m n", 10, 0.6, 100, force=False, as_json=False)
+    out = capsys.readouterr().out
+    assert f"[{100 * oscr[1]:+.1f}, {100 * oscr[2]:+.1f}]" in out and said in out and "come from rules" not in out
+    assert ("--model 'm n' --index" in out) == advised and "no threshold" in out
+
+
+def test_both_sides_are_measured_at_thresholds_set_alike_whatever_a_certificate_says(tuned_shop: Workspace) -> None:
+    plain = make_index(tuned_shop, resamples=100).comparison
+    run = find_run(tuned_shop)
+    calibration = evaluation_set(load_project(tuned_shop), CALIBRATION)
+    certificate = {"certified": True, "threshold_cosine": -1.0, "calibration": {"digest": calibration.digest()}}
+    write_json(run.certificate_path, certificate)
+    certified = make_index(tuned_shop, resamples=100, force=True).comparison
+    assert plain is not None and certified is not None
+    assert certified.before.threshold_cosine == plain.before.threshold_cosine != -1
+
+
+def test_where_the_test_part_is_too_small_there_is_an_index_without_figures(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("faqtune.commands.index_figures.LEAST_QUERIES", 10_000)
+    made = make_index(tuned_shop, resamples=100)
+    assert made.comparison is None and made.threshold_cosine is not None and (made.folder / "vectors.npy").exists()
+
+
+def test_other_settings_of_the_model_are_noticed(tuned_shop: Workspace) -> None:
+    make_index(tuned_shop, resamples=100)
+    text = tuned_shop.config_path.read_text(encoding="utf-8")
+    assert "[model]\n" in text
+    tuned_shop.config_path.write_text(text.replace("[model]\n", '[model]\nprompt = "ask: "\n'), encoding="utf-8")
+    with pytest.raises(UserError, match=r"what \[model\] in faqtune\.toml says has changed"):
+        list(match_texts(tuned_shop, "x", with_index=True))
+
+
+def test_a_place_that_cannot_be_written_is_found_before_anything_is_encoded(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tuned_shop.root / "indexes").write_text("a file in the way", encoding="utf-8")
+    monkeypatch.setattr("faqtune.commands.index.load_model", lambda *_, **__: pytest.fail("it was loaded"))
+    with pytest.raises(UserError, match="indexes"):
+        make_index(tuned_shop, model="builtin")
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [({"prior": 0.0}, "a prior of 0 labels"), ({"confidence": 1.5}, "no label is 1.5 sure")],
+    [
+        ({"prior": 0.0}, "0 labels cannot stand for a question"),
+        ({"prior": 1e7}, "cannot stand for a question"),
+        ({"prior": float("nan")}, "nan labels cannot"),
+        ({"confidence": 1.5}, "no label is 1.5 sure"),
+    ],
 )
 def test_numbers_that_make_no_sense_are_refused(tuned_shop: Workspace, given: dict[str, float], said: str) -> None:
     with pytest.raises(UserError, match=said):

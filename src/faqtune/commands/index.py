@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +14,19 @@ from faqtune.alone import alone
 from faqtune.atomic import atomic_file
 from faqtune.blend import PRIOR_LABELS, blended
 from faqtune.commands.assemble import Project, evaluation_set, load_project
-from faqtune.commands.evaluate import LEAST_QUERIES, measured, unseen_part
-from faqtune.commands.index_files import INDEX_NAME, MADE_BY, VECTORS_NAME, index_folder
+from faqtune.commands.evaluate import unseen_part
+from faqtune.commands.index_figures import OnSelection, figures_of, on_selection, rows_of_part, selection_of
+from faqtune.commands.index_files import INDEX_NAME, VECTORS_NAME, index_folder, made_by, settings_digest
 from faqtune.commands.models import TUNED, ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.synthetic import to_train_on
 from faqtune.commands.training_set import training_data
 from faqtune.digests import digest
-from faqtune.encoder import Encoder, KeepingEncoder, Vectors
+from faqtune.encoder import KeepingEncoder
 from faqtune.errors import UserError
-from faqtune.evaluate import EvaluationSet, calibrate, compare_all, evaluate, point_figures
+from faqtune.evaluate import EvaluationSet
 from faqtune.evaluate.intervals import RESAMPLES
 from faqtune.progress import Reporter, Silent
-from faqtune.ranking import entry_slices
-from faqtune.records import CALIBRATION, SELECTION, TEST, Catalogue
+from faqtune.records import CALIBRATION, TEST, Catalogue
 from faqtune.runs import finished_runs
 from faqtune.scorecard import Comparison
 from faqtune.steps import is_current, mark_current
@@ -36,17 +34,9 @@ from faqtune.stored import read_json, write_json
 from faqtune.train.data import Example
 from faqtune.workspace import Workspace
 
+MOST_PRIOR = 1_000_000
 LEAST_CONFIDENCE = 0.6
 """As in the recipe `default`: labels of machines below it count for nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A figure of the selection part, by its name, without and with the index."""
-
-    figure: str
-    without: float
-    with_index: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +44,8 @@ class Indexed:
     """Where the vectors lie, and what they were made of: `labels` of the training part, which `moved` so many of the
     `questions`.
 
-    `selection`: a figure of the model by itself and with the index on the selection part, to decide by; None where that
-    part cannot tell. `comparison`: both on the test part; None where that has too few queries.
+    `selection`: what to decide by; None where that part has too little. `comparison`: the model by itself and with the
+    index on the test part, each at a threshold for 5 % of noise; None where that has too few queries.
     `threshold_cosine`: where to answer with it; None where the calibration part cannot set that.
     """
 
@@ -65,7 +55,7 @@ class Indexed:
     moved: int
     labels: int
     threshold_cosine: float | None
-    selection: Decided | None
+    selection: OnSelection | None
     comparison: Comparison | None
     skipped: bool = False
 
@@ -85,52 +75,58 @@ def make_index(
 
     By default of the newest run, else of the project's base model. `prior`: so many sure labels weigh as much as the
     question itself; labels below `confidence` do not count. The model is measured with and without: on the selection
-    part, by which to decide, and on the test part, each at a threshold of its own.
-    Raises UserError for a bad `prior` or `confidence`, and where no label counts.
+    part, by which to decide, and on the test part, each at a threshold for 5 % of noise (a certificate of the run
+    speaks of the model by itself, and is left aside).
+    Raises UserError for a bad `prior` or `confidence`, an empty catalogue, and where no label counts.
     """
     reporter = reporter or Silent()
-    if not 0 < prior < float("inf"):
+    if not 0 < prior <= MOST_PRIOR:
         raise UserError(
-            f"a prior of {prior:g} labels gives no vector to a question without labels",
-            f"give a number above 0; {PRIOR_LABELS:g} is usual",
+            f"{prior:g} labels cannot stand for a question",
+            f"give --prior a number above 0, at most {MOST_PRIOR:,}; {PRIOR_LABELS:g} is usual",
         )
     if not 0 <= confidence <= 1:
         raise UserError(f"no label is {confidence:g} sure", "give --confidence from 0 to 1")
     whole = load_project(workspace)
+    if not whole.catalogue.questions:
+        raise UserError("the catalogue is empty", "check catalogue.files in faqtune.toml, then run `faqtune ingest`")
     done = [run.name for run in finished_runs(workspace, reporter.say)]
     name = resolved_name(workspace, model or (TUNED if done else workspace.config().model.base))
     labels, rows = _labels(workspace, whole, confidence, reporter)
     project, data = unseen_part(workspace, whole, [name], TEST)
-    selection, calibration = (evaluation_set(project, part) for part in (SELECTION, CALIBRATION))
+    calibration, selection = evaluation_set(project, CALIBRATION), selection_of(project)
     folder = index_folder(workspace, name)
     outputs = [folder / VECTORS_NAME, folder / INDEX_NAME]
     weights = np.array([label.weight for label in labels], dtype=np.float32)
     inputs = digest(
         name, model_digest(workspace, name), workspace.config().model.model_dump_json(), *whole.catalogue.questions,
         str(whole.catalogue.owners), str(prior), str(resamples), str(weights.tolist()), str(rows.tolist()),
-        *(label.text for label in labels), data.digest(), str(data.excluded), calibration.digest(), selection.digest(),
+        *(label.text for label in labels), data.digest(), str(data.excluded), calibration.digest(), str(confidence),
+        selection.digest() if selection else "",
     )  # fmt: skip
     step = f"index {folder.relative_to(workspace.root).as_posix()}"
     if not force and is_current(workspace, step, inputs, outputs, say=reporter.say):
-        return replace(_indexed(folder), skipped=True)
+        return replace(_indexed(folder, name), skipped=True)
+    _refuse_unwritable(folder)
     loaded = load_model(workspace, name, reporter, exact=True)
-    twice = _texts(whole.catalogue, data, selection, calibration)
+    twice = _texts(whole.catalogue, data, calibration, *([selection] if selection else []))
     encoder = KeepingEncoder(ReportingEncoder(loaded, reporter, name), twice)
     vectors, counts = blended(
         encoder.encode(whole.catalogue.questions), whole.catalogue.owners, encoder.encode([e.text for e in labels]),
         rows, weights, prior,
     )  # fmt: skip
-    of_part = _of_part(whole.catalogue, vectors)
+    of_part = rows_of_part(whole.catalogue, vectors)
     facts = {
         "faqtune": __version__,
         "model": name,
         "model_digest": model_digest(workspace, name),
+        "settings_digest": settings_digest(workspace),
         "prompt": loaded.prompt,
         "prior": prior,
         "confidence": confidence,
         "labels": len(labels),
-        "selection": _on_selection(encoder, selection, of_part),
-        **_figures(workspace, encoder, data, calibration, of_part, resamples, reporter),
+        "selection": on_selection(encoder, selection, of_part, resamples) if selection else None,
+        **figures_of(workspace, encoder, data, calibration, of_part, resamples, reporter),
         "questions": [
             {"entry": whole.catalogue.entries[owner].id, "question": question, "labels": int(count)}
             for owner, question, count in zip(whole.catalogue.owners, whole.catalogue.questions, counts, strict=True)
@@ -140,7 +136,7 @@ def make_index(
         np.save(file, vectors)
     write_json(outputs[1], facts | {"vectors_digest": digest(outputs[0])})
     mark_current(workspace, step, inputs, outputs)
-    return _indexed(folder)
+    return _indexed(folder, name)
 
 
 def _labels(
@@ -169,57 +165,19 @@ def _texts(catalogue: Catalogue, *measured_on: EvaluationSet) -> list[str]:
     return [*catalogue.questions, *queries, *noise]
 
 
-def _of_part(whole: Catalogue, vectors: Vectors) -> Callable[[Catalogue], Vectors]:
-    """The rows of `vectors` that belong to a catalogue without the entries that are held out for a part."""
-    slices = entry_slices(whole.owners)
-
-    def of_part(part: Catalogue) -> Vectors:
-        return np.concatenate([vectors[slices[whole.rows[entry.id]]] for entry in part.entries])
-
-    return of_part
-
-
-def _on_selection(
-    encoder: Encoder, selection: EvaluationSet, questions: Callable[[Catalogue], Vectors]
-) -> dict[str, Any] | None:
-    """The figure that models are chosen by, without and with the index, or AUROC where there is too little noise for
-    it; None where there is none."""
-    if not selection.positives or not selection.negatives:
-        return None
-    without, with_index = (
-        point_figures(evaluate(encoder, selection, questions=vectors))
-        for vectors in (None, questions(selection.catalogue))
-    )
-    name = "oscr@5" if "oscr@5" in without else "auroc"
-    return {"figure": name, "without": without[name], "with_index": with_index[name]}
+def _refuse_unwritable(folder: Path) -> None:
+    """Raises UserError: better said before everything is encoded than after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"{folder}: {error.strerror or error}", "set its permissions, or free some room") from None
 
 
-def _figures(
-    workspace: Workspace,
-    encoder: Encoder,
-    data: EvaluationSet,
-    calibration: EvaluationSet,
-    questions: Callable[[Catalogue], Vectors],
-    resamples: int,
-    reporter: Reporter,
-) -> dict[str, Any]:
-    """`comparison` on the test part, and `threshold_cosine`; None each where there is too little to tell."""
-    threshold = None
-    if calibration.positives and calibration.negatives:
-        of_calibration = evaluate(encoder, calibration, questions=questions(calibration.catalogue))
-        threshold = calibrate(of_calibration).threshold_cosine
-    if len(data.positives) < LEAST_QUERIES:
-        reporter.say(f"{data.part}: {len(data.positives)} queries with an entry are too few to measure the index on")
-        return {"threshold_cosine": threshold, "comparison": None}
-    without = measured(workspace, encoder, data, calibration)
-    with_index = measured(workspace, encoder, data, calibration, questions)
-    (comparison,) = compare_all([without, replace(with_index, model=f"{encoder.name} + index")], resamples=resamples)
-    return {"threshold_cosine": threshold, "comparison": json.loads(comparison.model_dump_json())}
-
-
-def _indexed(folder: Path) -> Indexed:
+def _indexed(folder: Path, name: str) -> Indexed:
     """What the files of an index say of it."""
-    facts = read_json(folder / INDEX_NAME, MADE_BY)
+    facts = read_json(folder / INDEX_NAME, made_by(name))
     made = facts["comparison"]
     return Indexed(
         facts["model"],
@@ -228,6 +186,6 @@ def _indexed(folder: Path) -> Indexed:
         moved=sum(each["labels"] > 0 for each in facts["questions"]),
         labels=facts["labels"],
         threshold_cosine=facts["threshold_cosine"],
-        selection=Decided(**facts["selection"]) if facts["selection"] else None,
+        selection=OnSelection(**facts["selection"]) if facts["selection"] else None,
         comparison=Comparison.model_validate(made) if made else None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from faqtune.digests import digest
 from faqtune.encoder import Vectors
 from faqtune.errors import UserError
 from faqtune.records import Catalogue, content_id
-from faqtune.stored import read_json
+from faqtune.stored import read_json, reading
 from faqtune.workspace import Workspace
 
 VECTORS_NAME, INDEX_NAME = "vectors.npy", "index.json"
@@ -29,25 +30,35 @@ def index_folder(workspace: Workspace, name: str) -> Path:
     return workspace.root / "indexes" / (name if shown == name else f"{shown}-{content_id(name, length=6)}")
 
 
+def made_by(name: str) -> str:
+    """The command that makes the index of this model."""
+    return f"{MADE_BY} --model {shlex.quote(name)}"
+
+
+def settings_digest(workspace: Workspace) -> str:
+    """Changes with how a model reads texts: its vectors are then no longer those of an index."""
+    return digest(workspace.config().model.model_dump_json())
+
+
 def read_index(workspace: Workspace, name: str, catalogue: Catalogue) -> tuple[Vectors, float | None]:
     """The vectors of the catalogue's questions, float32 (c, d), and where to answer with them.
 
-    Raises UserError where there is no index of this model, and where model or catalogue have changed since.
+    Raises UserError where there is no index of this model, and where model, its settings or the catalogue have changed
+    since.
     """
-    folder = index_folder(workspace, name)
-    facts = read_json(folder / INDEX_NAME, MADE_BY)
-    asked = [(each["entry"], each["question"]) for each in facts["questions"]]
+    folder, command = index_folder(workspace, name), made_by(name)
+    facts = read_json(folder / INDEX_NAME, command)
+    with reading(folder / INDEX_NAME, command):
+        asked = [(each["entry"], each["question"]) for each in facts["questions"]]
+        threshold = None if facts["threshold_cosine"] is None else float(facts["threshold_cosine"])
     there = [(catalogue.entries[o].id, q) for o, q in zip(catalogue.owners, catalogue.questions, strict=True)]
-    changed = [
-        what
-        for what, is_same in (
-            ("the model has", facts["model_digest"] == model_digest(workspace, name)),
-            ("the catalogue has", asked == there),
-            ("its own vectors have", facts["vectors_digest"] == digest(folder / VECTORS_NAME)),
-        )
-        if not is_same
-    ]
-    if changed:
-        raise UserError(f"{folder}: {changed[0]} changed since this index was made", f"run `{MADE_BY}` again")
+    is_same = {
+        "the model has": facts["model_digest"] == model_digest(workspace, name),
+        "what [model] in faqtune.toml says has": facts["settings_digest"] == settings_digest(workspace),
+        "the catalogue has": asked == there,
+        "its own vectors have": facts["vectors_digest"] == digest(folder / VECTORS_NAME),
+    }
+    if changed := next((what for what, same in is_same.items() if not same), ""):
+        raise UserError(f"{folder}: {changed} changed since this index was made", f"run `{command}` again")
     vectors: Vectors = np.load(folder / VECTORS_NAME, allow_pickle=False)
-    return vectors, facts["threshold_cosine"]
+    return vectors, threshold

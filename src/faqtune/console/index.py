@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
+from faqtune.commands.assemble import BY_PEOPLE
 from faqtune.commands.index import Indexed, make_index
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.evaluate import format_comparison, plain_text
 from faqtune.workspace import Workspace
 
+VERDICTS = {
+    "better": "clearly better with the index: use it",
+    "worse": "clearly worse with the index: leave it",
+    "unclear": "no clear difference",
+}
+
 
 def _advice(made: Indexed) -> list[str]:
     """By the selection part: what is decided by the test part flatters there."""
-    if made.selection is None:
-        return ["The selection part is too small to tell whether the index is worth using"]
     found = made.selection
-    name = {"oscr@5": "OSCR@5%", "auroc": "AUROC"}[found.figure]
-    better = found.with_index > found.without
-    verdict = "use it" if better else "by this figure the model does as well without it"
-    return [
-        f"{name} on the selection part: {100 * found.without:.1f} by itself, {100 * found.with_index:.1f} with the "
-        f"index: {verdict}"
-    ]
+    if found is None:
+        return ["The selection part is too small to tell whether the index is worth using."]
+    named = {"oscr@5": "OSCR@5%", "auroc": "AUROC"}
+    figures = ", ".join(
+        f"{named[name]} {100 * each['without']:.1f} → {100 * each['with_index']:.1f}, "
+        f"{100 * each['value']:+.1f} [{100 * each['low']:+.1f}, {100 * each['high']:+.1f}]"
+        for name, each in found.figures.items()
+    )
+    part = found.part.replace(" (", " part (")
+    lines = [f"Decide by the {part}, {found.queries:,} queries: {figures}: {VERDICTS[found.verdict]}."]
+    if BY_PEOPLE not in found.part:
+        lines.append("Its labels come from rules, as those in the vectors may: hand labels there would tell more.")
+    return lines
 
 
 def run_index(
@@ -49,5 +61,6 @@ def run_index(
         else f"With it the model answers from a cosine of {made.threshold_cosine:.4f} on"
     )
     emit(*_advice(made))
-    named = f" --model {made.model}" if model else ""
-    emit("", next_step("match", project, f'{named} --index "what a customer would type"'))
+    named = f" --model {shlex.quote(made.model)}" if model else ""
+    with_it = " --index" if made.selection is not None and made.selection.verdict == "better" else ""
+    emit("", next_step("match", project, f'{named}{with_it} "what a customer would type"'))

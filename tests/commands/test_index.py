@@ -126,6 +126,10 @@ def test_another_model_has_a_place_of_its_own(tuned_shop: Workspace, tiny_model_
     folder = index_folder(tuned_shop, str(tiny_model_folder))
     assert code == 0 and json.loads(out)["folder"] == str(folder)
     assert folder.parent == tuned_shop.root / "indexes" and (folder / "vectors.npy").exists()
+    assert not folder.name.startswith((".", "-"))
+    long = index_folder(tuned_shop, "a" * 3 + "/." + "b" * 59)
+    assert long.name.startswith("bbb") and len(long.name) < 70
+    assert index_folder(tuned_shop, "builtin").name == "builtin"
 
 
 def test_the_page_says_what_it_brings_and_whose_labels_say_so(tuned_shop: Workspace, cli: Cli) -> None:

@@ -26,7 +26,7 @@ def index_folder(workspace: Workspace, name: str) -> Path:
     run = workspace.runs_path / name
     if run.is_dir() and Path(name).name == name:
         return run / "index"
-    shown = re.sub(r"[^\w.-]+", "-", name).strip("-.")[-LONGEST_NAME:]
+    shown = re.sub(r"[^\w.-]+", "-", name)[-LONGEST_NAME:].strip("-.")
     return workspace.root / "indexes" / (name if shown == name else f"{shown}-{content_id(name, length=6)}")
 
 

@@ -37,6 +37,7 @@ OF_A_PROJECT = (
     "calibrate",
     "compare",
     "report",
+    "index",
     "match",
     "trim",
     "tune",

@@ -156,7 +156,9 @@ def kept_runs(name: str) -> dict[str, Any]:
 
 
 def table_of(rows: Sequence[dict[str, str]]) -> str:
-    """A Markdown table of rows with the same keys."""
+    """A Markdown table of rows with the same keys; a word where there are none."""
+    if not rows:
+        return "(nothing to compare)"
     names = list(rows[0])
     lines = [names, ["---"] * len(names), *([row.get(name, "") for name in names] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

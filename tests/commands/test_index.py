@@ -29,7 +29,7 @@ Cli = Callable[..., tuple[int, str, str]]
 
 
 def test_the_vectors_are_made_of_the_training_part_and_nothing_else(tuned_shop: Workspace) -> None:
-    made = make_index(tuned_shop, resamples=100)
+    made = make_index(tuned_shop, confidence=0.6, resamples=100)
     name = find_run(tuned_shop).name
     assert made.folder == tuned_shop.runs_path / name / "index"
     project = load_project(tuned_shop)
@@ -53,7 +53,7 @@ def test_the_vectors_are_made_of_the_training_part_and_nothing_else(tuned_shop: 
 
 
 def test_it_is_measured_beside_the_model_by_itself(tuned_shop: Workspace) -> None:
-    made = make_index(tuned_shop, resamples=100)
+    made = make_index(tuned_shop, confidence=0.6, resamples=100)
     assert made.comparison is not None and made.selection is not None
     before, after = made.comparison.before, made.comparison.after
     assert after.model == f"{before.model} + index" and before.counts == after.counts
@@ -69,7 +69,7 @@ def test_an_entry_that_is_held_out_keeps_its_question_and_is_not_there_where_it_
     asked = Counter(pair.entry for pair in tuned_shop.pairs())
     entry = asked.most_common(1)[0][0]
     write_json(tuned_shop.split_path, replace(project.split, held_out={entry: TEST}))
-    made = make_index(tuned_shop, resamples=100)
+    made = make_index(tuned_shop, confidence=0.6, resamples=100)
     questions = json.loads((made.folder / "index.json").read_text(encoding="utf-8"))["questions"]
     assert [each["labels"] for each in questions if each["entry"] == entry] == [0] * len(
         project.catalogue.entries[project.catalogue.rows[entry]].questions
@@ -80,15 +80,15 @@ def test_an_entry_that_is_held_out_keeps_its_question_and_is_not_there_where_it_
 
 
 def test_nothing_is_made_twice_and_what_changed_is_made_again(tuned_shop: Workspace) -> None:
-    first = make_index(tuned_shop, resamples=100)
-    again = make_index(tuned_shop, resamples=100)
+    first = make_index(tuned_shop, confidence=0.6, resamples=100)
+    again = make_index(tuned_shop, confidence=0.6, resamples=100)
     assert not first.skipped and again.skipped and again.comparison == first.comparison
-    assert not make_index(tuned_shop, resamples=100, prior=3).skipped
-    assert not make_index(tuned_shop, resamples=100, prior=3, force=True).skipped
+    assert not make_index(tuned_shop, confidence=0.6, resamples=100, prior=3).skipped
+    assert not make_index(tuned_shop, confidence=0.6, resamples=100, prior=3, force=True).skipped
 
 
 def test_match_answers_with_the_index_and_at_its_threshold(tuned_shop: Workspace, cli: Cli) -> None:
-    made = make_index(tuned_shop, resamples=100)
+    made = make_index(tuned_shop, confidence=0.6, resamples=100)
     questions = json.loads((made.folder / "index.json").read_text(encoding="utf-8"))["questions"]
     moved = [each["question"] for each in questions if each["labels"]]
     by_itself, with_index = (list(match_texts(tuned_shop, moved, with_index=it)) for it in (False, True))
@@ -103,7 +103,7 @@ def test_an_index_that_is_not_there_or_no_longer_fits_is_refused(tuned_shop: Wor
     with pytest.raises(UserError, match=r"there is no .*index\.json") as missing:
         list(match_texts(tuned_shop, "x", with_index=True))
     assert f"faqtune index --model {find_run(tuned_shop).name}" in missing.value.next_step
-    made = make_index(tuned_shop, resamples=100)
+    made = make_index(tuned_shop, confidence=0.6, resamples=100)
     catalogue, name = tuned_shop.catalogue(), find_run(tuned_shop).name
     with pytest.raises(UserError, match="the catalogue has changed"):
         read_index(tuned_shop, name, catalogue.without([catalogue.entries[0].id]))
@@ -118,11 +118,13 @@ def test_an_index_that_is_not_there_or_no_longer_fits_is_refused(tuned_shop: Wor
         with pytest.raises(UserError, match=r"index\.json is damaged") as damaged:
             read_index(tuned_shop, name, catalogue)
         assert f"faqtune index --model {name}" in damaged.value.next_step
-    assert not make_index(tuned_shop, resamples=100).skipped
+    assert not make_index(tuned_shop, confidence=0.6, resamples=100).skipped
 
 
 def test_another_model_has_a_place_of_its_own(tuned_shop: Workspace, tiny_model_folder: Path, cli: Cli) -> None:
-    code, out, _ = cli("index", "--project", str(tuned_shop.root), "--model", str(tiny_model_folder), "--json")
+    code, out, _ = cli(
+        "index", "--project", str(tuned_shop.root), "--confidence", "0.6", "--model", str(tiny_model_folder), "--json"
+    )
     folder = index_folder(tuned_shop, str(tiny_model_folder))
     assert code == 0 and json.loads(out)["folder"] == str(folder)
     assert folder.parent == tuned_shop.root / "indexes" and (folder / "vectors.npy").exists()
@@ -133,7 +135,7 @@ def test_another_model_has_a_place_of_its_own(tuned_shop: Workspace, tiny_model_
 
 
 def test_the_page_says_what_it_brings_and_whose_labels_say_so(tuned_shop: Workspace, cli: Cli) -> None:
-    code, out, _ = cli("index", "--project", str(tuned_shop.root), "--resamples", "100")
+    code, out, _ = cli("index", "--project", str(tuned_shop.root), "--confidence", "0.6", "--resamples", "100")
     assert code == 0 and "+ index" in out and "labels of the training part" in out
     assert "Decide by the selection part (weak labels)," in out and "Its labels come from rules" in out
 
@@ -170,12 +172,12 @@ def test_only_a_clear_gain_on_the_selection_part_is_advised(
 
 
 def test_both_sides_are_measured_at_thresholds_set_alike_whatever_a_certificate_says(tuned_shop: Workspace) -> None:
-    plain = make_index(tuned_shop, resamples=100).comparison
+    plain = make_index(tuned_shop, confidence=0.6, resamples=100).comparison
     run = find_run(tuned_shop)
     calibration = evaluation_set(load_project(tuned_shop), CALIBRATION)
     certificate = {"certified": True, "threshold_cosine": -1.0, "calibration": {"digest": calibration.digest()}}
     write_json(run.certificate_path, certificate)
-    certified = make_index(tuned_shop, resamples=100, force=True).comparison
+    certified = make_index(tuned_shop, confidence=0.6, resamples=100, force=True).comparison
     assert plain is not None and certified is not None
     assert certified.before.threshold_cosine == plain.before.threshold_cosine != -1
 
@@ -184,12 +186,12 @@ def test_where_the_test_part_is_too_small_there_is_an_index_without_figures(
     tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("faqtune.commands.index_figures.LEAST_QUERIES", 10_000)
-    made = make_index(tuned_shop, resamples=100)
+    made = make_index(tuned_shop, confidence=0.6, resamples=100)
     assert made.comparison is None and made.threshold_cosine is not None and (made.folder / "vectors.npy").exists()
 
 
 def test_other_settings_of_the_model_are_noticed(tuned_shop: Workspace) -> None:
-    make_index(tuned_shop, resamples=100)
+    make_index(tuned_shop, confidence=0.6, resamples=100)
     text = tuned_shop.config_path.read_text(encoding="utf-8")
     assert "[model]\n" in text
     tuned_shop.config_path.write_text(text.replace("[model]\n", '[model]\nprompt = "ask: "\n'), encoding="utf-8")
@@ -203,7 +205,7 @@ def test_a_place_that_cannot_be_written_is_found_before_anything_is_encoded(
     (tuned_shop.root / "indexes").write_text("a file in the way", encoding="utf-8")
     monkeypatch.setattr("faqtune.commands.index.load_model", lambda *_, **__: pytest.fail("it was loaded"))
     with pytest.raises(UserError, match="indexes"):
-        make_index(tuned_shop, model="builtin")
+        make_index(tuned_shop, model="builtin", confidence=0.6)
 
 
 @pytest.mark.parametrize(
@@ -222,5 +224,5 @@ def test_numbers_that_make_no_sense_are_refused(tuned_shop: Workspace, given: di
 
 def test_without_a_label_that_counts_there_is_nothing_to_move_by(tuned_shop: Workspace) -> None:
     write_jsonl(tuned_shop.pairs_path, [])
-    with pytest.raises(UserError, match=r"no label of the training part is at least 0\.6 sure"):
+    with pytest.raises(UserError, match=r"no label of the training part is at least 0\.9 sure"):
         make_index(tuned_shop)

@@ -90,7 +90,7 @@ def index(
     project: Project = Path(),
     model: ModelName = "",
     prior: Annotated[float, typer.Option(help="So many sure labels weigh as much as the question itself.")] = 10,
-    confidence: Annotated[float, typer.Option(help="Labels less sure than this do not count, 0 to 1.")] = 0.6,
+    confidence: Annotated[float, typer.Option(help="Labels less sure than this do not count, 0 to 1.")] = 0.9,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.", min=100, max=100_000)] = 10_000,
     force: Force = False,
     json: Json = False,

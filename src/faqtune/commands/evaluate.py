@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from faqtune.commands.adhoc import SEEN, TRAINED, gold_set, named_noise, with_noise
-from faqtune.commands.assemble import Project, evaluation_set, load_project
-from faqtune.commands.certificate import Answering, certified_answering
+from faqtune.commands.adhoc import gold_set, named_noise, with_noise
+from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.details import Details, details_path
 from faqtune.commands.general import general_path, mteb_path, read_about, save_general, save_mteb
+from faqtune.commands.measured import certified, measured, with_left_out
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.mteb import mteb_scores, refuse_without_mteb
 from faqtune.commands.scorecards import Evaluated, read_scorecards, save_scorecards, scorecard_paths
 from faqtune.commands.seen import without_seen
 from faqtune.digests import digest
-from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError
 from faqtune.evaluate import (
-    EvaluationSet,
     Outcomes,
-    Thresholds,
-    calibrate,
     compare_all,
-    evaluate,
     general_ability,
-    probability_map,
     scorecard,
-    threshold_for,
     with_garbage,
 )
 from faqtune.evaluate.intervals import RESAMPLES
 from faqtune.progress import Reporter, Silent
-from faqtune.records import CALIBRATION, PARTS, TEST, Catalogue, content_id
+from faqtune.records import CALIBRATION, PARTS, TEST, content_id
 from faqtune.report import Example, Examples
 from faqtune.runs import Run, all_runs, finished_runs
 from faqtune.steps import is_current, mark_current
@@ -80,9 +72,8 @@ def evaluate_models(
     project, seen, seen_noise = without_seen(workspace, project, names)
     files = named_noise(noise)
     data = gold_set(workspace, project, gold, gold_catalogue, reporter) if gold else evaluation_set(project, part)
-    left_out = Counter({SEEN: 0 if gold else _labelled_in(whole, part, seen)})
-    left_out[TRAINED] = _sentences_in(whole, TEST if gold else part, seen_noise, files)
-    data = _with_left_out(data, left_out)
+    of = TEST if gold else part
+    data = with_left_out(data, whole, of, () if gold else seen, seen_noise, files)
     if files:
         data = with_noise(project, data, files)
     data = with_garbage(data)
@@ -98,7 +89,7 @@ def evaluate_models(
     inputs = digest(
         data.digest(), data.part, str(data.excluded), calibration.digest(), str(resamples),
         workspace.config().model.model_dump_json(), *names, *digests,
-        *(str(_certified(workspace, name, calibration)) for name in names),
+        *(str(certified(workspace, name, calibration)) for name in names),
     )  # fmt: skip
     step = f"evaluate {paths[0].relative_to(workspace.root).as_posix()}"
     general = general_path(paths)
@@ -140,37 +131,6 @@ def _mteb(
     return scores
 
 
-def unseen_part(
-    workspace: Workspace, whole: Project, names: Collection[str], part: str
-) -> tuple[Project, EvaluationSet]:
-    """The project, and a part of it, without what the named models were trained on; what that was is counted."""
-    project, seen, seen_noise = without_seen(workspace, whole, names)
-    left_out = Counter({SEEN: _labelled_in(whole, part, seen), TRAINED: _sentences_in(whole, part, seen_noise, ())})
-    return project, with_garbage(_with_left_out(evaluation_set(project, part), left_out))
-
-
-def _with_left_out(data: EvaluationSet, left_out: Counter[str]) -> EvaluationSet:
-    return replace(data, excluded=dict(Counter(data.excluded) + left_out))
-
-
-def _labelled_in(project: Project, part: str, conversations: Collection[str]) -> int:
-    """How many labelled queries of a part are in these conversations."""
-    return sum(
-        query.id in project.decisions and project.split.conversations.get(query.conversation) == part
-        for query in project.queries
-        if query.conversation in conversations
-    )
-
-
-def _sentences_in(project: Project, part: str, sources: Collection[str], replaced: Collection[str]) -> int:
-    """How many noise sentences of a part are in these sources, but for kinds that are `replaced` by other files."""
-    parts = project.split.noise
-    return sum(
-        noise.source in sources and parts[noise.source] == part and noise.stratum not in replaced
-        for noise in project.noise
-    )
-
-
 def _usual_models(workspace: Workspace, reporter: Reporter) -> tuple[str, ...]:
     """The newest finished run against its base model; before there is one, the project's base model alone."""
     if done := finished_runs(workspace, reporter.say):
@@ -197,43 +157,6 @@ def refuse_too_few(queries: int, of: str, advice: str = OF_THE_SPLIT) -> None:
             f"{of}: only {queries} queries with an entry, too few for an honest figure",
             f"label at least {LEAST_QUERIES} by hand{advice}",
         )
-
-
-def measured(
-    workspace: Workspace,
-    encoder: Encoder,
-    data: EvaluationSet,
-    calibration: EvaluationSet,
-    questions: Callable[[Catalogue], Vectors] | None = None,
-) -> Outcomes:
-    """A model at its own threshold, set on the calibration part or promised by its certificate.
-
-    `questions`: the vectors that stand for the questions of a catalogue; no certificate speaks of these.
-    """
-    of_data, of_calibration = (questions and questions(each.catalogue) for each in (data, calibration))
-    thresholds: Thresholds | None = None
-    threshold_cosine: float | None = None
-    margin_cosine, probability = 0.0, None
-    if calibration.positives and calibration.negatives and calibration.written_digest() != data.written_digest():
-        calibrated = evaluate(encoder, calibration, questions=of_calibration)
-        probability = probability_map(calibrated)
-        certified = None if questions else _certified(workspace, encoder.name, calibration)
-        if certified is not None:
-            threshold_cosine, margin_cosine = certified.threshold_cosine, certified.margin_cosine
-        else:
-            thresholds = calibrate(calibrated)
-            threshold_cosine = threshold_for(thresholds, encoder.name, data)
-    outcomes = evaluate(
-        encoder, data, threshold_cosine=threshold_cosine, margin_cosine=margin_cosine, probability=probability,
-        details=True, questions=of_data,
-    )  # fmt: skip
-    return outcomes if thresholds is None else replace(outcomes, set_on=thresholds.set_on)
-
-
-def _certified(workspace: Workspace, name: str, calibration: EvaluationSet) -> Answering | None:
-    """Where the run's certificate promises things for, if it was set on this calibration part."""
-    run = next((run for run in all_runs(workspace) if run.name == name), None)
-    return certified_answering(run, calibration.digest()) if run is not None else None
 
 
 def _saved(paths: list[Path], results: list[Outcomes], digests: list[str], resamples: int) -> Evaluated:

@@ -14,9 +14,9 @@ from faqtune.alone import alone
 from faqtune.atomic import atomic_file
 from faqtune.blend import PRIOR_LABELS, blended
 from faqtune.commands.assemble import Project, evaluation_set, load_project
-from faqtune.commands.evaluate import unseen_part
 from faqtune.commands.index_figures import OnSelection, figures_of, on_selection, rows_of_part, selection_of
 from faqtune.commands.index_files import INDEX_NAME, VECTORS_NAME, index_folder, made_by, settings_digest
+from faqtune.commands.measured import unseen_part
 from faqtune.commands.models import TUNED, ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.synthetic import to_train_on
 from faqtune.commands.training_set import training_data
@@ -98,8 +98,9 @@ def make_index(
     folder = index_folder(workspace, name)
     outputs = [folder / VECTORS_NAME, folder / INDEX_NAME]
     weights = np.array([label.weight for label in labels], dtype=np.float32)
+    of_model = model_digest(workspace, name)
     inputs = digest(
-        name, model_digest(workspace, name), workspace.config().model.model_dump_json(), *whole.catalogue.questions,
+        name, of_model, workspace.config().model.model_dump_json(), *whole.catalogue.questions,
         str(whole.catalogue.owners), str(prior), str(resamples), str(weights.tolist()), str(rows.tolist()),
         *(label.text for label in labels), data.digest(), str(data.excluded), calibration.digest(), str(confidence),
         selection.digest() if selection else "",
@@ -119,7 +120,7 @@ def make_index(
     facts = {
         "faqtune": __version__,
         "model": name,
-        "model_digest": model_digest(workspace, name),
+        "model_digest": of_model,
         "settings_digest": settings_digest(workspace),
         "prompt": loaded.prompt,
         "prior": prior,

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from faqtune.commands.assemble import Project, selection_set
-from faqtune.commands.evaluate import LEAST_QUERIES, measured
+from faqtune.commands.evaluate import LEAST_QUERIES
+from faqtune.commands.measured import measured
 from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, calibrate, compare_all, difference_mark, evaluate
@@ -95,15 +96,15 @@ def figures_of(
     reporter: Reporter,
 ) -> dict[str, Any]:
     """`comparison` on the test part, and `threshold_cosine`; None each where there is too little to tell."""
-    threshold = None
-    if calibration.positives and calibration.negatives:
-        of_calibration = evaluate(encoder, calibration, questions=questions(calibration.catalogue))
-        threshold = calibrate(of_calibration).threshold_cosine
     if len(data.positives) < LEAST_QUERIES:
         reporter.say(f"{data.part}: {len(data.positives)} queries with an entry are too few to measure the index on")
+        threshold = None
+        if calibration.positives and calibration.negatives:
+            of_calibration = evaluate(encoder, calibration, questions=questions(calibration.catalogue))
+            threshold = calibrate(of_calibration).threshold_cosine
         return {"threshold_cosine": threshold, "comparison": None}
     # Each at a threshold that is set in the same way: a certificate holds for one of them only.
     without = measured(workspace, encoder, data, calibration, lambda part: encoder.encode(part.questions))
     with_index = measured(workspace, encoder, data, calibration, questions)
     (comparison,) = compare_all([without, replace(with_index, model=f"{encoder.name} + index")], resamples=resamples)
-    return {"threshold_cosine": threshold, "comparison": json.loads(comparison.model_dump_json())}
+    return {"threshold_cosine": with_index.threshold_cosine, "comparison": json.loads(comparison.model_dump_json())}

@@ -82,6 +82,20 @@ def test_the_graph_keeps_no_copy_of_a_weight(frozen: bool):
     assert ((torch.bfloat16, 5, 40) in kept) is not frozen  # an input is kept for the weight's gradient alone
 
 
+def test_layers_with_the_same_input_share_a_copy_of_it():
+    first, second = (nn.Linear(40, 24) for _ in range(2))
+    x = torch.randn(5, 40, requires_grad=True)
+    kept: list[Tensor] = []
+    keep = saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor)
+    with torch.autocast("cpu", dtype=torch.bfloat16), CastForEachProduct(torch.bfloat16), keep:
+        both = first(x) + second(x)
+        with torch.no_grad():
+            x += 1
+        both += first(x)
+    copies = [tensor.data_ptr() for tensor in kept if tensor.shape == x.shape]
+    assert len(copies) == 3 and copies[0] == copies[1] != copies[2]  # the numbers have changed before the third
+
+
 def test_a_frozen_layer_gets_no_gradient_and_passes_one_on():
     layer = nn.Linear(4, 4).requires_grad_(False)
     x = torch.randn(2, 4, requires_grad=True)

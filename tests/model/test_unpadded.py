@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import copy
+import sys
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
+from itertools import pairwise
+from typing import Any, Literal
+from unittest.mock import patch
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -19,12 +24,16 @@ from transformers import (
     XLMRobertaModel,
 )
 
-from faqtune.model import TextModel, attach_lora, freeze, unpadded
+from faqtune.model import Precision, TextModel, attach_lora, attention, freeze, unpadded
+from faqtune.model.attention import AttentionInRow
+from faqtune.model.pooling import pooled, pooled_rows
+from faqtune.model.room import padded
 from faqtune.model.unpadded import Unpadded
 
 TEXTS = ["包邮吗", "When will my order ship? " * 2, "ok", "什么时候发货呢"]
 SIZES = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 24}
 PAD = 1
+CPU = torch.device("cpu")
 KINDS = {
     "bert": (BertModel, BertConfig(vocab_size=40, pad_token_id=PAD, **SIZES)),
     "roberta": (RobertaModel, RobertaConfig(vocab_size=40, pad_token_id=PAD, **SIZES)),
@@ -39,25 +48,30 @@ def random_backbone(kind: str) -> PreTrainedModel:
         return maker(copy.deepcopy(config)).eval()
 
 
-def batch(*lengths: int) -> tuple[Tensor, Tensor]:
-    """Ids and mask; the second token of the longest text is written like padding."""
-    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
-    ids = torch.randint(2, 40, mask.shape, generator=torch.Generator().manual_seed(1)).masked_fill(~mask, PAD)
-    ids[lengths.index(max(lengths)), 1] = PAD
-    return ids, mask.long()
+def texts(*lengths: int) -> list[list[int]]:
+    """Ids of texts; the second token of the longest is written like padding."""
+    chance = np.random.default_rng(1)
+    ids = [chance.integers(2, 40, size=length).tolist() for length in lengths]
+    ids[lengths.index(max(lengths))][1] = PAD
+    return ids
 
 
-def with_padding(backbone: PreTrainedModel, ids: Tensor, mask: Tensor) -> Tensor:
-    found: Tensor = backbone(input_ids=ids, attention_mask=mask).last_hidden_state
-    return found * mask.unsqueeze(-1)
+def with_padding(backbone: PreTrainedModel, ids: list[list[int]]) -> Tensor:
+    table, mask = map(torch.from_numpy, padded(ids, PAD))
+    found: Tensor = backbone(input_ids=table, attention_mask=mask).last_hidden_state
+    return found[mask.bool()]
+
+
+def vectors(way: Unpadded, backbone: PreTrainedModel, *lengths: int) -> Tensor | None:
+    return way.token_vectors(backbone, texts(*lengths), CPU)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_vectors_and_gradients_are_those_of_the_padded_batch(kind: str) -> None:
-    backbone, (ids, mask) = random_backbone(kind), batch(3, 9, 1, 6)
+    backbone, ids = random_backbone(kind), texts(3, 9, 1, 6)
     twin = copy.deepcopy(backbone)
-    expected = with_padding(twin, ids, mask)
-    found = Unpadded(backbone.config).token_vectors(backbone, ids, mask)
+    expected = with_padding(twin, ids)
+    found = Unpadded(backbone.config).token_vectors(backbone, ids, CPU)
     assert found is not None
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     for tokens in (expected, found):
@@ -69,52 +83,150 @@ def test_vectors_and_gradients_are_those_of_the_padded_batch(kind: str) -> None:
 
 
 def test_layers_see_the_tokens_alone() -> None:
-    backbone, (ids, mask) = random_backbone("bert"), batch(3, 9, 1, 6)
+    backbone = random_backbone("bert")
     seen = []
     for layer in backbone.encoder.layer:
         layer.intermediate.register_forward_hook(lambda _, given, __: seen.append(given[0].shape))
-    assert Unpadded(backbone.config).token_vectors(backbone, ids, mask) is not None
+    assert vectors(Unpadded(backbone.config), backbone, 3, 9, 1, 6) is not None
     assert seen == [(1, 3 + 9 + 1 + 6, 16)] * 3
 
 
 def test_a_batch_with_little_padding_stays_as_it_is() -> None:
     backbone = random_backbone("bert")
     way = Unpadded(backbone.config)
-    assert way.token_vectors(backbone, *batch(10, 10, 9)) is None
-    assert way.token_vectors(backbone, *batch(10, 10, 7)) is not None
+    assert vectors(way, backbone, 10, 10, 9) is None
+    assert vectors(way, backbone, 10, 10, 7) is not None
 
 
 def test_what_is_only_encoded_keeps_its_digits() -> None:
     backbone = random_backbone("bert")
-    way, given = Unpadded(backbone.config), batch(3, 9)
+    way = Unpadded(backbone.config)
     with torch.inference_mode():
-        assert way.token_vectors(backbone, *given) is None
+        assert vectors(way, backbone, 3, 9) is None
     with torch.no_grad():  # the first pass of a training that caches gradients
-        assert way.token_vectors(backbone, *given) is not None
+        assert vectors(way, backbone, 3, 9) is not None
 
 
 def test_where_attention_goes_another_way_the_batch_stays_padded() -> None:
-    known, given = random_backbone("bert"), batch(3, 9)
+    known = random_backbone("bert")
     maker, config = KINDS["bert"]
     eager = maker._from_config(copy.deepcopy(config), attn_implementation="eager").eval()
-    assert Unpadded(eager.config).token_vectors(eager, *given) is None
+    assert vectors(Unpadded(eager.config), eager, 3, 9) is None
     way = Unpadded(known.config)
-    assert way.token_vectors(eager, *given) is None
+    assert vectors(way, eager, 3, 9) is None
     # What went wrong once is not tried again.
-    assert way.token_vectors(known, *given) is None
-    assert Unpadded(known.config).token_vectors(known, *given) is not None
+    assert vectors(way, known, 3, 9) is None
+    assert vectors(Unpadded(known.config), known, 3, 9) is not None
+
+
+@pytest.mark.parametrize("kind", ["dropout", "causal", "mask"])
+def test_other_kinds_of_attention_stay_padded(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    backbone = random_backbone("bert")
+    if kind == "dropout":
+        backbone.train()
+    elif kind == "causal":
+        for layer in backbone.encoder.layer:
+            layer.attention.self.is_causal = True
+    else:
+        mask = torch.ones(1, 1, 12, 12, dtype=torch.bool)
+        module = sys.modules[type(backbone).__module__]
+        monkeypatch.setattr(module, "create_bidirectional_mask", lambda **given: mask)
+    assert vectors(Unpadded(backbone.config), backbone, 3, 9) is None
 
 
 def test_relative_positions_stay_padded() -> None:
     backbone = random_backbone("bert")
     backbone.config.position_embedding_type = "relative_key"
-    assert Unpadded(backbone.config).token_vectors(backbone, *batch(3, 9)) is None
+    assert vectors(Unpadded(backbone.config), backbone, 3, 9) is None
 
 
 def test_an_unknown_kind_of_model_stays_padded() -> None:
     backbone = random_backbone("bert")
     backbone.config.model_type = "mpnet"
-    assert Unpadded(backbone.config).token_vectors(backbone, *batch(3, 9)) is None
+    assert vectors(Unpadded(backbone.config), backbone, 3, 9) is None
+
+
+def one_by_one(
+    query: Tensor, key: Tensor, value: Tensor, ends: Tensor, lengths: tuple[int, ...], scale: float
+) -> Tensor:
+    """What a kernel computes on a GPU, text by text: heads (1, tokens, h, d)."""
+    assert ends.dtype == torch.int32 and ends.tolist() == [0, *np.cumsum(lengths)]
+    rows = []
+    for begin, end in pairwise(ends.tolist()):
+        queries, keys, values = (each[0, begin:end].transpose(0, 1) for each in (query, key, value))
+        rows.append((queries @ keys.mT * scale).softmax(dim=-1) @ values)
+    return torch.cat(rows, dim=1).transpose(0, 1).unsqueeze(0)
+
+
+@pytest.mark.parametrize("many", [4, 100])
+def test_attention_of_a_gpu_is_told_where_texts_end(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+
+    def way(name: str) -> Callable[..., Tensor]:
+        return lambda *given: called.append(name) or one_by_one(*given)
+
+    monkeypatch.setattr(attention, "MANY_TOKENS", many)
+    monkeypatch.setattr(attention, "in_row", way("torch"))
+    monkeypatch.setattr(attention, "_short_for", lambda heads, longest: way("short") if longest == 9 else None)
+    monkeypatch.setattr(Unpadded, "_attention", lambda way, lengths, device: AttentionInRow(lengths, device))
+    backbone, ids = random_backbone("xlm-roberta"), texts(3, 9, 1, 6)
+    found = Unpadded(backbone.config).token_vectors(backbone, ids, CPU)
+    assert found is not None
+    torch.testing.assert_close(found, with_padding(backbone, ids), rtol=1e-5, atol=1e-5)
+    assert called == (["short"] if many == 4 else ["torch"]) * 3
+
+
+def test_a_way_of_attention_is_used_where_it_was_seen_to_work() -> None:
+    def sums(query: Tensor, *given: Any) -> Tensor:
+        return query + given[0] + given[1]
+
+    def crosses_texts(query: Tensor, key: Tensor, value: Tensor, ends: Tensor, *given: Any) -> Tensor:
+        return one_by_one(query, key, value, ends[[0, -1]], (10,), *given[1:])
+
+    def lacks_a_gradient(*given: Any) -> Tensor:
+        return one_by_one(given[0], given[1].detach(), *given[2:]) + 0 * given[1]
+
+    def cannot_be_built(*given: Any) -> Tensor:
+        raise RuntimeError("no compiler")
+
+    with torch.inference_mode():
+        assert attention.works(one_by_one, CPU, torch.float32, 16)
+    assert attention.works(one_by_one, CPU, torch.bfloat16, 8)
+    for way in (sums, crosses_texts, lacks_a_gradient, cannot_be_built):
+        assert not attention.works(way, CPU, torch.float32, 16)
+
+
+def test_on_a_gpu_texts_go_in_a_row_in_half_precision_alone(
+    tiny_model: TextModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu, way = torch.device("cuda"), tiny_model._unpadded
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(TextModel, "device", gpu)
+    monkeypatch.setattr(unpadded, "works", lambda *given: asked.append(given) or works)
+    works = True
+    assert tiny_model.pads and not way._is_worth_it([9, 3], gpu) and not asked
+    tiny_model.precision = Precision("bfloat16", "")
+    assert not tiny_model.pads and asked == [(attention.in_row, gpu, torch.bfloat16, 16)]
+    assert not way._is_worth_it([9, 3], gpu)  # autocast is off
+    with patch("torch.is_autocast_enabled", return_value=True):
+        assert way._is_worth_it([9, 3], gpu) and way._is_worth_it([9], gpu)
+        works = False
+        assert tiny_model.pads and not way._is_worth_it([9, 3], gpu)
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_vectors_of_texts_are_those_of_the_padded_batch(pooling: Literal["cls", "mean"], device: str) -> None:
+    """`meta` stands for a GPU: nothing is computed, but shapes and types are."""
+    lengths = [3, 9, 1, 6]
+    table = torch.randn(4, 9, 5, generator=torch.Generator().manual_seed(0))
+    mask = (torch.arange(9) < torch.tensor(lengths)[:, None]).long()
+    expected = pooled(table, mask, pooling)
+    found = pooled_rows(table[mask.bool()].to(device), lengths, pooling)
+    if device == "meta":
+        assert (found.shape, found.dtype) == (expected.shape, expected.dtype)
+    else:
+        assert torch.equal(found, expected)
 
 
 @pytest.mark.parametrize("change", ["none", "adapters", "frozen"])
@@ -138,9 +250,9 @@ def test_a_model_learns_the_same_without_padding(
         ((vectors @ vectors.T).square().sum() + tokens.square().sum() / 100).backward()
         gradients = {name: p.grad for name, p in tiny_model.named_parameters() if p.grad is not None}
         found.append((torch.cat([vectors, tokens]).detach(), gradients))
-    (padded, expected), (alone, gradients) = found
+    (with_it, expected), (without, gradients) = found
     assert [way is None for way in ways] == [True, False]
-    torch.testing.assert_close(alone, padded, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(without, with_it, rtol=1e-5, atol=1e-6)
     assert gradients.keys() == expected.keys() and gradients
     for name, gradient in gradients.items():
         torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-5)

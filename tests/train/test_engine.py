@@ -14,7 +14,7 @@ from faqtune.recipe import Losses, Mining, Recipe
 from faqtune.train import engine, losses, scale
 from faqtune.train.batches import Batch, batch_at
 from faqtune.train.data import TrainingData
-from faqtune.train.engine import batch_loss, learn, micro_batches
+from faqtune.train.engine import batch_loss, learn, micro_batches, tokens_of
 from faqtune.train.mining import mine
 from faqtune.train.teaching import can_learn
 
@@ -281,6 +281,16 @@ def test_micro_batches_hold_every_text_once_and_keep_to_the_budget():
         assert sorted(place for part in parts for place in part) == list(range(80))
         assert all(len(part) == 1 or len(part) * max(lengths[p] for p in part) <= budget for part in parts)
     assert micro_batches([], 64) == []
+
+
+def test_where_nothing_is_padded_a_part_is_as_full_as_the_budget_allows():
+    lengths = np.random.default_rng(0).integers(2, 60, size=2000).tolist()
+    parts = micro_batches(lengths, 20_000, pads=False)
+    assert sorted(place for part in parts for place in part) == list(range(2000))
+    filled = [sum(lengths[place] for place in part) for part in parts]
+    assert max(filled) <= 20_000 and min(filled[:-1]) > 20_000 - 60
+    texts = [[[0] * length for length in part] for part in ((2, 3), (7,))]
+    assert (tokens_of(texts, pads=False), tokens_of(texts, pads=True)) == (12, 13)
 
 
 def test_a_large_part_is_at_most_a_tenth_padding():

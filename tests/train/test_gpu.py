@@ -10,15 +10,17 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 
 from faqtune.encoder import Encoder
-from faqtune.model import TextModel, load, unfreeze
+from faqtune.model import TextModel, attention, load, unfreeze
+from faqtune.model.attention import AttentionInRow, Way, in_row, works
 from faqtune.model.device import Precision
 from faqtune.processes import Place
 from faqtune.recipe import Losses, Mining, Recipe
@@ -30,6 +32,11 @@ from faqtune.train.mining import mine
 from faqtune.train.optimiser import update
 from faqtune.train.ranks import joined
 from faqtune.train.shards import ShardedAdamW
+
+try:
+    from faqtune.model import short_attention
+except ImportError:
+    short_attention = None  # type: ignore[assignment]
 
 pytestmark = [
     pytest.mark.gpu,
@@ -92,6 +99,51 @@ def test_gradients_in_16_bits_point_the_same_way(tiny_model_folder: Path, batch:
     scale = Precision(precision, "").gradient_scale  # type: ignore[arg-type]
     left, right = (torch.cat([found[name].flatten() for name in exact]) for found in (exact, rounded))
     assert float(torch.nn.functional.cosine_similarity(left, right / scale, dim=0)) > 0.98
+
+
+@pytest.mark.parametrize("way", [in_row, short_attention and short_attention.attend])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("width", [16, 32, 64])
+def test_kernels_give_what_each_text_gives_alone(way: Way, dtype: torch.dtype, width: int):
+    assert works(way, torch.device("cuda"), dtype, width)
+    lengths = (1, 3, 16, 17, 40, 33, 7, 100, 128)
+    ends = torch.tensor([0, *np.cumsum(lengths)], dtype=torch.int32, device="cuda")
+    *heads, gradient = torch.randn(4, 1, sum(lengths), 3, width, device="cuda", generator=torch.Generator("cuda"))
+    found = []
+    for kind in (dtype, torch.float32):
+        given = [each.to(dtype).to(kind).requires_grad_(True) for each in heads]
+        if kind == dtype:
+            out = way(*given, ends, lengths, width**-0.5)
+        else:
+            each = zip(*(heads[0].transpose(0, 1).split(lengths, dim=1) for heads in given), strict=True)
+            out = torch.cat([scaled_dot_product_attention(*text) for text in each], dim=1).transpose(0, 1)[None]
+        found.append([out.detach(), *torch.autograd.grad(out, given, gradient.to(dtype).to(kind))])
+    for half, exact in zip(*found, strict=True):
+        assert float((half.float() - exact).norm() / exact.norm()) < 0.01
+
+
+@pytest.mark.parametrize("many", [1, 10_000])
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_in_half_precision_texts_go_in_a_row_and_give_what_the_padded_batch_gives(
+    tiny_model_folder: Path, batch: Batch, pooling: Literal["cls", "mean"], many: int, monkeypatch: pytest.MonkeyPatch
+):
+    assert on("cuda", tiny_model_folder).pads
+    monkeypatch.setattr(attention, "MANY_TOKENS", many)
+    found, calls = [], []
+    attend = AttentionInRow.attend
+    monkeypatch.setattr(AttentionInRow, "attend", lambda *given, **named: calls.append(1) or attend(*given, **named))
+    for known in (True, False):
+        model = on("cuda", tiny_model_folder, "bfloat16")
+        model.layout = replace(model.layout, pooling=pooling)
+        model._unpadded._is_known = known
+        assert model.pads is not known
+        found.append((torch.from_numpy(model.encode(TEXTS)), gradients(model, batch), len(calls)))
+    (row, of_row, in_row), (padded, of_padded, in_both) = found
+    assert in_row == in_both > 2
+    assert float((row * padded).sum(dim=1).min()) > 0.9999
+    assert of_row.keys() == of_padded.keys()
+    left, right = (torch.cat([each[name].flatten() for name in of_row]) for each in (of_row, of_padded))
+    assert float(torch.nn.functional.cosine_similarity(left, right, dim=0)) > 0.999
 
 
 def test_a_training_learns_and_an_interrupted_one_ends_the_same(

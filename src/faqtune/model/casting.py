@@ -44,6 +44,7 @@ class CastForEachProduct(TorchFunctionMode):
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
         self._dtype = dtype
+        self._last: tuple[int, int, Tensor, Tensor] | None = None
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
@@ -52,29 +53,42 @@ class CastForEachProduct(TorchFunctionMode):
             return func(*args, **(kwargs or {}))
         x, weight, *bias = args
         with torch.autocast(weight.device.type, enabled=False):
-            return _Linear.apply(x, weight, bias[0] if bias else None, self._dtype)  # type: ignore[no-untyped-call]
+            return _Linear.apply(x, self._cast(x), weight, bias[0] if bias else None)  # type: ignore[no-untyped-call]
+
+    def _cast(self, x: Tensor) -> Tensor:
+        """One copy for all layers that get the same numbers one after the other, as those of attention do."""
+        if x.dtype == self._dtype:
+            return x.detach()
+        if self._last is None or self._last[:2] != (id(x), x._version):
+            # The numbers themselves are kept so that their id is given to no other.
+            self._last = id(x), x._version, x, x.detach().to(self._dtype)
+        return self._last[3]
+
+    def __exit__(self, *given: Any) -> None:
+        self._last = None
+        super().__exit__(*given)  # type: ignore[no-untyped-call]
 
 
 class _Linear(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Tensor:
-        ctx.dtype, ctx.input_dtype = dtype, x.dtype
-        x = x.to(dtype)
-        ctx.save_for_backward(x if ctx.needs_input_grad[1] else None, weight)
-        return functional.linear(x, weight.to(dtype), None if bias is None else bias.to(dtype))
+    def forward(ctx: Any, x: Tensor, cast: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """`cast`: x in the type of the product."""
+        ctx.dtype, ctx.input_dtype = cast.dtype, x.dtype
+        ctx.save_for_backward(cast if ctx.needs_input_grad[2] else None, weight)
+        return functional.linear(cast, weight.to(cast.dtype), None if bias is None else bias.to(cast.dtype))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
-        x, weight = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None, Tensor | None]:
+        cast, weight = ctx.saved_tensors
         rows = gradient.reshape(-1, gradient.shape[-1])
-        needs_x, needs_weight, needs_bias, _ = ctx.needs_input_grad
+        needs_x, _, needs_weight, needs_bias = ctx.needs_input_grad
         with torch.autocast(gradient.device.type, enabled=False):
             of_x = (rows @ weight.to(ctx.dtype)).view(*gradient.shape[:-1], -1) if needs_x else None
-            of_weight = rows.t() @ x.reshape(-1, x.shape[-1]) if needs_weight else None
+            of_weight = rows.t() @ cast.reshape(-1, cast.shape[-1]) if needs_weight else None
             of_bias = rows.sum(dim=0) if needs_bias else None
         return (
             None if of_x is None else of_x.to(ctx.input_dtype),
+            None,
             None if of_weight is None else of_weight.to(weight.dtype),
             None if of_bias is None else of_bias.to(weight.dtype),
-            None,
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import torch
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from faqtune.errors import UserError
@@ -49,6 +50,10 @@ class Precision:
 
     name: PrecisionName
     reason: str
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return getattr(torch, self.name)  # type: ignore[no-any-return]
 
     @property
     def gradient_scale(self) -> float:
@@ -113,13 +118,21 @@ def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
     """
     with ExitStack() as stack:
         if precision.name != "float32":
-            stack.enter_context(torch.autocast(device.type, dtype=getattr(torch, precision.name)))
+            stack.enter_context(torch.autocast(device.type, dtype=precision.dtype))
         if device.type == "cuda":
             stack.enter_context(sdpa_kernel(list(GPU_ATTENTION)))
         if device.type == "cpu":
             for mode in faster(precision.name, is_amd_avx512()):
                 stack.enter_context(mode)
         yield
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor, which is of the CPU, on `device`. A GPU gets it while it works on what it was told before: out of
+    memory that may be moved by the system it would have to be waited for."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def free_memory(device: torch.device) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from faqtune.errors import UserError
 
@@ -62,20 +64,43 @@ class Room:
             )
 
 
-def batches(ids: Sequence[Sequence[int]], rows: Iterable[int], batch_tokens: int) -> Iterator[list[int]]:
+def batches(
+    ids: Sequence[Sequence[int]], rows: Iterable[int], batch_tokens: int, pads: bool = True
+) -> Iterator[list[int]]:
     """Rows of `ids` in batches, longest first, so that one that does not fit into memory shows itself at once.
+
+    What counts is tokens, those of padding included unless the model `pads` none.
 
     >>> list(batches([[7] * length for length in (2, 9, 3, 3)], range(4), batch_tokens=6))
     [[1], [2, 3], [0]]
+    >>> list(batches([[7] * length for length in (2, 9, 3, 3)], range(4), batch_tokens=12, pads=False))
+    [[1, 2], [3, 0]]
     """
     batch: list[int] = []
+    filled = 0
     for row in sorted(rows, key=lambda row: -len(ids[row])):
-        longest = len(ids[batch[0]]) if batch else 0
-        filled = len(batch) * longest
-        is_full = filled + longest > batch_tokens
-        if batch and (is_full or (filled >= FULL_ENOUGH_TOKENS and len(ids[row]) < LEAST_FILLED * longest)):
+        length = len(ids[row])
+        longest = len(ids[batch[0]]) if batch else length
+        is_full = filled + (longest if pads else length) > batch_tokens
+        if batch and (is_full or (pads and filled >= FULL_ENOUGH_TOKENS and length < LEAST_FILLED * longest)):
             yield batch
-            batch = []
+            batch, filled, longest = [], 0, length
         batch.append(row)
+        filled += longest if pads else length
     if batch:
         yield batch
+
+
+def padded(ids: Sequence[Sequence[int]], pad_token_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """One batch as a table (n, longest), and of the same shape where it has tokens, 1, and where padding, 0.
+
+    >>> [table.tolist() for table in padded([[7, 8], [9]], pad_token_id=1)]
+    [[[7, 8], [9, 1]], [[1, 1], [1, 0]]]
+    """
+    length = max(map(len, ids))
+    table = np.full((len(ids), length), pad_token_id, dtype=np.int64)
+    mask = np.zeros_like(table)
+    for row, tokens in enumerate(ids):
+        table[row, : len(tokens)] = tokens
+        mask[row, : len(tokens)] = 1
+    return table, mask

@@ -9,16 +9,16 @@ from dataclasses import replace
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from faqtune.encoder import Vectors
 from faqtune.errors import is_out_of_memory
 from faqtune.model.casting import casting, without_copies
-from faqtune.model.device import Precision, autocast, free_memory
+from faqtune.model.device import Precision, autocast, free_memory, sent
 from faqtune.model.heads import TokenHeads
 from faqtune.model.layout import Layout, Pooling
-from faqtune.model.room import KEPT_BATCHES, MOST_KEPT_BATCHES, Room, batches
+from faqtune.model.pooling import pooled, pooled_rows
+from faqtune.model.room import KEPT_BATCHES, MOST_KEPT_BATCHES, Room, batches, padded
 from faqtune.model.source import ModelSource
 from faqtune.model.unpadded import Unpadded
 
@@ -103,14 +103,11 @@ class TextModel(nn.Module):
     def _tokenise(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
             return []
-        encoded = self.tokenizer(
-            self.prompted(texts, self.prompt),
-            truncation=True,
-            max_length=self.max_length_tokens,
-            return_attention_mask=False,
-            return_token_type_ids=False,
-        )
-        return encoded["input_ids"]  # type: ignore[no-any-return]
+        # Without the wrapping of transformers, which takes longer than the tokenizer itself.
+        backend = self.tokenizer.backend_tokenizer
+        backend.no_padding()
+        backend.enable_truncation(self.max_length_tokens, direction=self.tokenizer.truncation_side)
+        return [found.ids for found in backend.encode_batch_fast(self.prompted(texts, self.prompt))]
 
     def prompted(self, texts: Sequence[str], prompt: str) -> list[str]:
         """Texts as the tokenizer gets them."""
@@ -118,46 +115,54 @@ class TextModel(nn.Module):
         prompted = [(prompt + text).encode(errors="replace").decode() for text in texts]
         return [text.lower() for text in prompted] if self.layout.lower_case else prompted
 
+    @property
+    def pads(self) -> bool:
+        """Whether texts that go through it together are padded to the longest; None are on a GPU in half precision."""
+        return not self._unpadded.is_for_all(self.device, self.precision.dtype)
+
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Unit vectors, float32 (n, d), differentiable.
 
         `input_ids` int64 (n, l), padded on the right; `attention_mask` int64 (n, l), 1 where a
         token is. Pooling and length run in float32 whatever the backbone's precision.
         """
-        return self._pooled(self._tokens(input_ids, attention_mask), attention_mask)
+        return pooled(self._tokens(input_ids, attention_mask), attention_mask, self.pooling)
 
     def _tokens(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Vectors of tokens, (n, l, d). Gradients go on into the backbone multiplied by the precision's scale."""
         with casting(is_large=self._is_large, device=input_ids.device):
-            tokens = self._unpadded.token_vectors(self.backbone, input_ids, attention_mask)
-            if tokens is None:
-                tokens = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            tokens = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return self._scaled(tokens)
+
+    def _rows(self, ids: Sequence[Ids]) -> Tensor | None:
+        """Vectors of tokens without padding, (sum of lengths, d), text after text; None where padding does no harm."""
+        with casting(is_large=self._is_large, device=self.device):
+            rows = self._unpadded.token_vectors(self.backbone, ids, self.device)
+        return None if rows is None else self._scaled(rows)
+
+    def _scaled(self, tokens: Tensor) -> Tensor:
+        """Gradients go on from here into the backbone multiplied by the precision's scale."""
         scale = self.gradient_scale
         if scale != 1 and tokens.requires_grad:
-            tokens.register_hook(lambda gradient: gradient * scale)
+            tokens.register_hook(lambda gradient: gradient * scale)  # type: ignore[no-untyped-call]
         return tokens
 
-    def _pooled(self, tokens: Tensor, attention_mask: Tensor) -> Tensor:
-        """Unit vectors of texts, float32 (n, d), from vectors of their tokens, (n, l, d)."""
-        if self.pooling == "cls":
-            return functional.normalize(tokens[:, 0].float(), dim=-1)
-        weights = attention_mask.unsqueeze(-1).float()
-        # The length of the sum drops out when the vector is scaled to unit length, so a mean needs no division.
-        return functional.normalize((tokens.float() * weights).sum(dim=1), dim=-1)
-
     def embed_ids(self, ids: Sequence[Ids]) -> Tensor:
-        """Unit vectors of tokenised texts, float32 (n, d), differentiable; one batch, padded here."""
+        """Unit vectors of tokenised texts, float32 (n, d), differentiable; one batch, padded here if it is at all."""
+        if (rows := self._rows(ids)) is not None:
+            return pooled_rows(rows, [len(text) for text in ids], self.pooling)
         return self(*self._padded(ids))  # type: ignore[no-any-return]
 
     def embed_ids_and_tokens(self, ids: Sequence[Ids]) -> tuple[Tensor, Tensor]:
         """Unit vectors of tokenised texts, float32 (n, d), and the vectors of all their tokens that they were made
-        from, float32 (sum of lengths, d), text after text without padding; differentiable; one batch, padded here."""
+        from, float32 (sum of lengths, d), text after text without padding; differentiable; one batch."""
+        if (rows := self._rows(ids)) is not None:
+            return pooled_rows(rows, [len(text) for text in ids], self.pooling), rows.float()
         input_ids, attention_mask = self._padded(ids)
         tokens = self._tokens(input_ids, attention_mask)
         length = input_ids.shape[1]
         places = np.concatenate([np.arange(row * length, row * length + len(text)) for row, text in enumerate(ids)])
-        flat = tokens.flatten(0, 1).index_select(0, torch.from_numpy(places).to(self.device))
-        return self._pooled(tokens, attention_mask), flat.float()
+        flat = tokens.flatten(0, 1).index_select(0, sent(torch.from_numpy(places), self.device))
+        return pooled(tokens, attention_mask, self.pooling), flat.float()
 
     def embed_ids_by_layer(self, ids: Sequence[Ids]) -> Tensor:
         """Float32 (1 + layers, n, d): first of the embeddings, then of each layer, the unit vectors that the model
@@ -165,16 +170,11 @@ class TextModel(nn.Module):
         input_ids, attention_mask = self._padded(ids)
         with torch.inference_mode(), self._evaluating(), autocast(self.device, self.precision):
             found = self.backbone(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True)
-            return torch.stack([self._pooled(tokens, attention_mask) for tokens in found.hidden_states])
+            return torch.stack([pooled(tokens, attention_mask, self.pooling) for tokens in found.hidden_states])
 
     def _padded(self, ids: Sequence[Ids]) -> tuple[Tensor, Tensor]:
-        length = max(map(len, ids))
-        batch = np.full((len(ids), length), self.tokenizer.pad_token_id, dtype=np.int64)
-        mask = np.zeros((len(ids), length), dtype=np.int64)
-        for row, tokens in enumerate(ids):
-            batch[row, : len(tokens)] = tokens
-            mask[row, : len(tokens)] = 1
-        return torch.from_numpy(batch).to(self.device), torch.from_numpy(mask).to(self.device)
+        table, mask = padded(ids, self.tokenizer.pad_token_id)
+        return sent(torch.from_numpy(table), self.device), sent(torch.from_numpy(mask), self.device)
 
     def encode(
         self,
@@ -207,7 +207,7 @@ class TextModel(nn.Module):
 
         while left:
             budget = self.room.budget(self.device, batch_tokens)
-            too_large = self._encode(ids, list(batches(ids, left, budget)), take)
+            too_large = self._encode(ids, list(batches(ids, left, budget, self.pads)), take)
             if too_large:
                 free_memory(self.device)
                 self.room.shrink(too_large, budget, self.device)

@@ -1,25 +1,33 @@
 """A batch of texts of different lengths without padding: all their tokens in one row, and each attends to its text.
 
-On a CPU time goes by tokens, and batches of a training are a third padding. Linear layers, norms and activations look
-at one token at a time, so they get the tokens of all texts at once; attention gets texts of the same length at once.
-The vectors are the same. Measured on Zen 5, one core, forward and backward of 117 texts in bfloat16: 0.53 → 0.35 s
-(1,280 tokens where 2,120 went through), and 1.38 → 1.14 s (1,850 for 2,950).
+Time goes by tokens, and batches of a training are a third padding. Linear layers, norms and activations look at one
+token at a time, so they get the tokens of all texts at once. Attention needs to know where a text ends: on a CPU it
+gets texts of the same length at once, on a GPU torch's kernel for texts in a row. The vectors are the same but for
+rounding.
+
+Measured on Zen 5, one core, forward and backward of 117 texts in bfloat16: 0.53 → 0.35 s (1,280 tokens where 2,120
+went through), and 1.38 → 1.14 s (1,850 for 2,950).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
-from typing import Any
+from contextlib import AbstractContextManager
+from itertools import chain
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 from transformers import PretrainedConfig, PreTrainedModel
 
+from faqtune.model.attention import AttentionByRun, AttentionInRow, in_row, works
+from faqtune.model.device import sent
+
 WORTH_LEAVING_OUT = 0.1
-"""Share of padding from which on leaving it out gains more than moving tokens about costs."""
+"""Share of padding from which on leaving it out gains more on a CPU than moving tokens about costs."""
+
+Ids = Sequence[int]
 
 
 class Unpadded:
@@ -29,84 +37,68 @@ class Unpadded:
     def __init__(self, config: PretrainedConfig) -> None:
         # Of older versions of transformers; relative positions would be counted along the whole row.
         are_absolute = getattr(config, "position_embedding_type", None) in (None, "absolute")
+        self._config = config
         self._is_known = are_absolute and config.model_type in POSITIONS and config._attn_implementation == "sdpa"
 
-    def token_vectors(self, backbone: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor) -> Tensor | None:
-        """The vectors (n, l, d) that `backbone` gives, and 0 where there is padding; differentiable.
+    def is_for_all(self, device: torch.device, dtype: torch.dtype) -> bool:
+        """Whether every batch on this device, with products in `dtype`, goes without padding."""
+        width = self._config.hidden_size // self._config.num_attention_heads
+        is_half_on_gpu = device.type == "cuda" and dtype in (torch.bfloat16, torch.float16)
+        return self._is_known and is_half_on_gpu and works(in_row, device, dtype, width)
 
-        `input_ids`, `attention_mask` int64 (n, l). None where this model or batch is better given with its padding.
+    def token_vectors(self, backbone: PreTrainedModel, ids: Sequence[Ids], device: torch.device) -> Tensor | None:
+        """The vectors (sum of lengths, d) that `backbone` gives the tokens of texts, text after text; differentiable.
+
+        None where this model or batch is better given with its padding.
         """
-        if not self._is_known or not _is_worth_it(attention_mask):
+        lengths = [len(text) for text in ids]
+        if not self._is_known or not self._is_worth_it(lengths, device):
             return None
-        count, length = input_ids.shape
-        places = attention_mask.flatten().nonzero().flatten()
-        positions = POSITIONS[backbone.config.model_type](input_ids, backbone.config.pad_token_id)
-        ids, positions = (each.flatten()[places].unsqueeze(0) for each in (input_ids, positions))
-        with _AttentionByText(attention_mask.sum(dim=1).tolist()) as attention:
-            found = backbone(input_ids=ids, position_ids=positions, token_type_ids=torch.zeros_like(ids))
+        flat = np.fromiter(chain.from_iterable(ids), np.int64, sum(lengths))
+        positions = POSITIONS[self._config.model_type](flat, np.array(lengths), self._config.pad_token_id)
+        row, places = (sent(torch.from_numpy(numbers).unsqueeze(0), device) for numbers in (flat, positions))
+        with self._attention(lengths, device) as attention:
+            found = backbone(input_ids=row, position_ids=places, token_type_ids=torch.zeros_like(row))
         # If attention went another way, texts have attended to each other.
-        self._is_known = attention.calls == backbone.config.num_hidden_layers
-        if not self._is_known:
-            return None
-        rows: Tensor = found.last_hidden_state[0]
-        return rows.new_zeros(count * length, rows.shape[1]).index_copy(0, places, rows).view(count, length, -1)
+        self._is_known = attention.calls == self._config.num_hidden_layers
+        vectors: Tensor = found.last_hidden_state[0]
+        return vectors if self._is_known else None
+
+    def _is_worth_it(self, lengths: Sequence[int], device: torch.device) -> bool:
+        """Whether so much of a batch of a training on a CPU is padding, or a GPU is to compute in half precision.
+
+        Not where texts are only encoded on a CPU: those batches have next to none, and a cosine at a threshold must
+        not move by its last digit with the texts that it was computed beside. Nor in float32 on a GPU, for the same
+        reason: there, too, it measures.
+        """
+        if device.type == "cuda":
+            return torch.is_autocast_enabled("cuda") and self.is_for_all(device, torch.get_autocast_dtype("cuda"))
+        if device.type != "cpu" or torch.is_inference_mode_enabled():
+            return False
+        return sum(lengths) <= (1 - WORTH_LEAVING_OUT) * max(lengths) * len(lengths)
+
+    def _attention(
+        self, lengths: Sequence[int], device: torch.device
+    ) -> AbstractContextManager[AttentionByRun | AttentionInRow]:
+        return AttentionInRow(lengths, device) if device.type == "cuda" else AttentionByRun(lengths)
 
 
-def _is_worth_it(attention_mask: Tensor) -> bool:
-    """Whether so much of a batch (n, l) of a training is padding.
-
-    Not where texts are only encoded: those batches have next to none, and a cosine at a threshold must not move by its
-    last digit with the texts that it was computed beside. Nor on a GPU: a small batch does not keep it busy, and each
-    move of tokens is one more thing to start.
-    """
-    if attention_mask.device.type != "cpu" or torch.is_inference_mode_enabled():
-        return False
-    return int(attention_mask.sum()) <= (1 - WORTH_LEAVING_OUT) * attention_mask.numel()
+def _from_zero(ids: NDArray[np.int64], lengths: NDArray[np.int64], pad_token_id: int) -> NDArray[np.int64]:
+    starts = np.cumsum(lengths) - lengths
+    return np.arange(len(ids)) - np.repeat(starts, lengths)
 
 
-class _AttentionByText(TorchFunctionMode):
-    """Inside it, attention takes heads of tokens in a row, (1, h, tokens, d), and compares those of a text alone.
-
-    Neighbours of equal length are compared together, so it is quickest for texts sorted by length.
-    """
-
-    def __init__(self, lengths: Sequence[int]) -> None:
-        super().__init__()
-        self.calls = 0
-        self._runs = [(length, len(list(texts))) for length, texts in groupby(lengths)]
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if func is not functional.scaled_dot_product_attention:
-            return func(*args, **(kwargs or {}))
-        self.calls += 1
-        query, key, value, *more = args
-        by_run = zip(*(self._by_run(each) for each in (query, key, value)), strict=True)
-        found = [func(*heads, *more, **(kwargs or {})) for heads in by_run]
-        return torch.cat([each.transpose(1, 2).flatten(0, 1) for each in found]).transpose(0, 1).unsqueeze(0)
-
-    def _by_run(self, heads: Tensor) -> list[Tensor]:
-        """Of each run of texts of equal length, (n, h, l, d)."""
-        rows = torch.split(heads[0].transpose(0, 1), [length * count for length, count in self._runs])
-        return [
-            each.view(count, length, *each.shape[1:]).transpose(1, 2)
-            for each, (length, count) in zip(rows, self._runs, strict=True)
-        ]
-
-
-def _from_zero(input_ids: Tensor, pad_token_id: int) -> Tensor:
-    return torch.arange(input_ids.shape[1]).expand_as(input_ids)
-
-
-def _behind_padding(input_ids: Tensor, pad_token_id: int) -> Tensor:
+def _behind_padding(ids: NDArray[np.int64], lengths: NDArray[np.int64], pad_token_id: int) -> NDArray[np.int64]:
     """As transformers counts them for RoBERTa: from behind the number of the padding token, which itself is not
     counted, wherever it stands."""
-    is_token = input_ids.ne(pad_token_id).long()
-    return is_token.cumsum(dim=1) * is_token + pad_token_id
+    is_token = (ids != pad_token_id).astype(np.int64)
+    counted = np.cumsum(is_token)
+    before = np.concatenate([[0], counted])[np.cumsum(lengths) - lengths]
+    positions: NDArray[np.int64] = (counted - np.repeat(before, lengths)) * is_token + pad_token_id
+    return positions
 
 
-POSITIONS: dict[str, Callable[[Tensor, int], Tensor]] = {
+POSITIONS: dict[str, Callable[[NDArray[np.int64], NDArray[np.int64], int], NDArray[np.int64]]] = {
     "bert": _from_zero,
     "roberta": _behind_padding,
     "xlm-roberta": _behind_padding,

@@ -30,7 +30,7 @@ USED_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class TokenBudget:
-    """Padded tokens that go through the encoder at once, and of how many one graph is kept."""
+    """Tokens that go through the encoder at once, padding included, and of how many one graph is kept."""
 
     at_once: int
     graph: int
@@ -42,7 +42,7 @@ def token_budget(model: TextModel, recipe: Recipe, to_come_bytes: int) -> TokenB
     at_once, graph = CPU_AT_ONCE_TOKENS, CPU_GRAPH_TOKENS
     if model.device.type in ("cpu", "cuda") and (free := _own_free_bytes(model)) is not None:
         left = USED_SHARE * free - to_come_bytes
-        fitting = int(left / activation_bytes(model.backbone.config))
+        fitting = int(left / activation_bytes(model.backbone.config, model.pads))
         if model.device.type == "cuda":
             graph = max(CPU_AT_ONCE_TOKENS, fitting)
             at_once = min(GPU_AT_ONCE_TOKENS, graph)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from faqtune.model import TextModel, autocast
+from faqtune.model.device import sent
 from faqtune.recipe import Losses
 from faqtune.train import losses, ranks
 from faqtune.train.batches import Batch
@@ -57,8 +58,8 @@ def learn(
     shares = stretches([len(ids) for ids in token_ids], ranks.count())
     mine = shares[ranks.number()]
     own_ids = [token_ids[place] for place in mine]
-    parts = _of_parts(own_ids, micro_batches([len(ids) for ids in own_ids], micro_batch_tokens))
-    fits = sum(len(ids) * len(ids[-1]) for ids in parts) <= graph_tokens
+    parts = _of_parts(own_ids, micro_batches([len(ids) for ids in own_ids], micro_batch_tokens, model.pads))
+    fits = tokens_of(parts, model.pads) <= graph_tokens
     with ranks.all_or_none(), sparse_embedding_gradients(model), torch.set_grad_enabled(fits):
         own = _embed(model, parts)
     vectors = gather_rows(own.detach(), shares).requires_grad_(True)
@@ -80,7 +81,7 @@ def _carry(model: TextModel, token_ids: Sequence[Sequence[int]], gradient: Tenso
     # One text at least, so that every weight gets a gradient, be it 0: AdamW decays and remembers by it.
     moved = gradient.any(dim=1).nonzero().flatten().tolist() or [0]
     moved_ids = [token_ids[place] for place in moved]
-    for part in micro_batches([len(ids) for ids in moved_ids], micro_batch_tokens):
+    for part in micro_batches([len(ids) for ids in moved_ids], micro_batch_tokens, model.pads):
         _backward(_embed(model, _of_parts(moved_ids, [part])), gradient[[moved[place] for place in part]])
 
 
@@ -184,10 +185,11 @@ def _answered(
     return {"rejection": losses.rejection(own[counts], noise_best, weights[counts], temperature)}
 
 
-def micro_batches(lengths: Sequence[int], budget_tokens: int) -> list[list[int]]:
-    """Places sorted by length, cut so that places times the longest of each part stay within the budget.
+def micro_batches(lengths: Sequence[int], budget_tokens: int, pads: bool = True) -> list[list[int]]:
+    """Places sorted by length, cut so that the tokens of each part, padding to its longest included unless the model
+    `pads` none, stay within the budget.
 
-    A part that is large enough also ends where more than a tenth of it would be padding.
+    A padded part that is large enough also ends where more than a tenth of it would be padding.
 
     >>> micro_batches([3, 9, 4], budget_tokens=8)
     [[0, 2], [1]]
@@ -196,15 +198,20 @@ def micro_batches(lengths: Sequence[int], budget_tokens: int) -> list[list[int]]
     filled = 0
     for place in sorted(range(len(lengths)), key=lambda p: (lengths[p], p)):
         length = lengths[place]
-        count = len(parts[-1]) if parts else 0
-        padded = (count + 1) * length
-        is_mostly_padding = padded > ENOUGH_TOKENS and filled + length < LEAST_FILLED * padded
-        if not parts or padded > budget_tokens or is_mostly_padding:
+        tokens = (len(parts[-1]) + 1) * length if pads and parts else filled + length
+        is_mostly_padding = pads and tokens > ENOUGH_TOKENS and filled + length < LEAST_FILLED * tokens
+        if not parts or tokens > budget_tokens or is_mostly_padding:
             parts.append([])
             filled = 0
         parts[-1].append(place)
         filled += length
     return parts
+
+
+def tokens_of(parts: Sequence[Sequence[Sequence[int]]], pads: bool) -> int:
+    """Tokens that go through the encoder for parts of texts, the longest of a part last, with the padding if there is
+    any."""
+    return sum(len(part) * len(part[-1]) if pads else sum(map(len, part)) for part in parts)
 
 
 def _of_parts(token_ids: Sequence[Sequence[int]], parts: Sequence[Sequence[int]]) -> list[list[Sequence[int]]]:
@@ -230,4 +237,4 @@ def _filled(setting: float | None) -> float:
 
 
 def _like(vectors: Tensor, array: NDArray[Any]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array)).to(vectors.device)
+    return sent(torch.from_numpy(np.ascontiguousarray(array)), vectors.device)

@@ -14,7 +14,7 @@ from faqtune.model.tokens import special_ids
 from faqtune.recipe import Heads, Losses
 from faqtune.train import ranks
 from faqtune.train.batches import Batch
-from faqtune.train.engine import StepLoss, batch_loss, micro_batches
+from faqtune.train.engine import StepLoss, batch_loss, micro_batches, tokens_of
 from faqtune.train.gradients import sparse_embedding_gradients
 from faqtune.train.shares import gather_rows, stretches
 from faqtune.train.unified import lexical_scores, multi_vector_scores, unified
@@ -54,9 +54,9 @@ def learn_with_heads(
     mine = shares[ranks.number()]
     parts = [
         [mine[number] for number in part]
-        for part in micro_batches([len(token_ids[place]) for place in mine], micro_batch_tokens)
+        for part in micro_batches([len(token_ids[place]) for place in mine], micro_batch_tokens, model.pads)
     ]
-    fits = sum(len(part) * len(token_ids[part[-1]]) for part in parts) <= graph_tokens
+    fits = tokens_of([[token_ids[place] for place in part] for part in parts], model.pads) <= graph_tokens
     with ranks.all_or_none(), sparse_embedding_gradients(model), torch.set_grad_enabled(fits):
         own = _encode(model, token_ids, parts)
     every = _gathered(own, token_ids, shares)
@@ -154,7 +154,7 @@ def _carry(model: TextModel, gradient: Encoded, token_ids: Sequence[Sequence[int
     tokens = dict(zip(gradient.places, gradient.tokens.split_with_sizes(gradient.lengths), strict=True))
     # One text at least, so that every weight gets a gradient, be it 0: AdamW decays and remembers by it.
     moved = _moved(gradient) or gradient.places[:1]
-    for part in micro_batches([len(token_ids[place]) for place in moved], micro_batch_tokens):
+    for part in micro_batches([len(token_ids[place]) for place in moved], micro_batch_tokens, model.pads):
         again = _encode(model, token_ids, [[moved[number] for number in part]])
         torch.autograd.backward(
             (again.vectors, again.tokens),

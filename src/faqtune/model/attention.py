@@ -1,0 +1,167 @@
+"""Attention between tokens that lie in one row, text after text, where each attends to its own text.
+
+Modes around an encoder, which put themselves in the place of torch's function. They get heads of tokens in a row,
+(1, h, tokens, d), and give the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import groupby, pairwise
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from faqtune.model.device import sent
+
+MANY_TOKENS = 4096
+"""Of a row, from which on it is the time of attention that counts, and a second to build a kernel does not."""
+
+SAME = 0.02
+"""How far from exact a way may be on this device, as a share; it is 0.003 in bfloat16."""
+
+
+class _Attention(TorchFunctionMode):
+    """`calls` counts the layers that attended this way: those with a mask of their own, or that look back only, or
+    drop some of their scores, go on as they would without this mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        named = kwargs or {}
+        if func is not functional.scaled_dot_product_attention or _is_other_kind(*args[3:], **named):
+            return func(*args, **named)
+        self.calls += 1
+        query, key, value = args[:3]
+        return self.attend(query, key, value, named.get("scale"))
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
+        raise NotImplementedError
+
+
+def _is_other_kind(
+    attn_mask: Tensor | None = None, dropout_p: float = 0.0, is_causal: bool = False, **named: Any
+) -> bool:
+    return attn_mask is not None or dropout_p > 0 or is_causal
+
+
+class AttentionByRun(_Attention):
+    """Neighbours of equal length are compared together, so it is quickest for texts sorted by length."""
+
+    def __init__(self, lengths: Sequence[int]) -> None:
+        super().__init__()
+        self._runs = [(length, len(list(texts))) for length, texts in groupby(lengths)]
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
+        by_run = zip(*(self._by_run(each) for each in (query, key, value)), strict=True)
+        found = [functional.scaled_dot_product_attention(q, k, v, scale=scale) for q, k, v in by_run]
+        return torch.cat([each.transpose(1, 2).flatten(0, 1) for each in found]).transpose(0, 1).unsqueeze(0)
+
+    def _by_run(self, heads: Tensor) -> list[Tensor]:
+        """Of each run of texts of equal length, (n, h, l, d)."""
+        rows = torch.split(heads[0].transpose(0, 1), [length * count for length, count in self._runs])
+        return [
+            each.view(count, length, *each.shape[1:]).transpose(1, 2)
+            for each, (length, count) in zip(rows, self._runs, strict=True)
+        ]
+
+
+class AttentionInRow(_Attention):
+    """On a GPU, in half precision: a kernel is told where each text ends.
+
+    torch's own kernel for it is made for long texts and compares 64 tokens with 64 at least; where that would take
+    time, short texts go to one that is made for them (`faqtune.model.short_attention`).
+    """
+
+    def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
+        super().__init__()
+        self._lengths = tuple(lengths)
+        self._ends = sent(torch.from_numpy(np.cumsum([0, *lengths], dtype=np.int32)), device)
+
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
+        # What the backbone made them from lies in memory as tokens, heads, numbers.
+        rows = [heads.transpose(1, 2) for heads in (query, key, value)]
+        scale = scale or query.shape[-1] ** -0.5
+        way: Way = in_row
+        if query.shape[2] >= MANY_TOKENS and (short := _short_for(query, max(self._lengths))) is not None:
+            way = short
+        return way(rows[0], rows[1], rows[2], self._ends, self._lengths, scale).transpose(1, 2)
+
+
+Way = Callable[[Tensor, Tensor, Tensor, Tensor, tuple[int, ...], float], Tensor]
+"""Heads of tokens in a row, three times (1, tokens, h, d); int32 (texts + 1), where texts begin and the last ends;
+their lengths; what scores are multiplied by. Gives (1, tokens, h, d)."""
+
+
+def in_row(query: Tensor, key: Tensor, value: Tensor, ends: Tensor, lengths: tuple[int, ...], scale: float) -> Tensor:
+    """By torch's memory-efficient kernel, which its own function for padded batches uses as well."""
+    longest, keeps = max(lengths), torch.is_grad_enabled()
+    found: Tensor = torch.ops.aten._efficient_attention_forward(
+        query, key, value, None, ends, ends, longest, longest, 0.0, 0, keeps, scale=scale
+    )[0]
+    return found
+
+
+def _short_for(heads: Tensor, longest: int) -> Way | None:
+    """The way for short texts, if these are short and it works here."""
+    width = heads.shape[-1]
+    if (short := _short_attention()) is None or longest > short.MOST_TOKENS or width not in short.WIDTHS:
+        return None
+    return short.attend if works(short.attend, heads.device, heads.dtype, width) else None
+
+
+@cache
+def _short_attention() -> ModuleType | None:
+    try:
+        from faqtune.model import short_attention
+    except ImportError:  # Triton comes with torch for CUDA on Linux alone
+        return None
+    return short_attention
+
+
+@cache
+def works(way: Way, device: torch.device, dtype: torch.dtype, width: int) -> bool:
+    """Whether a way of heads of `width` numbers can be built and run on this device, and gives what it should, with
+    its gradients. Tried once, on two small texts."""
+    lengths = (3, 7)
+    # Neither the caller's modes nor its lack of a graph belong here.
+    with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device.type, enabled=False):
+        numbers = torch.from_numpy(np.random.default_rng(0).standard_normal((4, 1, sum(lengths), 2, width)))
+        *heads, gradient = numbers.to(device, dtype)
+        ends = torch.tensor([0, *np.cumsum(lengths)], dtype=torch.int32, device=device)
+        try:
+            found = _with_gradients(heads, gradient, lambda q, k, v: way(q, k, v, ends, lengths, width**-0.5))
+        except Exception:  # of a compiler or driver, of any kind: what matters is that it does not work
+            return False
+        exact = _with_gradients([each.double() for each in heads], gradient.double(), _exact(lengths))
+    return all(
+        float((left.double() - right).norm()) <= SAME * float(right.norm())
+        for left, right in zip(found, exact, strict=True)
+    )
+
+
+def _with_gradients(heads: Sequence[Tensor], gradient: Tensor, way: Callable[..., Tensor]) -> list[Tensor]:
+    given = [each.detach().requires_grad_(True) for each in heads]
+    found = way(*given)
+    return [found.detach(), *torch.autograd.grad(found, given, gradient)]
+
+
+def _exact(lengths: Sequence[int]) -> Callable[..., Tensor]:
+    def attend(*heads: Tensor) -> Tensor:
+        rows = []
+        for begin, end in pairwise([0, *np.cumsum(lengths).tolist()]):
+            query, key, value = (each[0, begin:end].transpose(0, 1) for each in heads)
+            rows.append(((query @ key.mT) * query.shape[-1] ** -0.5).softmax(dim=-1) @ value)
+        return torch.cat(rows, dim=1).transpose(0, 1).unsqueeze(0)
+
+    return attend

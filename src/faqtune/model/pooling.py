@@ -1,0 +1,42 @@
+"""From the vectors of tokens to the vector of a text. In float32, whatever the backbone's precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from faqtune.model.device import sent
+from faqtune.model.layout import Pooling
+
+
+def pooled(tokens: Tensor, attention_mask: Tensor, pooling: Pooling) -> Tensor:
+    """Unit vectors of texts, float32 (n, d), from vectors of their tokens, (n, l, d).
+
+    `attention_mask` int64 (n, l), 1 where a token is.
+    """
+    if pooling == "cls":
+        return functional.normalize(tokens[:, 0].float(), dim=-1)
+    weights = attention_mask.unsqueeze(-1).float()
+    # The length of the sum drops out when the vector is scaled to unit length, so a mean needs no division.
+    return functional.normalize((tokens.float() * weights).sum(dim=1), dim=-1)
+
+
+def pooled_rows(rows: Tensor, lengths: Sequence[int], pooling: Pooling) -> Tensor:
+    """The same from vectors of tokens in one row, (sum of lengths, d), text after text."""
+    count, device = np.array(lengths), rows.device
+    starts = np.cumsum(count) - count
+    if pooling == "cls":
+        return functional.normalize(rows[sent(torch.from_numpy(starts), device)].float(), dim=-1)
+    text = np.repeat(np.arange(len(count)), count)
+    if device.type != "cpu":
+        sums = rows.new_zeros(len(count), rows.shape[1], dtype=torch.float32)
+        return functional.normalize(sums.index_add(0, sent(torch.from_numpy(text), device), rows.float()), dim=-1)
+    # Summed as with padding, to the last digit.
+    longest = int(count.max())
+    places = torch.from_numpy(text * longest + np.arange(len(text)) - np.repeat(starts, count))
+    padded = rows.new_zeros(len(count) * longest, rows.shape[1]).index_copy(0, places, rows)
+    return functional.normalize(padded.view(len(count), longest, -1).float().sum(dim=1), dim=-1)

@@ -96,4 +96,11 @@ def main() -> list[Job]:
     return jobs
 
 
-PLANS: dict[str, Callable[[], list[Job]]] = {"alone": alone, "smoke": smoke, "main": main}
+def more() -> list[Job]:
+    """Seeds and rivals that the tables of `outcomes/` lack, under the names that they have there."""
+    jobs = of("insurance", (6,), (DEFAULT,)) + of("clinc150-100", (4,), (DEFAULT, "st-mnrl:lr=5e-5,bf16"))
+    jobs += of("insurance", (4, 6), ("st-mnrl:bf16",)) + of("insurance", (2, 3, 4, 5, 6), ("flagembedding",))
+    return jobs + of("clinc150-100", LAST, ("flagembedding",))
+
+
+PLANS: dict[str, Callable[[], list[Job]]] = {"alone": alone, "smoke": smoke, "main": main, "more": more}

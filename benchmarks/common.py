@@ -142,11 +142,20 @@ def keep_run(name: str, about: str, key: str, row: dict[str, str], details: dict
     path, runs = RESULTS / f"{name}.json", kept_runs(name)
     runs[key] = {"machine": machine(), "row": row, **details}
     write_json(path, {"benchmark": name, "runs": runs})
-    table = table_of([run["row"] for run in runs.values()])
-    machines = {json.dumps(run["machine"]): run["machine"] for run in runs.values()}
-    facts = "\n".join("- " + ", ".join(f"{k}: {v}" for k, v in found.items()) for found in machines.values())
-    write_text(RESULTS / f"{name}.md", f"# {name}\n\n{about.strip()}\n\n{table}\n\n{facts}\n")
+    write_runs(name, about, runs)
     print(table_of([row]), flush=True)
+
+
+def write_runs(name: str, about: str, runs: dict[str, Any]) -> None:
+    """The table of all runs, and on what machines they ran; which on which, where there are several."""
+    of_machine: dict[str, list[str]] = {}
+    for key, run in runs.items():
+        of_machine.setdefault(", ".join(f"{k}: {v}" for k, v in run["machine"].items()), []).append(key)
+    facts = "\n".join(
+        f"- {found}" if len(of_machine) == 1 else f"- {', '.join(keys)}: {found}" for found, keys in of_machine.items()
+    )
+    table = table_of([run["row"] for run in runs.values()])
+    write_text(RESULTS / f"{name}.md", f"# {name}\n\n{about.strip()}\n\n{table}\n\n{facts}\n")
 
 
 def kept_runs(name: str) -> dict[str, Any]:

@@ -46,7 +46,7 @@ MATMUL_SIZE = 8192
 WARM_UP_STEPS = 2
 TIMED_STEPS = 6
 THEIR_TIMED_STEPS = 12
-QUERIES = (256, 512, 2048)
+QUERIES = (512, 1024, 2048)
 PAIRS = (256, 1024)
 BATCH_SIZES = (128, 512)
 TRIED_TEXTS = 4000
@@ -99,9 +99,10 @@ def train_ours(folder: Path, workload: Any, queries: int, frozen: bool, profile:
     budget = token_budget(model, Recipe(stages=[stage]), still_to_come_bytes(model, stage))
     optimiser = make_optimiser(model, stage)
     seconds, tokens, texts = [], [], []
+    examples = [workload.examples(queries, seed=number) for number in range(WARM_UP_STEPS + TIMED_STEPS)]
 
     def step(number: int) -> None:
-        batch = workload.batch(workload.examples(queries, seed=number))
+        batch = workload.batch(examples[number])
         learn(model, batch, LOSSES, budget.at_once, budget.graph)
         update(optimiser, LEARNING_RATE, stage.max_gradient_norm)
         tokens.append(sum(map(len, model.tokenise(batch.texts))))
@@ -127,7 +128,7 @@ def train_ours(folder: Path, workload: Any, queries: int, frozen: bool, profile:
 def keep_profile(step: Callable[[int], None], path: Path) -> None:
     """Where the time of one step goes, as a table."""
     with torch.profiler.profile() as found:
-        step(1000)
+        step(0)
         torch.cuda.synchronize()
     table = found.key_averages().table(sort_by="self_cuda_time_total", row_limit=40, max_name_column_width=90)
     path.write_text(table, encoding="utf-8")

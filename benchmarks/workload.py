@@ -69,12 +69,15 @@ class Workload:
         columns = [*self.catalogue, *dict.fromkeys(example.noise for example in examples)]
         place_of = {text: place for place, text in enumerate(columns)}
         labels = np.full((len(examples), len(columns)), np.nan, dtype=np.float32)
+        is_used = np.arange(len(columns)) >= len(self.catalogue)
         for row, example in zip(labels, examples, strict=True):
             row[example.negatives] = 0
             row[place_of[example.noise]] = 0
             row[example.positive] = 1
-        used = np.flatnonzero(~np.isnan(labels).all(axis=0))
-        labels, columns = labels[:, used], [columns[number] for number in used]
+            is_used[example.negatives] = is_used[example.positive] = True
+        used = np.flatnonzero(is_used)
+        if len(used) < len(columns):
+            labels, columns = labels.take(used, axis=1), [columns[number] for number in used]
         texts = {text: place for place, text in enumerate(dict.fromkeys([*(e.query for e in examples), *columns]))}
         return Batch(
             texts=tuple(texts),

@@ -50,6 +50,7 @@ QUERIES = (512, 1024, 2048)
 PAIRS = (256, 1024)
 BATCH_SIZES = (128, 512)
 TRIED_TEXTS = 4000
+WARM_UP_TEXTS = 1024
 CHECKED_QUERIES = 2
 MOST_DIFFERENCE = 1e-4
 
@@ -209,7 +210,7 @@ def encode_theirs(folder: Path, texts: list[str], way: str, batch: int) -> dict[
     if way == "weights":
         model = model.bfloat16()
     with torch.autocast("cuda", dtype=torch.bfloat16) if way == "autocast" else nullcontext():
-        model.encode(texts[:64], batch_size=batch)
+        model.encode(texts[:WARM_UP_TEXTS], batch_size=batch)
         started = gpu_clock()
         vectors = model.encode(texts, batch_size=batch, normalize_embeddings=True, convert_to_tensor=True)
         return {"seconds": gpu_clock() - started, "vectors": vectors.float().cpu().numpy()}
@@ -217,7 +218,7 @@ def encode_theirs(folder: Path, texts: list[str], way: str, batch: int) -> dict[
 
 def encode_ours(folder: Path, texts: list[str], precision: str) -> dict[str, Any]:
     model = ours(folder, precision)
-    model.encode(texts[:64])
+    model.encode(texts[:WARM_UP_TEXTS])
     started = gpu_clock()
     vectors = model.encode(texts)
     return {"seconds": gpu_clock() - started, "vectors": vectors}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from faqtune.errors import UserError
 from faqtune.model import TextModel, text_model
-from faqtune.model.room import Room
+from faqtune.model.room import Room, batches
 
 TEXTS = [f"第{number}个问题" + "怎么退货" * (number % 5) for number in range(24)]
 CPU_FULL = RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
@@ -100,3 +100,15 @@ def test_half_of_what_failed_is_tried_next_not_half_of_what_was_allowed():
     room, cpu = Room(), torch.device("cpu")
     room.shrink([10, 8, 8], room.budget(cpu), cpu)
     assert room.budget(cpu) == 15 and room.budget(cpu, 12) == 12 and room.budget(cpu, 9999) == 15
+
+
+def test_without_padding_half_of_the_tokens_are_tried_next():
+    room, lengths = Room(), [512, *[10] * 1500]
+    room.shrink(lengths, 32_768, torch.device("cpu"), pads=False)
+    assert room.most_tokens == sum(lengths) // 2
+
+
+def test_few_short_texts_share_a_batch_with_a_long_one():
+    ids = [[7] * length for length in (500, *[10] * 1000)]
+    assert [len(batch) for batch in batches(ids, range(1001), 20_000, pads=False)] == [160, 841]
+    assert [len(batch) for batch in batches(ids[1:], range(1000), 20_000, pads=False)] == [1000]

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any, Literal
 from unittest.mock import patch
 
@@ -17,6 +18,7 @@ from torch import Tensor
 from transformers import (
     BertConfig,
     BertModel,
+    MambaConfig,
     PreTrainedModel,
     RobertaConfig,
     RobertaModel,
@@ -140,6 +142,10 @@ def test_relative_positions_stay_padded() -> None:
     assert vectors(Unpadded(backbone.config), backbone, 3, 9) is None
 
 
+def test_a_model_without_heads_is_asked_for_none() -> None:
+    assert not Unpadded(MambaConfig()).is_for_all(torch.device("cuda"), torch.bfloat16)
+
+
 def test_an_unknown_kind_of_model_stays_padded() -> None:
     backbone = random_backbone("bert")
     backbone.config.model_type = "mpnet"
@@ -158,22 +164,36 @@ def one_by_one(
     return torch.cat(rows, dim=1).transpose(0, 1).unsqueeze(0)
 
 
-@pytest.mark.parametrize("many", [4, 100])
-def test_attention_of_a_gpu_is_told_where_texts_end(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("many", "built", "expected"),
+    [
+        (3, {4, 8}, ["short (3,)", "torch (9,)", "short (1, 6)"]),
+        (5, {4, 8}, ["torch (3,)", "torch (9,)", "short (1, 6)"]),
+        (3, {4}, ["short (3,)", "torch (9,)", "torch (1, 6)"]),
+    ],
+)
+def test_attention_of_a_gpu_is_told_where_texts_end(
+    many: int, built: set[int], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Short are texts of up to 8 tokens here, in blocks of 4 and 8."""
     called = []
 
     def way(name: str) -> Callable[..., Tensor]:
-        return lambda *given: called.append(name) or one_by_one(*given)
+        return lambda *given: called.append(f"{name} {given[4]}") or one_by_one(*given)
 
     monkeypatch.setattr(attention, "MANY_TOKENS", many)
+    monkeypatch.setattr(attention, "SHORT_TOKENS", 8)
     monkeypatch.setattr(attention, "in_row", way("torch"))
-    monkeypatch.setattr(attention, "_short_for", lambda heads, longest: way("short") if longest == 9 else None)
+    short = SimpleNamespace(attend=way("short"))
+    monkeypatch.setattr(attention, "_short_attention", lambda device, width: short)
+    monkeypatch.setattr(attention, "LEAST_BLOCK", 4)
+    monkeypatch.setattr(attention, "works", lambda way, device, dtype, width, lengths: lengths[1] in built)
     monkeypatch.setattr(Unpadded, "_attention", lambda way, lengths, device: AttentionInRow(lengths, device))
     backbone, ids = random_backbone("xlm-roberta"), texts(3, 9, 1, 6)
     found = Unpadded(backbone.config).token_vectors(backbone, ids, CPU)
     assert found is not None
     torch.testing.assert_close(found, with_padding(backbone, ids), rtol=1e-5, atol=1e-5)
-    assert called == (["short"] if many == 4 else ["torch"]) * 3
+    assert called == expected * 3
 
 
 def test_a_way_of_attention_is_used_where_it_was_seen_to_work() -> None:
@@ -192,8 +212,39 @@ def test_a_way_of_attention_is_used_where_it_was_seen_to_work() -> None:
     with torch.inference_mode():
         assert attention.works(one_by_one, CPU, torch.float32, 16)
     assert attention.works(one_by_one, CPU, torch.bfloat16, 8)
+
+    def is_good_for_few(
+        query: Tensor, key: Tensor, value: Tensor, ends: Tensor, lengths: tuple[int, ...], scale: float
+    ) -> Tensor:
+        return one_by_one(query, key, value, ends, lengths, scale) * (max(lengths) < 20)
+
     for way in (sums, crosses_texts, lacks_a_gradient, cannot_be_built):
         assert not attention.works(way, CPU, torch.float32, 16)
+    assert [attention.works(is_good_for_few, CPU, torch.float32, 16, (3, most)) for most in (16, 32)] == [True, False]
+
+
+@pytest.mark.parametrize(("capability", "width"), [((7, 5), 64), ((9, 0), 128)])
+def test_the_kernel_for_short_texts_is_not_tried_where_it_is_known_not_to_fit(
+    capability: tuple[int, int], width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setitem(sys.modules, "faqtune.model.short_attention", SimpleNamespace())
+    assert attention._short_attention.__wrapped__(CPU, width) is None
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    assert attention._short_attention.__wrapped__(CPU, 32) is not None
+
+
+def test_too_little_memory_to_try_a_way_says_nothing_about_it() -> None:
+    errors = [torch.OutOfMemoryError("CUDA out of memory")]
+
+    def full_at_first(*given: Any) -> Tensor:
+        if errors:
+            raise errors.pop()
+        return one_by_one(*given)
+
+    with pytest.raises(torch.OutOfMemoryError):
+        attention.works(full_at_first, CPU, torch.float32, 16)
+    assert attention.works(full_at_first, CPU, torch.float32, 16)
 
 
 def test_on_a_gpu_texts_go_in_a_row_in_half_precision_alone(

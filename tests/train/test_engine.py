@@ -289,6 +289,9 @@ def test_where_nothing_is_padded_a_part_is_as_full_as_the_budget_allows():
     assert sorted(place for part in parts for place in part) == list(range(2000))
     filled = [sum(lengths[place] for place in part) for part in parts]
     assert max(filled) <= 20_000 and min(filled[:-1]) > 20_000 - 60
+    # One long text does not set memory aside for all.
+    assert [len(part) for part in micro_batches([*[10] * 1000, 500], 20_000, pads=False)] == [1000, 1]
+    assert [len(part) for part in micro_batches([*[10] * 1000, 50], 20_000, pads=False)] == [1001]
     texts = [[[0] * length for length in part] for part in ((2, 3), (7,))]
     assert (tokens_of(texts, pads=False), tokens_of(texts, pads=True)) == (12, 13)
 

@@ -1,7 +1,7 @@
 """Attention between tokens that lie in one row, text after text, where each attends to its own text.
 
-Modes around an encoder, which put themselves in the place of torch's function. They get heads of tokens in a row,
-(1, h, tokens, d), and give the same.
+Modes around an encoder, in which its layers' calls of `scaled_dot_product_attention` come here. They get heads of
+tokens in a row, (1, h, tokens, d), and give the same.
 """
 
 from __future__ import annotations
@@ -18,10 +18,19 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from faqtune.errors import is_out_of_memory
 from faqtune.model.device import sent
 
 MANY_TOKENS = 4096
 """Of a row, from which on it is the time of attention that counts, and a second to build a kernel does not."""
+
+SHORT_TOKENS = 128
+"""Of a text that the kernel for short ones holds."""
+SHORT_WIDTHS = frozenset({16, 32, 64})
+"""Numbers of a head. With 128 it would take more of a multiprocessor's memory than many cards have."""
+SHORT_CAPABILITY = (8, 0)
+"""Ampere. For Turing the compiler was still at work after five minutes."""
+LEAST_BLOCK = 16
 
 SAME = 0.02
 """How far from exact a way may be on this device, as a share; it is 0.003 in bfloat16."""
@@ -80,22 +89,32 @@ class AttentionInRow(_Attention):
     """On a GPU, in half precision: a kernel is told where each text ends.
 
     torch's own kernel for it is made for long texts and compares 64 tokens with 64 at least; where that would take
-    time, short texts go to one that is made for them (`faqtune.model.short_attention`).
+    time, short texts go to one that is made for them (`faqtune.model.short_attention`). Neighbours that are all short,
+    or all not, are one call, so it is quickest for texts sorted by length.
     """
 
     def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
         super().__init__()
-        self._lengths = tuple(lengths)
-        self._ends = sent(torch.from_numpy(np.cumsum([0, *lengths], dtype=np.int32)), device)
+        groups = [tuple(texts) for _, texts in groupby(lengths, lambda length: length <= SHORT_TOKENS)]
+        self._tokens = [sum(texts) for texts in groups]
+        self._groups = [
+            (
+                texts,
+                frozenset(map(block_of, texts)),
+                sent(torch.from_numpy(np.cumsum([0, *texts], dtype=np.int32)), device),
+            )
+            for texts in groups
+        ]
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
         # What the backbone made them from lies in memory as tokens, heads, numbers.
-        rows = [heads.transpose(1, 2) for heads in (query, key, value)]
+        parts = [torch.split(heads.transpose(1, 2), self._tokens, dim=1) for heads in (query, key, value)]
         scale = scale or query.shape[-1] ** -0.5
-        way: Way = in_row
-        if query.shape[2] >= MANY_TOKENS and (short := _short_for(query, max(self._lengths))) is not None:
-            way = short
-        return way(rows[0], rows[1], rows[2], self._ends, self._lengths, scale).transpose(1, 2)
+        found = [
+            _way_of(queries, blocks)(queries, keys, values, ends, texts, scale)
+            for (texts, blocks, ends), queries, keys, values in zip(self._groups, *parts, strict=True)
+        ]
+        return (found[0] if len(found) == 1 else torch.cat(found, dim=1)).transpose(1, 2)
 
 
 Way = Callable[[Tensor, Tensor, Tensor, Tensor, tuple[int, ...], float], Tensor]
@@ -112,16 +131,29 @@ def in_row(query: Tensor, key: Tensor, value: Tensor, ends: Tensor, lengths: tup
     return found
 
 
-def _short_for(heads: Tensor, longest: int) -> Way | None:
-    """The way for short texts, if these are short and it works here."""
-    width = heads.shape[-1]
-    if (short := _short_attention()) is None or longest > short.MOST_TOKENS or width not in short.WIDTHS:
-        return None
-    return short.attend if works(short.attend, heads.device, heads.dtype, width) else None
+def block_of(tokens: int) -> int:
+    """The least power of two, from 16 on, that holds so many tokens.
+
+    >>> [block_of(tokens) for tokens in (1, 16, 17, 128)]
+    [16, 16, 32, 128]
+    """
+    return max(LEAST_BLOCK, 1 << (tokens - 1).bit_length())
+
+
+def _way_of(heads: Tensor, blocks: frozenset[int]) -> Way:
+    """The way for heads (1, tokens, h, d): that for short texts, if they are, and many, and it works here."""
+    tokens, width = heads.shape[1], heads.shape[-1]
+    if tokens < MANY_TOKENS or max(blocks) > SHORT_TOKENS or (short := _short_attention(heads.device, width)) is None:
+        return in_row
+    # A kernel for each size of block, of which a card may hold some only.
+    does = all(works(short.attend, heads.device, heads.dtype, width, (3, block)) for block in blocks)
+    return short.attend if does else in_row
 
 
 @cache
-def _short_attention() -> ModuleType | None:
+def _short_attention(device: torch.device, width: int) -> ModuleType | None:
+    if width not in SHORT_WIDTHS or torch.cuda.get_device_capability(device) < SHORT_CAPABILITY:
+        return None
     try:
         from faqtune.model import short_attention
     except ImportError:  # Triton comes with torch for CUDA on Linux alone
@@ -130,10 +162,9 @@ def _short_attention() -> ModuleType | None:
 
 
 @cache
-def works(way: Way, device: torch.device, dtype: torch.dtype, width: int) -> bool:
-    """Whether a way of heads of `width` numbers can be built and run on this device, and gives what it should, with
-    its gradients. Tried once, on two small texts."""
-    lengths = (3, 7)
+def works(way: Way, device: torch.device, dtype: torch.dtype, width: int, lengths: tuple[int, ...] = (3, 7)) -> bool:
+    """Whether a way of heads of `width` numbers can be built and run on this device for texts of such `lengths`, and
+    gives what it should, with its gradients. Tried once. Raises what torch raises where memory is too small to try."""
     # Neither the caller's modes nor its lack of a graph belong here.
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(device.type, enabled=False):
         numbers = torch.from_numpy(np.random.default_rng(0).standard_normal((4, 1, sum(lengths), 2, width)))
@@ -141,7 +172,9 @@ def works(way: Way, device: torch.device, dtype: torch.dtype, width: int) -> boo
         ends = torch.tensor([0, *np.cumsum(lengths)], dtype=torch.int32, device=device)
         try:
             found = _with_gradients(heads, gradient, lambda q, k, v: way(q, k, v, ends, lengths, width**-0.5))
-        except Exception:  # of a compiler or driver, of any kind: what matters is that it does not work
+        except Exception as error:  # of a compiler or driver, of any kind: what matters is that it does not work
+            if is_out_of_memory(error):
+                raise
             return False
         exact = _with_gradients([each.double() for each in heads], gradient.double(), _exact(lengths))
     return all(

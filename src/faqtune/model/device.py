@@ -128,8 +128,8 @@ def autocast(device: torch.device, precision: Precision) -> Iterator[None]:
 
 
 def sent(tensor: Tensor, device: torch.device) -> Tensor:
-    """The tensor, which is of the CPU, on `device`. A GPU gets it while it works on what it was told before: out of
-    memory that may be moved by the system it would have to be waited for."""
+    """The tensor, which is of the CPU, on `device`. To a GPU it goes by way of page-locked memory: a copy from any
+    other would make the CPU wait until the GPU has done all that it was told before."""
     if device.type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)

@@ -27,16 +27,12 @@ def pooled(tokens: Tensor, attention_mask: Tensor, pooling: Pooling) -> Tensor:
 
 def pooled_rows(rows: Tensor, lengths: Sequence[int], pooling: Pooling) -> Tensor:
     """The same from vectors of tokens in one row, (sum of lengths, d), text after text."""
-    count, device = np.array(lengths), rows.device
+    count = np.array(lengths)
     starts = np.cumsum(count) - count
     if pooling == "cls":
-        return functional.normalize(rows[sent(torch.from_numpy(starts), device)].float(), dim=-1)
-    text = np.repeat(np.arange(len(count)), count)
-    if device.type != "cpu":
-        sums = rows.new_zeros(len(count), rows.shape[1], dtype=torch.float32)
-        return functional.normalize(sums.index_add(0, sent(torch.from_numpy(text), device), rows.float()), dim=-1)
-    # Summed as with padding, to the last digit.
-    longest = int(count.max())
-    places = torch.from_numpy(text * longest + np.arange(len(text)) - np.repeat(starts, count))
+        return functional.normalize(rows[sent(torch.from_numpy(starts), rows.device)].float(), dim=-1)
+    # Summed as with padding, to the last digit: adding rows up where they belong would take another order each time.
+    longest, texts = int(count.max()), np.repeat(np.arange(len(count)), count)
+    places = sent(torch.from_numpy(texts * longest + np.arange(len(texts)) - np.repeat(starts, count)), rows.device)
     padded = rows.new_zeros(len(count) * longest, rows.shape[1]).index_copy(0, places, rows)
     return functional.normalize(padded.view(len(count), longest, -1).float().sum(dim=1), dim=-1)

@@ -21,6 +21,9 @@ grows with the batch, what one more batch costs does not."""
 
 ACCELERATOR_BATCH_TOKENS = 32768
 
+MOST_SPREAD = 4
+"""Times the tokens of a batch without padding that it would have with it: kernels set memory aside by the longest."""
+
 KEPT_BATCHES = {"cpu": 1}
 MOST_KEPT_BATCHES = 16
 """Of vectors that stay on an accelerator before they are fetched together: to fetch each would be a wait more."""
@@ -36,11 +39,11 @@ class Room:
         self._is_news = False
 
     def budget(self, device: torch.device, wanted_tokens: int | None = None) -> int:
-        """Padded tokens to encode at once: the wanted ones or what suits the device, but no more than memory held."""
+        """Tokens to encode at once, with padding: those wanted or what suits the device, at most what memory held."""
         tokens = wanted_tokens or (CPU_BATCH_TOKENS if device.type == "cpu" else ACCELERATOR_BATCH_TOKENS)
         return tokens if self.most_tokens is None else min(tokens, self.most_tokens)
 
-    def shrink(self, lengths: Sequence[int], budget_tokens: int, device: torch.device) -> None:
+    def shrink(self, lengths: Sequence[int], budget_tokens: int, device: torch.device, pads: bool = True) -> None:
         """Memory did not hold a batch of texts of these `lengths` in tokens: half as many at once from now on.
 
         Raises UserError where it was a single text.
@@ -51,7 +54,7 @@ class Room:
                 "end other programs that use it, lower max_length_tokens or take a smaller base under [model] in "
                 "faqtune.toml",
             )
-        self.most_tokens = min(budget_tokens, len(lengths) * max(lengths)) // 2
+        self.most_tokens = min(budget_tokens, len(lengths) * max(lengths) if pads else sum(lengths)) // 2
         self._is_news = True
 
     def went_through(self) -> None:
@@ -69,7 +72,7 @@ def batches(
 ) -> Iterator[list[int]]:
     """Rows of `ids` in batches, longest first, so that one that does not fit into memory shows itself at once.
 
-    What counts is tokens, those of padding included unless the model `pads` none.
+    What counts is tokens, those of padding included unless the model `pads` none; those may be four times as many.
 
     >>> list(batches([[7] * length for length in (2, 9, 3, 3)], range(4), batch_tokens=6))
     [[1], [2, 3], [0]]
@@ -82,6 +85,7 @@ def batches(
         length = len(ids[row])
         longest = len(ids[batch[0]]) if batch else length
         is_full = filled + (longest if pads else length) > batch_tokens
+        is_full = is_full or (len(batch) + 1) * longest > MOST_SPREAD * batch_tokens
         if batch and (is_full or (pads and filled >= FULL_ENOUGH_TOKENS and length < LEAST_FILLED * longest)):
             yield batch
             batch, filled, longest = [], 0, length

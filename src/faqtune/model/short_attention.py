@@ -19,15 +19,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-MOST_TOKENS = 128
-"""Of a text."""
-WIDTHS = frozenset({16, 32, 64, 128})
-"""Numbers of a head."""
-LEAST_BLOCK = 16
+from faqtune.model.attention import block_of
+
 TOKENS_PER_WARP = 16
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["first"])
 def _forward(q, k, v, out, ends, first, scale, HEADS: tl.constexpr, WIDTH: tl.constexpr, BLOCK: tl.constexpr):
     places, is_token, is_key = _places(ends, first, HEADS, WIDTH, BLOCK)
     query = tl.load(q + places, mask=is_token, other=0.0)
@@ -36,7 +33,7 @@ def _forward(q, k, v, out, ends, first, scale, HEADS: tl.constexpr, WIDTH: tl.co
     tl.store(out + places, tl.dot(shares.to(query.dtype), value).to(query.dtype), mask=is_token)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["first"])
 def _backward(
     q, k, v, grad, grad_q, grad_k, grad_v, ends, first, scale,
     HEADS: tl.constexpr, WIDTH: tl.constexpr, BLOCK: tl.constexpr,
@@ -95,7 +92,7 @@ class _Short(torch.autograd.Function):
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, ends: Tensor, lengths: tuple[int, ...], scale: float) -> Tensor:
-    """As `faqtune.model.attention.Way` says; texts of at most `MOST_TOKENS`, heads of one of `WIDTHS`."""
+    """As `faqtune.model.attention.Way` says; texts of at most `SHORT_TOKENS`, heads of one of `SHORT_WIDTHS`."""
     heads = (each.contiguous() for each in (query, key, value))
     return _Short.apply(*heads, ends, lengths, scale)  # type: ignore[no-any-return, no-untyped-call]
 
@@ -114,7 +111,7 @@ def _launches(lengths: tuple[int, ...]) -> list[tuple[int, int, int]]:
     """First text, number of texts and block of each launch: neighbours that fit into a block of the same size are one,
     so that texts sorted by length are four at most."""
     found, first = [], 0
-    for block, texts in groupby(lengths, lambda tokens: max(LEAST_BLOCK, 1 << (tokens - 1).bit_length())):
+    for block, texts in groupby(lengths, block_of):
         number = len(list(texts))
         found.append((first, number, block))
         first += number

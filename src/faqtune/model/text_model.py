@@ -16,6 +16,7 @@ from faqtune.errors import is_out_of_memory
 from faqtune.model.casting import casting, without_copies
 from faqtune.model.device import Precision, autocast, free_memory, sent
 from faqtune.model.heads import TokenHeads
+from faqtune.model.ids import token_ids
 from faqtune.model.layout import Layout, Pooling
 from faqtune.model.pooling import pooled, pooled_rows
 from faqtune.model.room import KEPT_BATCHES, MOST_KEPT_BATCHES, Room, batches, padded
@@ -101,13 +102,7 @@ class TextModel(nn.Module):
         return [self._remembered[text] for text in texts]
 
     def _tokenise(self, texts: Sequence[str]) -> list[list[int]]:
-        if not texts:
-            return []
-        # Without the wrapping of transformers, which takes longer than the tokenizer itself.
-        backend = self.tokenizer.backend_tokenizer
-        backend.no_padding()
-        backend.enable_truncation(self.max_length_tokens, direction=self.tokenizer.truncation_side)
-        return [found.ids for found in backend.encode_batch_fast(self.prompted(texts, self.prompt))]
+        return token_ids(self.tokenizer, self.prompted(texts, self.prompt), self.max_length_tokens)
 
     def prompted(self, texts: Sequence[str], prompt: str) -> list[str]:
         """Texts as the tokenizer gets them."""
@@ -117,7 +112,8 @@ class TextModel(nn.Module):
 
     @property
     def pads(self) -> bool:
-        """Whether texts that go through it together are padded to the longest; None are on a GPU in half precision."""
+        """Whether texts that go through it together are padded to the longest: not on a GPU in half precision, but for
+        kinds of models that `faqtune.model.unpadded` does not know."""
         return not self._unpadded.is_for_all(self.device, self.precision.dtype)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -134,7 +130,7 @@ class TextModel(nn.Module):
         return self._scaled(tokens)
 
     def _rows(self, ids: Sequence[Ids]) -> Tensor | None:
-        """Vectors of tokens without padding, (sum of lengths, d), text after text; None where padding does no harm."""
+        """Vectors of tokens without padding, (sum of lengths, d), text after text; None if the batch is padded."""
         with casting(is_large=self._is_large, device=self.device):
             rows = self._unpadded.token_vectors(self.backbone, ids, self.device)
         return None if rows is None else self._scaled(rows)
@@ -210,7 +206,7 @@ class TextModel(nn.Module):
             too_large = self._encode(ids, list(batches(ids, left, budget, self.pads)), take)
             if too_large:
                 free_memory(self.device)
-                self.room.shrink(too_large, budget, self.device)
+                self.room.shrink(too_large, budget, self.device, self.pads)
         row_of = {text: row for row, text in enumerate(distinct)}
         return vectors[[row_of[text] for text in texts]]
 

@@ -27,8 +27,6 @@ from faqtune.model.device import sent
 WORTH_LEAVING_OUT = 0.1
 """Share of padding from which on leaving it out gains more on a CPU than moving tokens about costs."""
 
-Ids = Sequence[int]
-
 
 class Unpadded:
     """The way of one model around padding, if there is one: it is of a kind whose positions are known here, and
@@ -42,11 +40,13 @@ class Unpadded:
 
     def is_for_all(self, device: torch.device, dtype: torch.dtype) -> bool:
         """Whether every batch on this device, with products in `dtype`, goes without padding."""
-        width = self._config.hidden_size // self._config.num_attention_heads
-        is_half_on_gpu = device.type == "cuda" and dtype in (torch.bfloat16, torch.float16)
-        return self._is_known and is_half_on_gpu and works(in_row, device, dtype, width)
+        if not self._is_known or device.type != "cuda" or dtype not in (torch.bfloat16, torch.float16):
+            return False
+        return works(in_row, device, dtype, self._config.hidden_size // self._config.num_attention_heads)
 
-    def token_vectors(self, backbone: PreTrainedModel, ids: Sequence[Ids], device: torch.device) -> Tensor | None:
+    def token_vectors(
+        self, backbone: PreTrainedModel, ids: Sequence[Sequence[int]], device: torch.device
+    ) -> Tensor | None:
         """The vectors (sum of lengths, d) that `backbone` gives the tokens of texts, text after text; differentiable.
 
         None where this model or batch is better given with its padding.

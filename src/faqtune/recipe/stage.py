@@ -182,12 +182,12 @@ class Recipe(Part):
     micro_batch_tokens: int | None = Field(
         default=None,
         ge=64,
-        title="Padded tokens that go through the encoder at once; unset: up to 2048 on a CPU, up to 32768 on a GPU",
+        title="Tokens that go through the encoder at once, with padding; unset: up to 2048 on a CPU, 32768 on a GPU",
     )
     graph_tokens: int | None = Field(
         default=None,
         ge=64,
-        title="Batches of more padded tokens are trained with gradient caching, which takes less memory; "
+        title="Batches of more tokens are trained with gradient caching, which takes less memory; "
         "unset: what free memory holds, on a CPU at most 8192",
     )
     checkpoint_every_minutes: float = Field(

@@ -18,7 +18,7 @@ CPU_LEAST_TOKENS = 512
 """Less than this is not kept however little memory is free: 1 GB for BGE-M3."""
 
 GPU_AT_ONCE_TOKENS = 32_768
-"""Enough to keep any GPU busy; more only pads."""
+"""Enough to keep any GPU busy."""
 
 SCARCE = 1.4
 """Times what gradients and averages will take: with less main memory free, freed memory is returned at once. That

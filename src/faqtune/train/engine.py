@@ -14,6 +14,7 @@ from torch.nn.functional import normalize
 
 from faqtune.model import TextModel, autocast
 from faqtune.model.device import sent
+from faqtune.model.room import MOST_SPREAD
 from faqtune.recipe import Losses
 from faqtune.train import losses, ranks
 from faqtune.train.batches import Batch
@@ -44,7 +45,7 @@ def learn(
 ) -> StepLoss:
     """Add the gradients of one batch to the model's parameters: of several ranks each adds those of its own texts.
 
-    Texts go through the encoder in parts of like length, at most `micro_batch_tokens` with padding.
+    Texts go through the encoder in parts of like length, at most `micro_batch_tokens` with padding if there is any.
     Then the loss's gradient with respect to the vectors is carried into the weights. Of more than
     `graph_tokens` the graph does not fit into memory at once, so gradients are cached (arXiv 2101.06983):
     encoded without a graph, and again part by part to carry the gradient on. Texts that the loss does not
@@ -187,7 +188,7 @@ def _answered(
 
 def micro_batches(lengths: Sequence[int], budget_tokens: int, pads: bool = True) -> list[list[int]]:
     """Places sorted by length, cut so that the tokens of each part, padding to its longest included unless the model
-    `pads` none, stay within the budget.
+    `pads` none, stay within the budget; padding that is left out may be three times as much.
 
     A padded part that is large enough also ends where more than a tenth of it would be padding.
 
@@ -200,7 +201,8 @@ def micro_batches(lengths: Sequence[int], budget_tokens: int, pads: bool = True)
         length = lengths[place]
         tokens = (len(parts[-1]) + 1) * length if pads and parts else filled + length
         is_mostly_padding = pads and tokens > ENOUGH_TOKENS and filled + length < LEAST_FILLED * tokens
-        if not parts or tokens > budget_tokens or is_mostly_padding:
+        is_spread = bool(parts) and (len(parts[-1]) + 1) * length > MOST_SPREAD * budget_tokens
+        if not parts or tokens > budget_tokens or is_mostly_padding or is_spread:
             parts.append([])
             filled = 0
         parts[-1].append(place)

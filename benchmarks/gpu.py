@@ -226,7 +226,7 @@ def encode_ours(folder: Path, texts: list[str], precision: str) -> dict[str, Any
 
 def compare_encoding(folder: Path, texts: list[str]) -> None:
     exact = alone(encode_ours, folder, texts, "float32")
-    for precision, ways in (("float32", ("float32",)), ("bfloat16", ("autocast", "weights"))):
+    for precision, ways in (("bfloat16", ("autocast", "weights")), ("float32", ("float32",))):
         some = texts[:: max(1, len(texts) // TRIED_TEXTS)]
         seconds = {(w, b): alone(encode_theirs, folder, some, w, b)["seconds"] for w in ways for b in BATCH_SIZES}
         way, batch = min(seconds, key=lambda key: seconds[key])

@@ -108,8 +108,10 @@ class AttentionInRow(_Attention):
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
         # What the backbone made them from lies in memory as tokens, heads, numbers.
-        parts = [torch.split(heads.transpose(1, 2), self._tokens, dim=1) for heads in (query, key, value)]
+        rows = [heads.transpose(1, 2) for heads in (query, key, value)]
         scale = scale or query.shape[-1] ** -0.5
+        # The gradient of a split is a copy, also where there is nothing to split.
+        parts = [torch.split(each, self._tokens, dim=1) if len(self._tokens) > 1 else [each] for each in rows]
         found = [
             _way_of(queries, blocks)(queries, keys, values, ends, texts, scale)
             for (texts, blocks, ends), queries, keys, values in zip(self._groups, *parts, strict=True)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers.integrations.accelerate
 from safetensors.torch import load_file, save_file
 
 from faqtune.errors import UserError
-from faqtune.model import Check, diagnose, doctor
+from faqtune.model import Check, diagnose, doctor, loading
 from faqtune.model.machine import free_disk_bytes, free_ram_bytes
 from faqtune.model.memory import KNOWN, need_of_folder, need_of_known
+from faqtune.model.source import resolve
 
 
 def by_name(checks: list[Check]) -> dict[str, Check]:
@@ -82,6 +84,33 @@ def test_weights_that_are_cut_off_are_found(tiny_model_folder: Path, tmp_path: P
     assert "model.safetensors" in check.finding and "damaged or cut off" in check.advice
 
 
+@pytest.fixture(params=["accelerate", "no accelerate"])
+def accelerate(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """As `pip install faqtune` leaves it, accelerate is not there, and transformers refuses what needs it."""
+    if request.param == "no accelerate":
+        for module in (loading, transformers.integrations.accelerate):
+            monkeypatch.setattr(module, "is_accelerate_available", lambda *given: False)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("accelerate")
+def test_sound_weights_are_not_complained_about(tiny_model_folder: Path, tmp_path: Path):
+    assert by_name(diagnose(str(tiny_model_folder), tmp_path))["model"].status == "ok"
+
+
+def test_weights_are_only_read_where_memory_surely_holds_them(
+    tiny_model_folder: Path, accelerate: str, monkeypatch: pytest.MonkeyPatch
+):
+    read = []
+    monkeypatch.setattr(loading, "_load_backbone", lambda source, dtype, onto=None: read.append(onto))
+    size = (tiny_model_folder / "model.safetensors").stat().st_size
+    for free in (2 * size, 4 * size, None):
+        monkeypatch.setattr(loading, "free_ram_bytes", lambda free=free: free)
+        loading.refuse_damaged_weights(resolve(tiny_model_folder))
+    assert read == (["meta"] * 3 if accelerate == "accelerate" else [None, None])
+
+
+@pytest.mark.usefixtures("accelerate")
 def test_weights_that_a_training_would_refuse_are_found(tiny_model_folder: Path, tmp_path: Path):
     folder = Path(shutil.copytree(tiny_model_folder, tmp_path / "model"))
     weights = load_file(folder / "model.safetensors")

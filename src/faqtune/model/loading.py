@@ -10,13 +10,19 @@ from typing import Literal
 import torch
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils.import_utils import is_accelerate_available
 
 from faqtune.errors import UserError
 from faqtune.model.device import WantedPrecision, pick_device, pick_precision
 from faqtune.model.layout import Layout, Pooling, read_layout, transformer_folder
+from faqtune.model.machine import free_ram_bytes
 from faqtune.model.quiet import quiet_transformers, settle_tokenizer_forks
 from faqtune.model.source import ModelSource, resolve
 from faqtune.model.text_model import TextModel
+
+WEIGHTS = (".safetensors", ".bin")
+SURELY_FITS = 3
+"""Times the size of its files that a model takes at most while it is loaded as they hold it."""
 
 
 def load(
@@ -57,8 +63,17 @@ def load(
 
 
 def refuse_damaged_weights(source: ModelSource) -> None:
-    """Raises UserError where `load` would because of the weights: their names and shapes are looked at, not they."""
-    _load_backbone(source, "auto", onto="meta")
+    """Raises UserError where `load` would because of the weights: of these only names and shapes are looked at.
+
+    Without accelerate transformers has no way to do that; it then reads them, if they surely fit into memory.
+    """
+    if is_accelerate_available():
+        _load_backbone(source, "auto", onto="meta")
+        return
+    files = [path for path in transformer_folder(source.folder).iterdir() if path.suffix in WEIGHTS]
+    free = free_ram_bytes()
+    if free is None or free > SURELY_FITS * sum(path.stat().st_size for path in files):
+        _load_backbone(source, "auto")
 
 
 def _load_backbone(

@@ -27,12 +27,19 @@ def pooled(tokens: Tensor, attention_mask: Tensor, pooling: Pooling) -> Tensor:
 
 def pooled_rows(rows: Tensor, lengths: Sequence[int], pooling: Pooling) -> Tensor:
     """The same from vectors of tokens in one row, (sum of lengths, d), text after text."""
-    count = np.array(lengths)
-    starts = np.cumsum(count) - count
     if pooling == "cls":
-        return functional.normalize(rows[sent(torch.from_numpy(starts), rows.device)].float(), dim=-1)
+        starts = torch.from_numpy(np.cumsum([0, *lengths[:-1]]))
+        return functional.normalize(rows[sent(starts, rows.device)].float(), dim=-1)
     # Summed as with padding, to the last digit: adding rows up where they belong would take another order each time.
-    longest, texts = int(count.max()), np.repeat(np.arange(len(count)), count)
-    places = sent(torch.from_numpy(texts * longest + np.arange(len(texts)) - np.repeat(starts, count)), rows.device)
-    padded = rows.new_zeros(len(count) * longest, rows.shape[1]).index_copy(0, places, rows)
-    return functional.normalize(padded.view(len(count), longest, -1).float().sum(dim=1), dim=-1)
+    count, longest = len(lengths), max(lengths)
+    padded = rows.new_zeros(count * longest, rows.shape[1]).index_copy(
+        0, places_with_padding(lengths, rows.device), rows
+    )
+    return functional.normalize(padded.view(count, longest, -1).float().sum(dim=1), dim=-1)
+
+
+def places_with_padding(lengths: Sequence[int], device: torch.device) -> Tensor:
+    """int64 (sum of lengths,): where the tokens of texts in one row lie in their table (n, longest), flat."""
+    longest = max(lengths)
+    places = [np.arange(row * longest, row * longest + length) for row, length in enumerate(lengths)]
+    return sent(torch.from_numpy(np.concatenate(places)), device)

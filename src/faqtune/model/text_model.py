@@ -18,7 +18,7 @@ from faqtune.model.device import Precision, autocast, free_memory, sent
 from faqtune.model.heads import TokenHeads
 from faqtune.model.ids import token_ids
 from faqtune.model.layout import Layout, Pooling
-from faqtune.model.pooling import pooled, pooled_rows
+from faqtune.model.pooling import places_with_padding, pooled, pooled_rows
 from faqtune.model.room import KEPT_BATCHES, MOST_KEPT_BATCHES, Room, batches, padded
 from faqtune.model.source import ModelSource
 from faqtune.model.unpadded import Unpadded
@@ -155,10 +155,8 @@ class TextModel(nn.Module):
             return pooled_rows(rows, [len(text) for text in ids], self.pooling), rows.float()
         input_ids, attention_mask = self._padded(ids)
         tokens = self._tokens(input_ids, attention_mask)
-        length = input_ids.shape[1]
-        places = np.concatenate([np.arange(row * length, row * length + len(text)) for row, text in enumerate(ids)])
-        flat = tokens.flatten(0, 1).index_select(0, sent(torch.from_numpy(places), self.device))
-        return pooled(tokens, attention_mask, self.pooling), flat.float()
+        places = places_with_padding([len(text) for text in ids], self.device)
+        return pooled(tokens, attention_mask, self.pooling), tokens.flatten(0, 1).index_select(0, places).float()
 
     def embed_ids_by_layer(self, ids: Sequence[Ids]) -> Tensor:
         """Float32 (1 + layers, n, d): first of the embeddings, then of each layer, the unit vectors that the model

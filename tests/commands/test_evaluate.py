@@ -118,12 +118,16 @@ def test_noise_that_a_run_was_trained_on_is_not_measured_after_another_split(tun
 
     made = evaluate_models(tuned_shop, resamples=100)
     base = evaluate_models(tuned_shop, models=(run.base,), resamples=100)
+    copy = shutil.copytree(run.model_path, tuned_shop.root / "copied")
+    by_place = [evaluate_models(tuned_shop, models=(str(place),), resamples=100) for place in (run.model_path, copy)]
 
     def noise(counts: dict[str, int]) -> int:
         return sum(counts[stratum] for stratum in STRATA)
 
     assert noise(made.scorecards[1].counts) == len(before.negatives) - sentences
     assert all(card.excluded == {"text was trained on": sentences} for card in made.scorecards)
+    for other in by_place:
+        assert other.scorecards[0].excluded == made.scorecards[1].excluded, "a folder is no way around it"
     assert noise(base.scorecards[0].counts) == len(before.negatives), "the base has seen none of it"
     assert not base.scorecards[0].excluded
 

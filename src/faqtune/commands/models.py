@@ -13,7 +13,7 @@ from faqtune.digests import digest
 from faqtune.encoder import Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter
-from faqtune.runs import DONE, RUN_NAME, SET_ASIDE, all_runs, find_run
+from faqtune.runs import DONE, RUN_NAME, SET_ASIDE, Run, all_runs, find_run
 from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -141,6 +141,27 @@ def refuse_existing(out: Path) -> None:
     """Raises UserError if there is something at `out`: a model is never overwritten."""
     if out.exists() or out.is_symlink():
         raise UserError(f"{out} exists already", "give another place with --out, or remove it first")
+
+
+def run_behind(workspace: Workspace, name: str, runs: Sequence[Run]) -> Run | None:
+    """Which of some runs made the model that a name stands for: the run itself, its folder, or a copy of its model
+    elsewhere; None for other models."""
+    for run in runs:
+        if run.name == name:
+            return run
+    folders = {folder for folder in (workspace.resolve(name), Path(name).expanduser().resolve()) if folder.is_dir()}
+    copied = [weights for folder in sorted(folders) if (weights := _weights(folder))]
+    for run in runs:
+        if folders & {run.folder.resolve(), run.model_path.resolve()}:
+            return run
+        # A run that learned nothing has the weights of its base.
+        if copied and workspace.resolve(run.base) not in folders and _weights(run.model_path) in copied:
+            return run
+    return None
+
+
+def _weights(folder: Path) -> list[str]:
+    return [_sample(file) for file in sorted(folder.glob("*.safetensors"))]
 
 
 def card_base(workspace: Workspace, name: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from faqtune.commands.assemble import Project
+from faqtune.commands.models import run_behind
 from faqtune.records import TRAIN, Split
 from faqtune.runs import Run, all_runs
 from faqtune.stored import read_json, write_json
@@ -21,8 +22,8 @@ def remember_split(run: Run, split: Split) -> None:
 
 
 def trained_on(workspace: Workspace, names: Iterable[str]) -> set[str]:
-    """Conversations that the named models, or those they began from, were trained on. Others than runs, and runs
-    of earlier versions, say nothing."""
+    """Conversations that the named models, or those they began from, were trained on. Models that no run made, and
+    runs of earlier versions, say nothing."""
     return {
         conversation for split in _splits(workspace, names) for conversation in _of_training(split["conversations"])
     }
@@ -39,16 +40,15 @@ def _of_training(parts: dict[str, str]) -> Iterator[str]:
 
 def _splits(workspace: Workspace, names: Iterable[str]) -> Iterator[dict[str, Any]]:
     """What was kept by `remember_split` with the named models and those they began from."""
-    runs = {run.name: run for run in all_runs(workspace)}
-    to_see, seen = [name for name in names if name in runs], set()
+    runs = list(all_runs(workspace))
+    to_see, seen = list(names), set()
     while to_see:
-        run = runs[to_see.pop()]
-        if run.name in seen:
+        run = run_behind(workspace, to_see.pop(), runs)
+        if run is None or run.name in seen:
             continue
         seen.add(run.name)
         merged = run.facts.get("merged")
-        sources = [run.base, merged.get("of", "") if isinstance(merged, dict) else ""]
-        to_see += [name for name in sources if name in runs]
+        to_see += [run.base, *([merged["of"]] if isinstance(merged, dict) and "of" in merged else [])]
         if (path := run.folder / SPLIT_NAME).exists():
             yield read_json(path, "faqtune train")
 

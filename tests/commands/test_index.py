@@ -33,7 +33,7 @@ def test_the_vectors_are_made_of_the_training_part_and_nothing_else(tuned_shop: 
     name = find_run(tuned_shop).name
     assert made.folder == tuned_shop.runs_path / name / "index"
     project = load_project(tuned_shop)
-    vectors, threshold = read_index(tuned_shop, name, project.catalogue)
+    found = read_index(tuned_shop, name, project.catalogue)
     labels = training_data(tuned_shop, project, tuned_shop.pairs()).confident(0.6).labels
     trains = {c for c, part in project.split.conversations.items() if part == TRAIN}
     asked = {query.text for query in project.queries if query.conversation in trains}
@@ -47,9 +47,9 @@ def test_the_vectors_are_made_of_the_training_part_and_nothing_else(tuned_shop: 
         np.array([project.catalogue.rows[entries[label.row].id] for label in labels]),
         np.array([label.weight for label in labels], dtype=np.float32),
     )
-    np.testing.assert_allclose(vectors, expected, atol=1e-6)
-    assert (made.questions, made.labels, made.moved) == (len(vectors), len(labels), int((counts > 0).sum()))
-    assert threshold == made.threshold_cosine is not None
+    np.testing.assert_allclose(found.vectors, expected, atol=1e-6)
+    assert (made.questions, made.labels, made.moved) == (len(found.vectors), len(labels), int((counts > 0).sum()))
+    assert found.threshold_cosine == made.threshold_cosine is not None
 
 
 def test_it_is_measured_beside_the_model_by_itself(tuned_shop: Workspace) -> None:

@@ -59,6 +59,7 @@ def calibrate(
         str, typer.Option(help="What the best entry must lead the second by, a cosine; auto: the best of five.")
     ] = "0",
     confidence: Annotated[float, typer.Option(help="That all promises hold, in %.")] = 95,
+    index: Annotated[bool, typer.Option("--index", help="With the vectors that `faqtune index` has written.")] = False,
     json: Json = False,
 ) -> None:
     """Set the answer threshold by promises that hold for data to come, and write a certificate."""
@@ -68,7 +69,7 @@ def calibrate(
         "noise/chatter": chatter, "noise/unsupported": unsupported, "noise/garbage": garbage,
         "noise/other_domain": other_domain, "noise": noise, "wrong": wrong, "rejected": rejected,
     }  # fmt: skip
-    run_calibrate(project, run, kinds, right, margin, confidence, as_json=json)
+    run_calibrate(project, run, kinds, right, margin, confidence, with_index=index, as_json=json)
 
 
 def report(

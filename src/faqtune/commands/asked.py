@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from faqtune.commands.assemble import STRATUM_OF_REASON, Project, is_measurable
-from faqtune.encoder import Encoder
+from faqtune.encoder import Encoder, Vectors
 from faqtune.evaluate import EvaluationSet
 from faqtune.evaluate.certify import Certified
 from faqtune.evaluate.risk import NOISE, REJECTED, WRONG
@@ -25,14 +25,20 @@ MADE_BY = "faqtune calibrate"
 
 
 def ask_people(
-    workspace: Workspace, run: Run, project: Project, encoder: Encoder, data: EvaluationSet, certified: Certified
+    workspace: Workspace,
+    run: Run,
+    project: Project,
+    encoder: Encoder,
+    data: EvaluationSet,
+    certified: Certified,
+    questions: Vectors | None = None,
 ) -> Path | None:
     """Write the queries of the calibration part whose labels would tell most to `to_label.jsonl` of the run, at most
     `MOST_TO_LABEL`, and remember them for the queue of `faqtune annotate`; None if people have labelled all.
 
     First those that break a promise by a machine's label (answered and called wrong or noise, or a question that is
     turned away), as a person may find the label wrong; then what nobody has labelled. Of each kind those
-    nearest to the threshold first.
+    nearest to the threshold first. `questions`: what stands for the vectors of the catalogue's questions.
     """
     waiting = [
         query
@@ -43,7 +49,7 @@ def ask_people(
     if not waiting:
         return None
     entries = data.catalogue.entries
-    questions = encoder.encode(data.catalogue.questions)
+    questions = encoder.encode(data.catalogue.questions) if questions is None else questions
     ranking = rank(encoder.encode([query.text for query in waiting]), questions, data.catalogue.owners, k=2)
     answered = ranking.answered(certified.threshold_cosine, certified.margin_cosine)
     broken = {promise.what for promise in certified.promises if not promise.is_kept}

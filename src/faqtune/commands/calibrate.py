@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,20 +12,22 @@ from faqtune import __version__
 from faqtune.alone import alone
 from faqtune.commands.asked import ask_people
 from faqtune.commands.assemble import Project, evaluation_set, load_project
-from faqtune.commands.certificate import MADE_BY, certified_threshold
+from faqtune.commands.certificate import kept_certificate
 from faqtune.commands.evaluate import refuse_too_few
+from faqtune.commands.index_figures import rows_of_part
+from faqtune.commands.index_files import Index, read_index, refuse_other_split
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
 from faqtune.commands.seen import without_seen
 from faqtune.digests import digest
-from faqtune.encoder import Encoder
+from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, probability_map, scorecard, with_garbage
 from faqtune.evaluate.certify import Certified, certify, refuse_promises
 from faqtune.progress import Reporter, Silent
-from faqtune.records import CALIBRATION, TEST
+from faqtune.records import CALIBRATION, TEST, Catalogue
 from faqtune.runs import DONE, Run, find_run
-from faqtune.stored import read_json, write_json
+from faqtune.stored import write_json
 from faqtune.workspace import Workspace
 
 
@@ -33,7 +35,8 @@ from faqtune.workspace import Workspace
 class Calibrated:
     """What was promised and what became of it; `observed`: figures of the test part at the threshold, each with
     its 95 % interval; `to_label`: file with the queries whose labels would tell most, if a promise was not kept;
-    `stays_cosine`: threshold of the certificate that the run had before and keeps, as these promises do not hold."""
+    `stays_cosine`: threshold of the certificate that there was before and stays, as these promises do not hold.
+    `with_index`: whether all this is of the run with its index."""
 
     run: Run
     certified: Certified
@@ -41,6 +44,7 @@ class Calibrated:
     certificate: Path
     to_label: Path | None = None
     stays_cosine: float | None = None
+    with_index: bool = False
 
 
 @alone
@@ -51,6 +55,7 @@ def calibrate_run(
     run: str = "",
     confidence: float = 0.95,
     margins_cosine: Sequence[float] = (0.0,),
+    with_index: bool = False,
     reporter: Reporter | None = None,
 ) -> Calibrated:
     """Set the answer threshold of a finished run by promises, on the calibration part only.
@@ -60,40 +65,54 @@ def calibrate_run(
     Writes `certificate.json` into the run, with a map from scores to probabilities; where all promises are kept
     `match` and `evaluate` answer at its threshold from then on. Where they are not, a certificate that the run has
     for the same model and calibration data stays, and what was found goes to `certificate_not_kept.json`.
+    `with_index`: of the run with the vectors that `faqtune index` has written; the certificate lies beside them, and
+    `match` with the index answers by it.
     Raises UserError where a promise makes no sense on this data, there is too little of it, or most of it is what
-    the run was trained on.
+    the run was trained on; with the index also where it is not there, or was made for another state of the project.
     """
     reporter = reporter or Silent()
     refuse_promises(at_most, confidence, margins_cosine)
     chosen = find_run(workspace, run)
     if chosen.status != DONE:
         raise UserError(f"the run {chosen.name} has not finished", "run `faqtune train` to go on, or name another run")
-    project = _unseen(workspace, chosen, load_project(workspace), reporter)
+    whole = load_project(workspace)
+    index = _index(workspace, chosen, whole.catalogue) if with_index else None
+    project = _unseen(workspace, chosen, whole, reporter)
     data = {CALIBRATION: evaluation_set(project, CALIBRATION), TEST: with_garbage(evaluation_set(project, TEST))}
     refuse_too_few(len(data[CALIBRATION].positives), data[CALIBRATION].part)
     encoder = ReportingEncoder(load_model(workspace, chosen.name, reporter, exact=True), reporter, chosen.name)
-    calibration = evaluate(encoder, data[CALIBRATION])
+    questions = rows_of_part(whole.catalogue, index.vectors) if index else None
+    of_calibration = questions and questions(data[CALIBRATION].catalogue)
+    calibration = evaluate(encoder, data[CALIBRATION], questions=of_calibration)
     certified = certify(calibration, at_most, confidence, margins_cosine)
-    test = _on_test(encoder, data[TEST], certified)
+    test = _on_test(encoder, data[TEST], certified, questions)
     to_label, stays = None, None
     if not certified.is_certified:
-        stays = _standing(workspace, chosen, calibration)
-        to_label = ask_people(workspace, chosen, project, encoder, data[CALIBRATION], certified)
-    path = chosen.certificate_path if stays is None else chosen.refused_certificate_path
-    write_json(path, _certificate(workspace, chosen, certified, calibration, data[TEST], test))
+        stays = _standing(workspace, chosen, index, calibration)
+        to_label = ask_people(workspace, chosen, project, encoder, data[CALIBRATION], certified, of_calibration)
+    place = index or chosen
+    path = place.certificate_path if stays is None else place.refused_certificate_path
+    write_json(path, _certificate(workspace, chosen, index, certified, calibration, data[TEST], test))
     if stays is None:
-        chosen.refused_certificate_path.unlink(missing_ok=True)
-    return Calibrated(chosen, certified, test, path, to_label, stays)
+        place.refused_certificate_path.unlink(missing_ok=True)
+    return Calibrated(chosen, certified, test, path, to_label, stays, with_index)
 
 
-def _standing(workspace: Workspace, run: Run, calibration: Outcomes) -> float | None:
-    """The threshold of a certificate that still holds: it was made for this model on this very data."""
-    threshold = certified_threshold(run, calibration.data.digest())
-    if threshold is None or read_json(run.certificate_path, MADE_BY)["model_digest"] != model_digest(
-        workspace, run.name
-    ):
+def _index(workspace: Workspace, run: Run, catalogue: Catalogue) -> Index:
+    index = read_index(workspace, run.name, catalogue)
+    refuse_other_split(workspace, run.name, index)
+    return index
+
+
+def _standing(workspace: Workspace, run: Run, index: Index | None, calibration: Outcomes) -> float | None:
+    """The threshold of a certificate that still holds: it was made for this model, with this index, on this very
+    data."""
+    kept = kept_certificate((index or run).certificate_path, calibration.data.digest())
+    if kept is None or kept["model_digest"] != model_digest(workspace, run.name):
         return None
-    return threshold
+    if kept.get("vectors_digest", "") != (index.digest if index else ""):
+        return None
+    return float(kept["threshold_cosine"])
 
 
 def _unseen(workspace: Workspace, run: Run, project: Project, reporter: Reporter) -> Project:
@@ -115,13 +134,18 @@ def _unseen(workspace: Workspace, run: Run, project: Project, reporter: Reporter
     return left
 
 
-def _on_test(encoder: Encoder, data: EvaluationSet, certified: Certified) -> dict[str, tuple[float, float, float]]:
+def _on_test(
+    encoder: Encoder, data: EvaluationSet, certified: Certified, questions: Callable[[Catalogue], Vectors] | None
+) -> dict[str, tuple[float, float, float]]:
     """Figures at the threshold on the test part, which had no say in it; nothing where there is too little."""
     if not data.positives or not data.negatives:
         return {}
     card = scorecard(
-        evaluate(encoder, data, threshold_cosine=certified.threshold_cosine, margin_cosine=certified.margin_cosine)
-    )
+        evaluate(
+            encoder, data, threshold_cosine=certified.threshold_cosine, margin_cosine=certified.margin_cosine,
+            questions=questions and questions(data.catalogue),
+        )
+    )  # fmt: skip
     return {
         name: (figure.value, figure.low, figure.high)
         for name, figure in card.figures.items()
@@ -132,6 +156,7 @@ def _on_test(encoder: Encoder, data: EvaluationSet, certified: Certified) -> dic
 def _certificate(
     workspace: Workspace,
     run: Run,
+    index: Index | None,
     certified: Certified,
     calibration: Outcomes,
     test: EvaluationSet,
@@ -145,6 +170,7 @@ def _certificate(
         "run": run.name,
         "base": run.base,
         "model_digest": model_digest(workspace, run.name),
+        **({"vectors_digest": index.digest} if index else {}),
         "certified": certified.is_certified,
         "threshold_cosine": certified.threshold_cosine,
         "margin_cosine": certified.margin_cosine,
@@ -177,7 +203,8 @@ def _certificate(
                 ("split", workspace.split_path),
             )
         },
-        "better_than_base": _paired_test(workspace, run, test.digest()),
+        # `evaluate` has measured the run by itself.
+        "better_than_base": None if index else _paired_test(workspace, run, test.digest()),
     }
 
 

@@ -15,7 +15,15 @@ from faqtune.atomic import atomic_file
 from faqtune.blend import PRIOR_LABELS, blended
 from faqtune.commands.assemble import Project, evaluation_set, load_project
 from faqtune.commands.index_figures import OnSelection, figures_of, on_selection, rows_of_part, selection_of
-from faqtune.commands.index_files import INDEX_NAME, VECTORS_NAME, index_folder, made_by, settings_digest
+from faqtune.commands.index_files import (
+    CERTIFICATE_NAME,
+    INDEX_NAME,
+    REFUSED_NAME,
+    VECTORS_NAME,
+    index_folder,
+    made_by,
+    settings_digest,
+)
 from faqtune.commands.measured import unseen_part
 from faqtune.commands.models import TUNED, ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.synthetic import to_train_on
@@ -103,7 +111,7 @@ def make_index(
         name, of_model, workspace.config().model.model_dump_json(), *whole.catalogue.questions,
         str(whole.catalogue.owners), str(prior), str(resamples), str(weights.tolist()), str(rows.tolist()),
         *(label.text for label in labels), data.digest(), str(data.excluded), calibration.digest(), str(confidence),
-        selection.digest() if selection else "",
+        selection.digest() if selection else "", workspace.split_path,
     )  # fmt: skip
     step = f"index {folder.relative_to(workspace.root).as_posix()}"
     if not force and is_current(workspace, step, inputs, outputs, say=reporter.say):
@@ -122,6 +130,7 @@ def make_index(
         "model": name,
         "model_digest": of_model,
         "settings_digest": settings_digest(workspace),
+        "split_digest": digest(workspace.split_path),
         "prompt": loaded.prompt,
         "prior": prior,
         "confidence": confidence,
@@ -133,8 +142,12 @@ def make_index(
             for owner, question, count in zip(whole.catalogue.owners, whole.catalogue.questions, counts, strict=True)
         ],
     }
+    before = digest(outputs[0]) if outputs[0].exists() else ""
     with atomic_file(outputs[0]) as file:
         np.save(file, vectors)
+    if digest(outputs[0]) != before:  # a certificate speaks of the vectors it was made for
+        for certificate in (CERTIFICATE_NAME, REFUSED_NAME):
+            (folder / certificate).unlink(missing_ok=True)
     write_json(outputs[1], facts | {"vectors_digest": digest(outputs[0])})
     mark_current(workspace, step, inputs, outputs)
     return _indexed(folder, name)

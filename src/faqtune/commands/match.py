@@ -96,7 +96,7 @@ def load_matcher(
     """Load the newest run's model or any other, with the whole catalogue, held-out entries too.
 
     The threshold is the run's certified one, else the one calibrated when it was trained, unless given.
-    `with_index`: with the vectors that `faqtune index` has written, and their threshold.
+    `with_index`: with the vectors that `faqtune index` has written, and their threshold, or that of their certificate.
     Raises UserError for a model that is nowhere, an empty catalogue, a threshold that is no cosine, and an index that
     is not there or not of this model and catalogue.
     """
@@ -111,10 +111,9 @@ def load_matcher(
     run = done.get(name)
     answering = None if threshold_cosine is None else Answering(threshold_cosine)
     if with_index:
-        vectors, calibrated = read_index(workspace, name, catalogue)
-        if answering is None and calibrated is not None:
-            answering = Answering(calibrated)
-        return Matcher(load_model(workspace, name, reporter, exact=True), catalogue, vectors, answering, top)
+        found = read_index(workspace, name, catalogue)
+        encoder = load_model(workspace, name, reporter, exact=True)
+        return Matcher(encoder, catalogue, found.vectors, answering or found.answering(), top)
     if answering is None and run is not None:
         answering = certified_answering(run)
     if answering is None and run is not None and run.thresholds_path.exists():

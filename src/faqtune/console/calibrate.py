@@ -24,6 +24,7 @@ def run_calibrate(
     margin: str,
     confidence: float,
     *,
+    with_index: bool = False,
     as_json: bool,
 ) -> None:
     """`promised`, `right` and `confidence` in percent; `margin` a cosine or `auto`."""
@@ -39,13 +40,15 @@ def run_calibrate(
             run=run,
             confidence=confidence / 100,
             margins_cosine=_margins(margin),
+            with_index=with_index,
             reporter=reporter,
         )
     if as_json:
         emit_json(plain(made) | {"certified": made.certified.is_certified})
     else:
         _show(made)
-        emit("", next_step("report", project))
+        asking = f'{f" --model {made.run.name}" if run else ""} --index "what a customer would type"'
+        emit("", next_step("match", project, asking) if with_index else next_step("report", project))
 
 
 def _margins(margin: str) -> tuple[float, ...]:
@@ -60,12 +63,13 @@ def _margins(margin: str) -> tuple[float, ...]:
 def _show(made: Calibrated) -> None:
     certified = made.certified
     lead = f", {certified.margin_cosine:g} ahead of the second" if certified.margin_cosine else ""
+    name = f"{made.run.name}{' + index' if made.with_index else ''}"
     there = f"from a cosine of {certified.threshold_cosine:.4f} on{lead}"
     if certified.is_certified:
-        emit(f"{made.run.name}: certified: answer {there}")
+        emit(f"{name}: certified: answer {there}")
     else:
         stays = "" if made.stays_cosine is None else f" ({made.stays_cosine:.4f}, certified)"
-        emit(f"{made.run.name}: NOT certified, so match keeps the threshold it had{stays}; tried {there}:")
+        emit(f"{name}: NOT certified, so match keeps the threshold it had{stays}; tried {there}:")
     rows = [_row(promise) for promise in certified.promises]
     emit(*table((f"with {100 * certified.confidence:g}% confidence", "promised", "bound", "seen", "units", ""), rows))
     emit(f"  {certified.answered:.1%} of the calibration part's questions are answered there")

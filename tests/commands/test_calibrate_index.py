@@ -1,0 +1,140 @@
+"""`calibrate --index`: promises of a run with the vectors that `index` has written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from faqtune import UserError, Workspace, make_index
+from faqtune.commands.assemble import evaluation_set, load_project
+from faqtune.commands.calibrate import calibrate_run
+from faqtune.commands.index_figures import rows_of_part
+from faqtune.commands.index_files import read_index
+from faqtune.commands.match import load_matcher
+from faqtune.commands.models import load_model
+from faqtune.evaluate import Outcomes, evaluate
+from faqtune.evaluate.certify import Certified, certify
+from faqtune.progress import Silent
+from faqtune.records import CALIBRATION, TRAIN
+from faqtune.runs import Run, find_run
+from faqtune.stored import write_json
+
+KEPT, TOO_MUCH = {"noise/chatter": 0.999}, {"noise/chatter": 0.001}
+
+
+@pytest.fixture(autouse=True)
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tea shop is small."""
+    monkeypatch.setattr("faqtune.commands.evaluate.LEAST_QUERIES", 1)
+
+
+@pytest.fixture
+def run(tuned_shop: Workspace) -> Run:
+    make_index(tuned_shop, confidence=0.6, resamples=100)
+    return find_run(tuned_shop)
+
+
+def test_it_is_set_on_the_scores_with_the_index_and_lies_beside_the_vectors(
+    tuned_shop: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_on: list[Outcomes] = []
+
+    def seen(outcomes: Outcomes, *given: Any) -> Certified:
+        set_on.append(outcomes)
+        return certify(outcomes, *given)
+
+    monkeypatch.setattr("faqtune.commands.calibrate.certify", seen)
+    made = calibrate_run(tuned_shop, KEPT, with_index=True)
+    plain = calibrate_run(tuned_shop, KEPT)
+    project = load_project(tuned_shop)
+    index, data = read_index(tuned_shop, run.name, project.catalogue), evaluation_set(project, CALIBRATION)
+    questions = rows_of_part(project.catalogue, index.vectors)(data.catalogue)
+    model = load_model(tuned_shop, run.name, Silent(), exact=True)
+
+    np.testing.assert_allclose(set_on[0].scores, evaluate(model, data, questions=questions).scores, atol=1e-6)
+    np.testing.assert_allclose(set_on[1].scores, evaluate(model, data).scores, atol=1e-6)
+    assert not np.allclose(set_on[0].scores, set_on[1].scores, atol=1e-3)
+    assert made.certificate == run.folder / "index" / "certificate.json" and plain.certificate == run.certificate_path
+    certificate = json.loads(made.certificate.read_text("utf-8"))
+    assert certificate["vectors_digest"] == index.digest and certificate["better_than_base"] is None
+    assert "vectors_digest" not in json.loads(plain.certificate.read_text("utf-8"))
+
+
+def test_match_answers_by_each_certificate_where_it_holds(tuned_shop: Workspace, run: Run) -> None:
+    before = load_matcher(tuned_shop, with_index=True).threshold_cosine
+    by_itself = load_matcher(tuned_shop).threshold_cosine
+    made = calibrate_run(tuned_shop, KEPT, with_index=True)
+    matcher = load_matcher(tuned_shop, with_index=True)
+
+    assert matcher.threshold_cosine == made.certified.threshold_cosine != before
+    assert matcher.match(["什么时候发货"])[0].probability is not None
+    assert load_matcher(tuned_shop).threshold_cosine == by_itself, "it promises nothing of the model by itself"
+    assert load_matcher(tuned_shop, threshold_cosine=0.3, with_index=True).threshold_cosine == 0.3
+
+
+def test_a_certificate_goes_with_its_vectors(tuned_shop: Workspace, run: Run) -> None:
+    made = calibrate_run(tuned_shop, KEPT, with_index=True)
+    make_index(tuned_shop, confidence=0.6, resamples=100, force=True)
+    assert made.certificate.exists(), "the same vectors"
+    kept = made.certificate.read_bytes()
+    new = make_index(tuned_shop, confidence=0.6, resamples=100, prior=3)
+    assert not made.certificate.exists()
+    made.certificate.write_bytes(kept)
+    assert load_matcher(tuned_shop, with_index=True).threshold_cosine == new.threshold_cosine
+    asked = calibrate_run(tuned_shop, TOO_MUCH, with_index=True)
+    assert asked.certificate == made.certificate and asked.stays_cosine is None, "it was of other vectors"
+
+
+def test_a_promise_too_much_leaves_the_certificate_that_holds_and_names_queries(
+    tuned_shop: Workspace, run: Run
+) -> None:
+    made = calibrate_run(tuned_shop, KEPT, with_index=True)
+    kept = made.certificate.read_bytes()
+    asked = calibrate_run(tuned_shop, TOO_MUCH, with_index=True)
+
+    assert made.certificate.read_bytes() == kept and asked.certificate.name == "certificate_not_kept.json"
+    assert asked.certificate.parent == made.certificate.parent and asked.stays_cosine is not None
+    assert not run.refused_certificate_path.exists() and asked.to_label is not None
+    rows = [json.loads(line) for line in asked.to_label.read_text("utf-8").splitlines()[1:]]
+    project = load_project(tuned_shop)
+    index, catalogue = (
+        read_index(tuned_shop, run.name, project.catalogue),
+        evaluation_set(project, CALIBRATION).catalogue,
+    )
+    vectors = load_model(tuned_shop, run.name, Silent(), exact=True).encode([row["text"] for row in rows])
+    best = (vectors @ rows_of_part(project.catalogue, index.vectors)(catalogue).T).max(axis=1)
+    np.testing.assert_allclose([row["score"] for row in rows], best, atol=1e-3)
+
+
+def test_an_index_of_another_split_is_refused(tuned_shop: Workspace, run: Run) -> None:
+    """Its vectors may have been drawn towards what calibrates by now."""
+    project = load_project(tuned_shop)
+    one = next(name for name, part in project.split.conversations.items() if part == TRAIN)
+    write_json(
+        tuned_shop.split_path, replace(project.split, conversations={**project.split.conversations, one: CALIBRATION})
+    )
+    with pytest.raises(UserError, match="the split has changed since this index was made") as refused:
+        calibrate_run(tuned_shop, KEPT, with_index=True)
+    assert f"faqtune index --model {run.name}" in refused.value.next_step
+    assert not (run.folder / "index" / "certificate.json").exists()
+
+
+def test_without_an_index_it_says_how_to_make_one(tuned_shop: Workspace) -> None:
+    with pytest.raises(UserError, match=r"there is no .*index\.json") as missing:
+        calibrate_run(tuned_shop, KEPT, with_index=True)
+    assert f"faqtune index --model {find_run(tuned_shop).name}" in missing.value.next_step
+
+
+def test_on_the_command_line(tuned_shop: Workspace, run: Run, cli) -> None:
+    where = ("--project", str(tuned_shop.root))
+    code, out, _ = cli("calibrate", *where, "--chatter", "99.9", "--index")
+    assert code == 0 and f"{run.name} + index: certified: answer from a cosine of" in out
+    assert f'Next: faqtune match {where[0]} {where[1]} --index "what a customer would type"' in out
+    code, out, _ = cli("calibrate", *where, "--chatter", "0.1", "--index", "--run", run.name)
+    assert code == 0 and f"{run.name} + index: NOT certified" in out and f"--model {run.name} --index" in out
+    code, out, _ = cli("calibrate", *where, "--chatter", "99.9", "--index", "--json")
+    assert json.loads(out)["with_index"] is True

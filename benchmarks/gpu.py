@@ -31,6 +31,7 @@ import torch
 from common import gpu_clock, keep_run
 from faqtune.model import TextModel, freeze, load, unfreeze
 from faqtune.recipe import Losses, Recipe, Stage
+from faqtune.train.ahead import BatchesAhead
 from faqtune.train.budget import still_to_come_bytes, token_budget
 from faqtune.train.engine import batch_loss, learn
 from faqtune.train.optimiser import make_optimiser, update
@@ -102,8 +103,10 @@ def train_ours(folder: Path, workload: Any, queries: int, frozen: bool, profile:
     seconds, tokens, texts = [], [], []
     examples = [workload.examples(queries, seed=number) for number in range(WARM_UP_STEPS + TIMED_STEPS)]
 
+    batches = BatchesAhead(lambda number: workload.batch(examples[number]), model, len(examples))
+
     def step(number: int) -> None:
-        batch = workload.batch(examples[number])
+        batch = batches.take(number)
         learn(model, batch, LOSSES, budget.at_once, budget.graph)
         update(optimiser, LEARNING_RATE, stage.max_gradient_norm)
         tokens.append(sum(map(len, model.tokenise(batch.texts))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ from faqtune.encoder import Encoder, KeepingEncoder
 from faqtune.errors import UserError
 from faqtune.model import layers_above
 from faqtune.recipe import Mining, Stage
+from faqtune.train.ahead import BatchesAhead
 from faqtune.train.batches import Batch, batch_at
 from faqtune.train.budget import spare_scarce_memory
 from faqtune.train.checkpoints import Checkpoint, Progress
@@ -61,6 +63,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     queries = queries_per_step(stage, data)
     training.listener.stage_started(stage, progress.stage, steps, progress.step, progress.steps_before, queries)
     mined: Mined | None = None
+    batches: BatchesAhead | None = None
     if resumed is None:
         progress.sampled_at_start = sampled_weights(training.model)
         _remark(training, stage, data)
@@ -78,7 +81,11 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
             asked = max(_next_round(stage.mining, 0, measure_every, steps), min(PROBED_STEPS, steps))
             mined = _mine(training, stage, data, range(asked), None, encoder_of(training.model))
             training.settle(settings_in_use(training, stage, data, steps, measure_every))
-        _step(training, stage, data, mined, optimiser, steps)
+        if batches is None:
+            until = _next_round(stage.mining, progress.step, measure_every, steps)
+            make = partial(batch_at, data, stage, mined, training.recipe.seed, progress.stage)
+            batches = BatchesAhead(make, training.model, until)
+        _step(training, stage, batches, optimiser, steps)
         refuse_standstill(training.model, stage, progress, steps)
         ended = _why_it_ends(training, stage)
         is_last = progress.step == steps or bool(ended)
@@ -95,7 +102,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
         elif mines:
             # Before the checkpoint: a resumed training must not mine with vectors from other batches of texts.
             until = _next_round(stage.mining, progress.step, measure_every, steps)
-            mined = _mine(training, stage, data, range(progress.step, until), mined, encoder)
+            mined, batches = _mine(training, stage, data, range(progress.step, until), mined, encoder), None
         if is_last or ended or training.save_is_due():
             training.save(optimiser, mined)
     return True
@@ -199,13 +206,13 @@ def _refuse_hopeless(training: Training, stage: Stage, data: TrainingData, mined
 
 
 def _step(
-    training: Training, stage: Stage, data: TrainingData, mined: Mined, optimiser: torch.optim.Optimizer, steps: int
+    training: Training, stage: Stage, batches: BatchesAhead, optimiser: torch.optim.Optimizer, steps: int
 ) -> None:
     """Learn from one batch, log it and count it."""
-    progress, recipe = training.progress, training.recipe
+    progress = training.progress
     place = f"stage {progress.stage} ({stage.name}), step {progress.step + 1}"
     started = time.perf_counter()
-    batch = batch_at(data, stage, mined, recipe.seed, progress.stage, progress.step)
+    batch = batches.take(progress.step)
     rate = stage.learning_rate * schedule(progress.step, steps, stage.warmup_share)
     while True:
         loss = learn_within_memory(training, stage, batch, place)

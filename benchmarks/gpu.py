@@ -20,6 +20,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -101,38 +102,40 @@ def train_ours(folder: Path, workload: Any, queries: int, frozen: bool, profile:
     budget = token_budget(model, Recipe(stages=[stage]), still_to_come_bytes(model, stage))
     optimiser = make_optimiser(model, stage)
     seconds, tokens, texts = [], [], []
-    examples = [workload.examples(queries, seed=number) for number in range(WARM_UP_STEPS + TIMED_STEPS)]
+    steps = WARM_UP_STEPS + TIMED_STEPS
+    examples = [workload.examples(queries, seed=number) for number in range(steps + 1)]
 
-    batches = BatchesAhead(lambda number: workload.batch(examples[number]), model, len(examples))
+    batches = BatchesAhead(lambda number: workload.batch(examples[number]), model.tokenise, len(examples))
 
     def step(number: int) -> None:
         batch = batches.take(number)
         learn(model, batch, LOSSES, budget.at_once, budget.graph)
+        batches.make_ready(number + 1)
         update(optimiser, LEARNING_RATE, stage.max_gradient_norm)
         tokens.append(sum(map(len, model.tokenise(batch.texts))))
         texts.append(len(batch.texts))
 
-    for number in range(WARM_UP_STEPS + TIMED_STEPS):
+    for number in range(steps):
         started = gpu_clock()
         step(number)
         seconds.append(gpu_clock() - started)
     if profile is not None:
-        keep_profile(step, profile)
+        keep_profile(partial(step, steps), profile)
     return {
         "pairs_per_step": queries * PAIRS_PER_QUERY,
         "seconds": seconds[WARM_UP_STEPS:],
-        "tokens": tokens[WARM_UP_STEPS : WARM_UP_STEPS + TIMED_STEPS],
-        "texts": texts[WARM_UP_STEPS : WARM_UP_STEPS + TIMED_STEPS],
+        "tokens": tokens[WARM_UP_STEPS:steps],
+        "texts": texts[WARM_UP_STEPS:steps],
         "at_once_tokens": budget.at_once,
         "graph_tokens": budget.graph,
         "layer_weights": layer_weights(model),
     }
 
 
-def keep_profile(step: Callable[[int], None], path: Path) -> None:
+def keep_profile(step: Callable[[], None], path: Path) -> None:
     """Where the time of one step goes, as a table."""
     with torch.profiler.profile() as found:
-        step(0)
+        step()
         torch.cuda.synchronize()
     table = found.key_averages().table(sort_by="self_cuda_time_total", row_limit=40, max_name_column_width=90)
     path.write_text(table, encoding="utf-8")

@@ -181,6 +181,18 @@ def tuned_shop(tuned_shop_folder: Path, tmp_path: Path) -> Workspace:
 
 
 @pytest.fixture
+def learned_shop(tuned_shop: Workspace) -> Workspace:
+    """The same with a model that differs from its base, whatever those few steps have come to."""
+    from safetensors.torch import load_file, save_file
+
+    from faqtune.runs import find_run
+
+    path = find_run(tuned_shop).model_path / "model.safetensors"
+    save_file({name: tensor * 1.01 for name, tensor in load_file(path).items()}, path, metadata={"format": "pt"})
+    return tuned_shop
+
+
+@pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Runs a command in this process: exit code, stdout and stderr. What would be a traceback is raised."""
     from faqtune.cli import main

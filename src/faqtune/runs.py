@@ -17,6 +17,8 @@ from faqtune.stored import read_json, write_json
 from faqtune.workspace import Workspace
 
 RUN_NAME = "run.json"
+CERTIFICATE_NAME, REFUSED_CERTIFICATE_NAME = "certificate.json", "certificate_not_kept.json"
+"""What `calibrate` promises, and what was asked for beside a certificate that holds and is not kept."""
 DONE, RUNNING, INTERRUPTED, FAILED = "done", "running", "interrupted", "failed"
 """Of these, all but the first can be taken up again."""
 SET_ASIDE = "set aside"
@@ -63,12 +65,11 @@ class Run:
 
     @property
     def certificate_path(self) -> Path:
-        return self.folder / "certificate.json"
+        return self.folder / CERTIFICATE_NAME
 
     @property
     def refused_certificate_path(self) -> Path:
-        """What was asked for beside a certificate that holds, and is not kept."""
-        return self.folder / "certificate_not_kept.json"
+        return self.folder / REFUSED_CERTIFICATE_NAME
 
     @property
     def report_path(self) -> Path:

@@ -107,7 +107,8 @@ def reading(path: Path, made_by: str) -> Iterator[None]:
 
 
 WITHOUT_FORCE = (
-    "faqtune annotate", "faqtune calibrate", "faqtune label --llm", "faqtune labels --learning-curve", "faqtune write",
+    "faqtune annotate", "faqtune calibrate", "faqtune calibrate --index", "faqtune label --llm",
+    "faqtune labels --learning-curve", "faqtune write",
 )  # fmt: skip
 """Commands that have no `--force`, or would throw away what was paid for: they make a file that is not there."""
 

@@ -70,7 +70,10 @@ def test_a_promise_too_much_leaves_the_certificate_that_holds(tuned_shop: Worksp
     assert asked.certificate == made.run.refused_certificate_path and asked.certificate.exists()
     assert load_matcher(tuned_shop).threshold_cosine == made.certified.threshold_cosine == asked.stays_cosine
     _, out, _ = cli("calibrate", "--project", str(tuned_shop.root), "--chatter", "0.1", "--margin", "auto")
-    assert f"({made.certified.threshold_cosine:.4f}, certified)" in out and "margins were tried" in out
+    assert (
+        f"keeps the threshold that was certified before, {made.certified.threshold_cosine:.4f}; tried" in out
+        and "margins were tried" in out
+    )
 
     calibrate_run(tuned_shop, {"noise/chatter": 0.998})
     assert not asked.certificate.exists(), "it stood beside another certificate"
@@ -102,7 +105,7 @@ def test_on_the_command_line(tuned_shop: Workspace, cli) -> None:
     code, out, _ = cli("calibrate", "--project", str(tuned_shop.root), "--chatter", "60", "--wrong", "0.1")
     assert code == 0
     assert (
-        "NOT certified, so match keeps the threshold it had; tried from a cosine of" in out
+        "NOT certified, so match answers at the threshold that promises nothing; tried from a cosine of" in out
         and "everyday chatter answered" in out
         and "at most 0.1 %" in out
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from faqtune import UserError, Workspace, make_index
 from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.calibrate import calibrate_run
+from faqtune.commands.index import labels_of
 from faqtune.commands.index_figures import rows_of_part
 from faqtune.commands.index_files import read_index
 from faqtune.commands.match import load_matcher
@@ -19,9 +22,11 @@ from faqtune.commands.models import load_model
 from faqtune.evaluate import Outcomes, evaluate
 from faqtune.evaluate.certify import Certified, certify
 from faqtune.progress import Silent
-from faqtune.records import CALIBRATION, TRAIN
+from faqtune.records import CALIBRATION
 from faqtune.runs import Run, find_run
-from faqtune.stored import write_json
+from faqtune.stored import write_json, write_jsonl
+
+Cli = Callable[..., tuple[int, str, str]]
 
 KEPT, TOO_MUCH = {"noise/chatter": 0.999}, {"noise/chatter": 0.001}
 
@@ -60,8 +65,8 @@ def test_it_is_set_on_the_scores_with_the_index_and_lies_beside_the_vectors(
     assert not np.allclose(set_on[0].scores, set_on[1].scores, atol=1e-3)
     assert made.certificate == run.folder / "index" / "certificate.json" and plain.certificate == run.certificate_path
     certificate = json.loads(made.certificate.read_text("utf-8"))
-    assert certificate["vectors_digest"] == index.digest and certificate["better_than_base"] is None
-    assert "vectors_digest" not in json.loads(plain.certificate.read_text("utf-8"))
+    assert certificate["index_digest"] == index.index_digest and certificate["better_than_base"] is None
+    assert "index_digest" not in json.loads(plain.certificate.read_text("utf-8"))
 
 
 def test_match_answers_by_each_certificate_where_it_holds(tuned_shop: Workspace, run: Run) -> None:
@@ -76,17 +81,43 @@ def test_match_answers_by_each_certificate_where_it_holds(tuned_shop: Workspace,
     assert load_matcher(tuned_shop, threshold_cosine=0.3, with_index=True).threshold_cosine == 0.3
 
 
-def test_a_certificate_goes_with_its_vectors(tuned_shop: Workspace, run: Run) -> None:
+def test_a_certificate_goes_with_its_index(tuned_shop: Workspace, run: Run, cli: Cli) -> None:
     made = calibrate_run(tuned_shop, KEPT, with_index=True)
-    make_index(tuned_shop, confidence=0.6, resamples=100, force=True)
-    assert made.certificate.exists(), "the same vectors"
+    again = make_index(tuned_shop, confidence=0.6, resamples=100, force=True)
+    assert made.certificate.exists() and again.certified_cosine == made.certified.threshold_cosine, "the same index"
+    _, out, _ = cli("index", "--project", str(tuned_shop.root), "--confidence", "0.6", "--resamples", "100")
+    assert f"a cosine of {made.certified.threshold_cosine:.4f} on, as its certificate says" in out
     kept = made.certificate.read_bytes()
     new = make_index(tuned_shop, confidence=0.6, resamples=100, prior=3)
-    assert not made.certificate.exists()
+    assert not made.certificate.exists() and new.certified_cosine is None
     made.certificate.write_bytes(kept)
     assert load_matcher(tuned_shop, with_index=True).threshold_cosine == new.threshold_cosine
     asked = calibrate_run(tuned_shop, TOO_MUCH, with_index=True)
-    assert asked.certificate == made.certificate and asked.stays_cosine is None, "it was of other vectors"
+    assert asked.certificate == made.certificate and asked.stays_cosine is None, "it was of another index"
+
+
+@pytest.mark.parametrize("changes", ["settings", "entries"])
+def test_a_certificate_goes_where_the_same_vectors_stand_for_something_else(
+    tuned_shop: Workspace, run: Run, changes: str
+) -> None:
+    """Longer customers' messages are cut otherwise, or the same questions ask for other entries."""
+    made = calibrate_run(tuned_shop, KEPT, with_index=True)
+    before = read_index(tuned_shop, run.name, tuned_shop.catalogue()).vectors
+    if changes == "settings":
+        text = tuned_shop.config_path.read_text(encoding="utf-8")
+        text = re.sub(r"(?m)^#? ?max_length_tokens = .*$", "max_length_tokens = 63", text)
+        assert "\nmax_length_tokens = 63\n" in text
+        tuned_shop.config_path.write_text(text, encoding="utf-8")
+    else:
+        entries = tuned_shop.catalogue().entries
+        renamed = [replace(entry, id=f"{entry.id}-b") if entry is entries[-1] else entry for entry in entries]
+        write_jsonl(tuned_shop.catalogue_path, renamed)
+        new = {entries[-1].id: renamed[-1].id}
+        moved = [replace(pair, entry=new.get(pair.entry, pair.entry)) for pair in tuned_shop.pairs()]
+        write_jsonl(tuned_shop.pairs_path, moved)
+    make_index(tuned_shop, confidence=0.6, resamples=100)
+    np.testing.assert_array_equal(read_index(tuned_shop, run.name, tuned_shop.catalogue()).vectors, before)
+    assert not made.certificate.exists()
 
 
 def test_a_promise_too_much_leaves_the_certificate_that_holds_and_names_queries(
@@ -98,7 +129,8 @@ def test_a_promise_too_much_leaves_the_certificate_that_holds_and_names_queries(
 
     assert made.certificate.read_bytes() == kept and asked.certificate.name == "certificate_not_kept.json"
     assert asked.certificate.parent == made.certificate.parent and asked.stays_cosine is not None
-    assert not run.refused_certificate_path.exists() and asked.to_label is not None
+    assert not run.refused_certificate_path.exists()
+    assert asked.to_label == run.folder / "index" / "to_label.jsonl"
     rows = [json.loads(line) for line in asked.to_label.read_text("utf-8").splitlines()[1:]]
     project = load_project(tuned_shop)
     index, catalogue = (
@@ -110,17 +142,38 @@ def test_a_promise_too_much_leaves_the_certificate_that_holds_and_names_queries(
     np.testing.assert_allclose([row["score"] for row in rows], best, atol=1e-3)
 
 
-def test_an_index_of_another_split_is_refused(tuned_shop: Workspace, run: Run) -> None:
-    """Its vectors may have been drawn towards what calibrates by now."""
+def test_an_index_of_other_labels_is_refused(tuned_shop: Workspace, run: Run) -> None:
+    """What its vectors were drawn towards may calibrate by now."""
     project = load_project(tuned_shop)
-    one = next(name for name, part in project.split.conversations.items() if part == TRAIN)
-    write_json(
-        tuned_shop.split_path, replace(project.split, conversations={**project.split.conversations, one: CALIBRATION})
-    )
-    with pytest.raises(UserError, match="the split has changed since this index was made") as refused:
+    drawn = next(label.text for label in labels_of(tuned_shop, project, 0.6, Silent())[0])
+    one = next(query.conversation for query in project.queries if query.text == drawn)
+    moved = replace(project.split, conversations={**project.split.conversations, one: CALIBRATION})
+    write_json(tuned_shop.split_path, moved)
+    with pytest.raises(UserError, match="labels of the training part are others than when") as refused:
         calibrate_run(tuned_shop, KEPT, with_index=True)
     assert f"faqtune index --model {run.name}" in refused.value.next_step
     assert not (run.folder / "index" / "certificate.json").exists()
+    make_index(tuned_shop, confidence=0.6, resamples=100)
+    assert drawn not in {label.text for label in labels_of(tuned_shop, load_project(tuned_shop), 0.6, Silent())[0]}
+    assert calibrate_run(tuned_shop, KEPT, with_index=True).certificate.exists()
+
+
+def test_an_index_that_says_nothing_of_its_labels_is_refused(tuned_shop: Workspace, run: Run) -> None:
+    """As those of earlier versions."""
+    path = run.folder / "index" / "index.json"
+    facts = json.loads(path.read_text("utf-8"))
+    del facts["labels_digest"]
+    path.write_text(json.dumps(facts), encoding="utf-8")
+    with pytest.raises(UserError, match="labels of the training part are others"):
+        calibrate_run(tuned_shop, KEPT, with_index=True)
+
+
+def test_a_damaged_certificate_is_made_anew_by_the_same_command(tuned_shop: Workspace, run: Run) -> None:
+    made = calibrate_run(tuned_shop, KEPT, with_index=True)
+    made.certificate.write_text("{", encoding="utf-8")
+    with pytest.raises(UserError, match=r"certificate\.json is damaged") as damaged:
+        load_matcher(tuned_shop, with_index=True)
+    assert damaged.value.next_step.endswith("then run `faqtune calibrate --index`")
 
 
 def test_without_an_index_it_says_how_to_make_one(tuned_shop: Workspace) -> None:
@@ -129,12 +182,16 @@ def test_without_an_index_it_says_how_to_make_one(tuned_shop: Workspace) -> None
     assert f"faqtune index --model {find_run(tuned_shop).name}" in missing.value.next_step
 
 
-def test_on_the_command_line(tuned_shop: Workspace, run: Run, cli) -> None:
+def test_on_the_command_line(tuned_shop: Workspace, run: Run, cli: Cli) -> None:
     where = ("--project", str(tuned_shop.root))
     code, out, _ = cli("calibrate", *where, "--chatter", "99.9", "--index")
     assert code == 0 and f"{run.name} + index: certified: answer from a cosine of" in out
     assert f'Next: faqtune match {where[0]} {where[1]} --index "what a customer would type"' in out
     code, out, _ = cli("calibrate", *where, "--chatter", "0.1", "--index", "--run", run.name)
-    assert code == 0 and f"{run.name} + index: NOT certified" in out and f"--model {run.name} --index" in out
+    assert (
+        code == 0
+        and f"{run.name} + index: NOT certified, so match --index keeps" in out
+        and f"--model {run.name} --index" in out
+    )
     code, out, _ = cli("calibrate", *where, "--chatter", "99.9", "--index", "--json")
     assert json.loads(out)["with_index"] is True

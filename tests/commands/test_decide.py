@@ -11,6 +11,7 @@ from faqtune.commands.decide import read_doubts
 from faqtune.commands.settled import training_conversations
 from faqtune.label import BY
 from faqtune.records import Claim
+from faqtune.runs import find_run
 
 
 def _of_machines_alone(workspace: Workspace) -> list[Claim]:
@@ -92,6 +93,8 @@ def test_a_tuned_model_is_not_asked_about_what_it_has_learned(tuned_shop: Worksp
     assert 0 < made.checked < everything
     assert not {place[doubt.query] for doubt in made.doubts} & trained
     assert made.model == next(tuned_shop.runs_path.iterdir()).name
+    by_place = decide_labels(tuned_shop, model=str(find_run(tuned_shop).model_path))
+    assert by_place.checked == made.checked
 
 
 def test_labels_must_be_there(new_shop: Workspace) -> None:

@@ -106,20 +106,20 @@ def test_too_little_to_measure_is_refused(tuned_shop: Workspace, monkeypatch: py
         evaluate_models(tuned_shop)
 
 
-def test_noise_that_a_run_was_trained_on_is_not_measured_after_another_split(tuned_shop: Workspace) -> None:
+def test_noise_that_a_run_was_trained_on_is_not_measured_after_another_split(learned_shop: Workspace) -> None:
     """As after a larger split.test: sources that were trained on stand in the test part by now."""
-    run = find_run(tuned_shop)
-    before = evaluation_set(load_project(tuned_shop), "test")
-    of_files = Counter(n.group for n in before.negatives if n.group in tuned_shop.split().noise)
+    run = find_run(learned_shop)
+    before = evaluation_set(load_project(learned_shop), "test")
+    of_files = Counter(n.group for n in before.negatives if n.group in learned_shop.split().noise)
     source, sentences = of_files.most_common(1)[0]
     kept = json.loads((run.folder / "split.json").read_text("utf-8"))
     kept["noise"][source] = "train"
     (run.folder / "split.json").write_text(json.dumps(kept), encoding="utf-8")
 
-    made = evaluate_models(tuned_shop, resamples=100)
-    base = evaluate_models(tuned_shop, models=(run.base,), resamples=100)
-    copy = shutil.copytree(run.model_path, tuned_shop.root / "copied")
-    by_place = [evaluate_models(tuned_shop, models=(str(place),), resamples=100) for place in (run.model_path, copy)]
+    made = evaluate_models(learned_shop, resamples=100)
+    base = evaluate_models(learned_shop, models=(run.base,), resamples=100)
+    copy = shutil.copytree(run.model_path, learned_shop.root / "copied")
+    by_place = [evaluate_models(learned_shop, models=(str(place),), resamples=100) for place in (run.model_path, copy)]
 
     def noise(counts: dict[str, int]) -> int:
         return sum(counts[stratum] for stratum in STRATA)

@@ -17,11 +17,12 @@ from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.index import Indexed
 from faqtune.commands.index_figures import OnSelection
 from faqtune.commands.index_files import index_folder, read_index
+from faqtune.commands.index_labels import index_may_help
 from faqtune.commands.models import load_model
 from faqtune.commands.training_set import training_data
 from faqtune.console.index import run_index
 from faqtune.progress import Silent
-from faqtune.records import CALIBRATION, TEST, TRAIN
+from faqtune.records import CALIBRATION, TEST, TRAIN, OwnPair, Pair
 from faqtune.runs import find_run
 from faqtune.stored import write_json, write_jsonl
 
@@ -226,3 +227,50 @@ def test_without_a_label_that_counts_there_is_nothing_to_move_by(tuned_shop: Wor
     write_jsonl(tuned_shop.pairs_path, [])
     with pytest.raises(UserError, match=r"no label of the training part is at least 0\.9 sure"):
         make_index(tuned_shop)
+
+
+@pytest.mark.parametrize(
+    ("labels", "entries", "sure", "part", "expected"),
+    [
+        (5, 1.0, 0.9, TRAIN, True),
+        (5, 0.6, 1.0, TRAIN, True),
+        (50, 0.4, 1.0, TRAIN, False),
+        (4, 1.0, 1.0, TRAIN, False),
+        (50, 1.0, 0.89, TRAIN, False),
+        (50, 1.0, 1.0, TEST, False),
+    ],
+)
+def test_it_is_worth_a_try_where_most_entries_have_several_sure_labels_in_training(
+    tuned_shop: Workspace, labels: int, entries: float, sure: float, part: str, expected: bool
+) -> None:
+    split = replace(tuned_shop.split(), held_out={})
+    write_json(tuned_shop.split_path, replace(split, conversations={**split.conversations, "talk": part}))
+    asked = [entry.id for entry in tuned_shop.catalogue()]
+    pairs = [
+        Pair(f"{entry} asks {number % labels}", "question", 1.0, sure, entry, "talk")
+        for entry in asked[: round(entries * len(asked))]
+        for number in range(2 * labels)  # each text twice: it counts once
+    ]
+    write_jsonl(tuned_shop.pairs_path, pairs)
+    assert index_may_help(tuned_shop, find_run(tuned_shop).name) is expected
+    if expected:
+        make_index(tuned_shop, resamples=100)
+        assert not index_may_help(tuned_shop, find_run(tuned_shop).name), "there is one now"
+
+
+def test_pairs_that_people_brought_along_count_too(tuned_shop: Workspace) -> None:
+    write_json(tuned_shop.split_path, replace(tuned_shop.split(), held_out={}))
+    write_jsonl(tuned_shop.pairs_path, [])
+    for by_people in (False, True):
+        entries = [entry.id for entry in tuned_shop.catalogue()]
+        own = [OwnPair(f"{entry} {n}", entry, by_people, "f") for entry in entries for n in range(5)]
+        write_jsonl(tuned_shop.own_pairs_path, own)
+        assert index_may_help(tuned_shop, find_run(tuned_shop).name) is by_people
+
+
+def test_tune_says_so(tuned_shop: Workspace, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = f"`faqtune index --project {tuned_shop.root}` may find more with them"
+    for may_help in (False, True):
+        monkeypatch.setattr("faqtune.commands.tune.index_may_help", lambda *_, it=may_help: it)
+        code, out, _ = cli("tune", "--project", str(tuned_shop.root))
+        assert code == 0 and (said in out) is may_help

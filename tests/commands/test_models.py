@@ -13,10 +13,19 @@ import pytest
 from torch import Tensor
 
 from faqtune import UserError, Workspace, evaluate_models, label_queries, match_texts, train_model
-from faqtune.commands.models import load_model, load_unchanged, model_digest, model_place, resolved_name
+from faqtune.commands.merge import merge_models
+from faqtune.commands.models import (
+    load_model,
+    load_unchanged,
+    model_digest,
+    model_place,
+    resolved_name,
+    runs_behind,
+)
+from faqtune.commands.trim import trim_model
 from faqtune.model import FLOAT16_WARNING, TextModel
 from faqtune.progress import Silent
-from faqtune.runs import RUNNING, find_run
+from faqtune.runs import RUNNING, Run, all_runs, find_run
 
 
 def test_tuned_is_the_newest_finished_run(tuned_shop: Workspace) -> None:
@@ -168,3 +177,56 @@ def test_float16_comes_with_a_warning(
     model = load_model(new_shop, new_shop.config().model.base, heard, exact=exact)
     assert heard.lines.count(FLOAT16_WARNING) == warned
     assert (model.precision.name == "float16") is bool(warned)
+
+
+def behind(workspace: Workspace, name: str | Path, runs: list[Run] | None = None) -> set[str]:
+    return {run.name for run in runs_behind(workspace, str(name), runs or list(all_runs(workspace)))}
+
+
+def test_a_run_is_known_by_its_name_its_folders_and_copies_of_its_model(
+    learned_shop: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = find_run(learned_shop)
+    copy = shutil.copytree(run.model_path, tmp_path / "elsewhere" / "v1")
+    monkeypatch.chdir(copy.parent)
+    relative = run.model_path.relative_to(learned_shop.root)
+    for name in (run.name, run.folder, run.model_path, relative, copy, "v1"):
+        assert behind(learned_shop, name) == {run.name}, name
+    for name in (run.base, "builtin", "BAAI/bge-m3", tmp_path, tmp_path / "nowhere"):
+        assert behind(learned_shop, name) == set(), name
+
+
+def test_a_run_is_known_behind_what_was_trimmed_or_merged_from_it(learned_shop: Workspace, tmp_path: Path) -> None:
+    run = find_run(learned_shop)
+    trim_model(learned_shop, "tuned", out=tmp_path / "trimmed")
+    merge_models(learned_shop, run.base, str(run.model_path), coefficient=0.5, out=tmp_path / "merged")
+    merge_models(learned_shop, str(run.model_path), run.base, coefficient=0.5, out=tmp_path / "other way")
+    for name in ("trimmed", "merged", "other way"):
+        assert behind(learned_shop, tmp_path / name) == {run.name}, name
+
+
+def test_whoever_names_the_base_has_not_named_a_run_that_learned_nothing(tuned_shop: Workspace, tmp_path: Path) -> None:
+    run = find_run(tuned_shop)
+    base = tuned_shop.resolve(run.base)
+    shutil.copy(base / "model.safetensors", run.model_path / "model.safetensors")
+    copy = shutil.copytree(base, tmp_path / "the base as well")
+    assert behind(tuned_shop, base) == behind(tuned_shop, copy) == set()
+    assert behind(tuned_shop, run.model_path) == {run.name}
+
+
+def test_a_folder_is_that_of_its_run_whichever_other_has_the_same_weights(
+    learned_shop: Workspace, tmp_path: Path
+) -> None:
+    """A run that went on from another and learned nothing has its weights: a copy may be of either."""
+    first = find_run(learned_shop)
+    second = Run(learned_shop.runs_path / "second", first.recipe, first.base, "inputs", first.status)
+    shutil.copytree(first.model_path, second.model_path)
+    second.save()
+    for runs in ([first, second], [second, first]):
+        assert behind(learned_shop, first.model_path, runs) == {first.name}
+        assert behind(learned_shop, second.folder, runs) == {"second"}
+        copy = tmp_path / f"copy of {runs[0].name}"
+        shutil.copytree(first.model_path, copy)
+        assert behind(learned_shop, copy, runs) == {first.name, "second"}
+    second.base = first.name
+    assert behind(learned_shop, copy, [second, first]) == {first.name}

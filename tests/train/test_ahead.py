@@ -1,36 +1,17 @@
-"""Batches that are made while the device works on the one before: the same batches, and the same training."""
+"""Batches that are made while a GPU works on the one before: the same batches, and the same training."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
-from faqtune.train import ahead, stage
+from faqtune.train import memory, stage
 from faqtune.train.ahead import BatchesAhead
-from faqtune.train.batches import Batch, batch_at
+from faqtune.train.batches import batch_at
 
 Toys = Callable[..., Any]
-
-
-@pytest.fixture
-def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ahead, "waits_for_batches", lambda model: True)
-
-
-class Model:
-    """Remembers which texts were tokenised, and by which thread."""
-
-    def __init__(self) -> None:
-        self.device = torch.device("cpu")
-        self.tokenised: list[tuple[str, str]] = []
-
-    def tokenise(self, texts: tuple[str, ...]) -> None:
-        self.tokenised += [(text, threading.current_thread().name) for text in texts]
 
 
 class Texts:
@@ -40,79 +21,64 @@ class Texts:
         self.texts = (f"text {step}",)
 
 
-@pytest.mark.usefixtures("as_on_a_gpu")
-def test_the_next_batch_is_made_in_a_thread_and_none_beyond_the_round() -> None:
-    made: list[tuple[int, str]] = []
-
-    def make(step: int) -> Any:
-        made.append((step, threading.current_thread().name))
-        return Texts(step)
-
-    model = Model()
-    batches = BatchesAhead(make, model, until=5)  # type: ignore[arg-type]
-    found = [batches.take(step).texts[0] for step in (2, 3, 4)]
-    assert found == ["text 2", "text 3", "text 4"]
-    own = threading.current_thread().name
-    assert made == [(2, own), (3, "batch of step 4"), (4, "batch of step 5")], "each once, none of step 5"
-    assert model.tokenised == [("text 3", "batch of step 4"), ("text 4", "batch of step 5")]
-
-
-@pytest.mark.usefixtures("as_on_a_gpu")
-def test_it_is_made_while_the_device_works() -> None:
-    begun = threading.Event()
-
-    def make(step: int) -> Any:
-        if step == 1:
-            begun.set()
-        return Texts(step)
-
-    BatchesAhead(make, Model(), until=9).take(0)  # type: ignore[arg-type]
-    assert begun.wait(timeout=60), "before it is asked for"
-
-
-@pytest.mark.usefixtures("as_on_a_gpu")
-def test_what_goes_wrong_in_the_thread_is_raised_where_the_batch_is_taken() -> None:
-    def make(step: int) -> Any:
-        if step == 1:
-            raise ValueError("no such row")
-        return Texts(step)
-
-    batches = BatchesAhead(make, Model(), until=9)  # type: ignore[arg-type]
-    batches.take(0)
-    with pytest.raises(ValueError, match="no such row"):
-        batches.take(1)
-
-
-def test_on_a_cpu_nothing_is_made_before_it_is_taken() -> None:
+def test_a_batch_is_made_once_before_it_is_taken_and_none_beyond_the_round() -> None:
     made: list[int] = []
+    tokenised: list[str] = []
 
     def make(step: int) -> Any:
         made.append(step)
         return Texts(step)
 
-    model = Model()
-    batches = BatchesAhead(make, model, until=9)  # type: ignore[arg-type]
-    batches.take(0)
-    batches.take(1)
-    assert made == [0, 1] and not model.tokenised
+    batches = BatchesAhead(make, tokenised.extend, until=5)
+    assert batches.take(2).texts == ("text 2",) and not tokenised, "the first one is made when it is taken"
+    batches.make_ready(3)
+    assert (made, tokenised) == ([2, 3], ["text 3"])
+    assert batches.take(3).texts == ("text 3",)
+    batches.make_ready(4)
+    assert batches.take(4).texts == ("text 4",)
+    batches.make_ready(5)
+    assert made == [2, 3, 4], "what is mined next may change the batch of step 5"
+    assert batches.take(9).texts == ("text 9",) and batches.take(9).texts == ("text 9",)
 
 
 @pytest.mark.parametrize("mining", [{"every_steps": 2}, {"every_steps": 0}, {"every_steps": 0, "at_evaluations": True}])
-def test_a_training_ends_with_the_same_weights(
-    toy: Toys, mining: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_each_step_learns_from_the_batch_that_is_its_own_by_what_was_mined_last(
+    toy: Toys, mining: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: dict[bool, list[int]] = {False: [], True: []}
-    trained = []
-    for is_ahead, steps in made.items():
+    """Also where a round of mining has come between."""
+    last: dict[str, Any] = {}
+    learned: list[tuple[str, ...]] = []
+    learn, mine = memory.learn, stage.mine
 
-        def watched(*given: Any, steps: list[int] = steps) -> Batch:
-            steps.append(given[-1])
-            return batch_at(*given)
+    def mined(*given: Any) -> Any:
+        last["mined"] = mine(*given)
+        return last["mined"]
 
-        monkeypatch.setattr(stage, "batch_at", watched)
-        monkeypatch.setattr(ahead, "waits_for_batches", lambda model, it=is_ahead: it)
-        training = toy(mining={"negatives_per_query": 1, **mining}, folder=tmp_path / str(is_ahead))
-        training.train()
-        trained.append(training)
-    assert trained[1].has(trained[0].weights())
-    assert sorted(made[False]) == sorted(made[True]), "none is made in vain"
+    def watched(model: Any, batch: Any, *given: Any) -> Any:
+        step = len(learned)
+        own = batch_at(training.data, training.recipe.stages[0], last["mined"][0], training.recipe.seed, 1, step)
+        assert (batch.texts, batch.queries.tolist()) == (own.texts, own.queries.tolist())
+        learned.append(batch.texts)
+        return learn(model, batch, *given)
+
+    monkeypatch.setattr(stage, "mine", mined)
+    monkeypatch.setattr(memory, "learn", watched)
+    training = toy(mining={"negatives_per_query": 1, **mining})
+    training.train()
+    assert len(learned) == 6 and len(set(learned)) == 6
+
+
+def test_the_next_batch_is_made_after_the_gradients_are_asked_for_and_before_they_are_read(
+    toy: Toys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    learn, update = memory.learn, memory.update
+    monkeypatch.setattr(memory, "learn", lambda *given: order.append("learn") or learn(*given))
+    monkeypatch.setattr(memory, "update", lambda *given: order.append("update") or update(*given))
+    monkeypatch.setattr(stage, "batch_at", lambda *given: order.append(f"batch {given[-1]}") or batch_at(*given))
+    toy(mining={"every_steps": 3}, max_steps=4).train()
+    of_steps = order[order.index("learn") - 1 :]  # before that it is tried whether batches can teach at all
+    assert of_steps == [
+        "batch 0", "learn", "batch 1", "update", "learn", "batch 2", "update", "learn", "update",
+        "batch 3", "learn", "update",
+    ]  # fmt: skip

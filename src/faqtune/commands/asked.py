@@ -15,7 +15,6 @@ from faqtune.evaluate.risk import NOISE, REJECTED, WRONG
 from faqtune.label import Decision
 from faqtune.ranking import rank
 from faqtune.records import CALIBRATION
-from faqtune.runs import Run
 from faqtune.stored import read_jsonl, write_jsonl
 from faqtune.workspace import Workspace
 
@@ -26,14 +25,14 @@ MADE_BY = "faqtune calibrate"
 
 def ask_people(
     workspace: Workspace,
-    run: Run,
+    folder: Path,
     project: Project,
     encoder: Encoder,
     data: EvaluationSet,
     certified: Certified,
     questions: Vectors | None = None,
 ) -> Path | None:
-    """Write the queries of the calibration part whose labels would tell most to `to_label.jsonl` of the run, at most
+    """Write the queries of the calibration part whose labels would tell most to `to_label.jsonl` in `folder`, at most
     `MOST_TO_LABEL`, and remember them for the queue of `faqtune annotate`; None if people have labelled all.
 
     First those that break a promise by a machine's label (answered and called wrong or noise, or a question that is
@@ -72,7 +71,7 @@ def ask_people(
     far = np.abs(ranking.best - certified.threshold_cosine)
     order = sorted(range(len(rows)), key=lambda place: (rows[place]["breaks"] == "", far[place]))
     asked = [rows[place] for place in order[:MOST_TO_LABEL]]
-    path = run.folder / "to_label.jsonl"
+    path = folder / "to_label.jsonl"
     write_jsonl(path, asked)
     write_jsonl(workspace.root / ASKED_NAME, list((_kept(workspace) | {row["query"]: row for row in asked}).values()))
     return path

@@ -15,7 +15,8 @@ from faqtune.commands.assemble import Project, evaluation_set, load_project
 from faqtune.commands.certificate import kept_certificate
 from faqtune.commands.evaluate import refuse_too_few
 from faqtune.commands.index_figures import rows_of_part
-from faqtune.commands.index_files import Index, read_index, refuse_other_split
+from faqtune.commands.index_files import Index, read_index
+from faqtune.commands.index_labels import refuse_other_labels
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
 from faqtune.commands.seen import without_seen
@@ -76,7 +77,9 @@ def calibrate_run(
     if chosen.status != DONE:
         raise UserError(f"the run {chosen.name} has not finished", "run `faqtune train` to go on, or name another run")
     whole = load_project(workspace)
-    index = _index(workspace, chosen, whole.catalogue) if with_index else None
+    index = read_index(workspace, chosen.name, whole.catalogue) if with_index else None
+    if index is not None:
+        refuse_other_labels(workspace, chosen.name, index, whole, reporter)
     project = _unseen(workspace, chosen, whole, reporter)
     data = {CALIBRATION: evaluation_set(project, CALIBRATION), TEST: with_garbage(evaluation_set(project, TEST))}
     refuse_too_few(len(data[CALIBRATION].positives), data[CALIBRATION].part)
@@ -86,22 +89,15 @@ def calibrate_run(
     calibration = evaluate(encoder, data[CALIBRATION], questions=of_calibration)
     certified = certify(calibration, at_most, confidence, margins_cosine)
     test = _on_test(encoder, data[TEST], certified, questions)
-    to_label, stays = None, None
+    place, to_label, stays = index or chosen, None, None
     if not certified.is_certified:
         stays = _standing(workspace, chosen, index, calibration)
-        to_label = ask_people(workspace, chosen, project, encoder, data[CALIBRATION], certified, of_calibration)
-    place = index or chosen
+        to_label = ask_people(workspace, place.folder, project, encoder, data[CALIBRATION], certified, of_calibration)
     path = place.certificate_path if stays is None else place.refused_certificate_path
     write_json(path, _certificate(workspace, chosen, index, certified, calibration, data[TEST], test))
     if stays is None:
         place.refused_certificate_path.unlink(missing_ok=True)
     return Calibrated(chosen, certified, test, path, to_label, stays, with_index)
-
-
-def _index(workspace: Workspace, run: Run, catalogue: Catalogue) -> Index:
-    index = read_index(workspace, run.name, catalogue)
-    refuse_other_split(workspace, run.name, index)
-    return index
 
 
 def _standing(workspace: Workspace, run: Run, index: Index | None, calibration: Outcomes) -> float | None:
@@ -110,7 +106,7 @@ def _standing(workspace: Workspace, run: Run, index: Index | None, calibration: 
     kept = kept_certificate((index or run).certificate_path, calibration.data.digest())
     if kept is None or kept["model_digest"] != model_digest(workspace, run.name):
         return None
-    if kept.get("vectors_digest", "") != (index.digest if index else ""):
+    if kept.get("index_digest", "") != (index.index_digest if index else ""):
         return None
     return float(kept["threshold_cosine"])
 
@@ -170,7 +166,7 @@ def _certificate(
         "run": run.name,
         "base": run.base,
         "model_digest": model_digest(workspace, run.name),
-        **({"vectors_digest": index.digest} if index else {}),
+        **({"index_digest": index.index_digest} if index else {}),
         "certified": certified.is_certified,
         "threshold_cosine": certified.threshold_cosine,
         "margin_cosine": certified.margin_cosine,

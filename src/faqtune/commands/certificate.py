@@ -36,11 +36,11 @@ def certified_threshold(run: Run, calibration_digest: str = "") -> float | None:
     return None if found is None else found.threshold_cosine
 
 
-def kept_certificate(path: Path, calibration_digest: str = "") -> dict[str, Any] | None:
+def kept_certificate(path: Path, calibration_digest: str = "", made_by: str = MADE_BY) -> dict[str, Any] | None:
     """A certificate whose promises are kept, on this calibration data if a digest is given; None if there is none."""
     if not path.exists():
         return None
-    certificate = read_json(path, MADE_BY)
+    certificate = read_json(path, made_by)
     if not certificate["certified"]:
         return None
     if calibration_digest and certificate["calibration"]["digest"] != calibration_digest:

@@ -11,7 +11,7 @@ from faqtune import claims as claim_store
 from faqtune.alone import alone
 from faqtune.commands.annotated import chosen_queries
 from faqtune.commands.assemble import Project, load_project
-from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
+from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name, runs_behind
 from faqtune.commands.seen import trained_on
 from faqtune.commands.settled import training_conversations, weighed_sources
 from faqtune.commands.split import make_split
@@ -20,7 +20,7 @@ from faqtune.label import Act, Decision, Doubt, Source, acts_of, latest, probabi
 from faqtune.progress import Reporter, Silent
 from faqtune.ranking import entry_scores
 from faqtune.records import Query
-from faqtune.runs import RUN_NAME
+from faqtune.runs import all_runs
 from faqtune.steps import is_current, mark_current
 from faqtune.stored import read_jsonl, write_jsonl
 from faqtune.workspace import Workspace
@@ -172,7 +172,7 @@ def _looked_at(workspace: Workspace, project: Project, model: str) -> list[Query
     """Queries with one entry whose label this model has not learned, and that people may still change."""
     trained = training_conversations(project.split)
     learned = trained_on(workspace, [model])
-    if (workspace.runs_path / model / RUN_NAME).exists():
+    if runs_behind(workspace, model, list(all_runs(workspace))):
         learned |= trained
     found = []
     for query in project.queries:

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import numpy as np
-from numpy.typing import NDArray
 
 from faqtune import __version__
 from faqtune.alone import alone
 from faqtune.atomic import atomic_file
 from faqtune.blend import PRIOR_LABELS, blended
-from faqtune.commands.assemble import Project, evaluation_set, load_project
+from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.index_figures import OnSelection, figures_of, on_selection, rows_of_part, selection_of
 from faqtune.commands.index_files import (
-    CERTIFICATE_NAME,
     INDEX_NAME,
-    REFUSED_NAME,
     VECTORS_NAME,
+    certified_answering_of,
+    index_digest,
     index_folder,
     made_by,
     settings_digest,
 )
+from faqtune.commands.index_labels import LEAST_CONFIDENCE, labels_digest, labels_of
 from faqtune.commands.measured import unseen_part
 from faqtune.commands.models import TUNED, ReportingEncoder, load_model, model_digest, resolved_name
-from faqtune.commands.synthetic import to_train_on
-from faqtune.commands.training_set import training_data
 from faqtune.digests import digest
 from faqtune.encoder import KeepingEncoder
 from faqtune.errors import UserError
@@ -35,7 +35,7 @@ from faqtune.evaluate import EvaluationSet
 from faqtune.evaluate.intervals import RESAMPLES
 from faqtune.progress import Reporter, Silent
 from faqtune.records import CALIBRATION, TEST, Catalogue
-from faqtune.runs import finished_runs
+from faqtune.runs import CERTIFICATE_NAME, REFUSED_CERTIFICATE_NAME, finished_runs
 from faqtune.scorecard import Comparison
 from faqtune.steps import is_current, mark_current
 from faqtune.stored import read_json, write_json
@@ -43,8 +43,6 @@ from faqtune.train.data import Example
 from faqtune.workspace import Workspace
 
 MOST_PRIOR = 1_000_000
-LEAST_CONFIDENCE = 0.9
-"""Labels by people are surer, those by rules seldom are, and moved questions to the wrong place: experiments.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,7 @@ class Indexed:
     `selection`: what to decide by; None where that part has too little. `comparison`: the model by itself and with the
     index on the test part, each at a threshold for 5 % of noise; None where that has too few queries.
     `threshold_cosine`: where to answer with it; None where the calibration part cannot set that.
+    `certified_cosine`: where a certificate of this very index promises things for; `match` then answers there.
     """
 
     model: str
@@ -65,6 +64,7 @@ class Indexed:
     threshold_cosine: float | None
     selection: OnSelection | None
     comparison: Comparison | None
+    certified_cosine: float | None = None
     skipped: bool = False
 
 
@@ -100,7 +100,8 @@ def make_index(
         raise UserError("the catalogue is empty", "check catalogue.files in faqtune.toml, then run `faqtune ingest`")
     done = [run.name for run in finished_runs(workspace, reporter.say)]
     name = resolved_name(workspace, model or (TUNED if done else workspace.config().model.base))
-    labels, rows = _labels(workspace, whole, confidence, reporter)
+    labels, rows = labels_of(workspace, whole, confidence, reporter)
+    _refuse_no_labels(labels, confidence)
     project, data = unseen_part(workspace, whole, [name], TEST)
     calibration, selection = evaluation_set(project, CALIBRATION), selection_of(project)
     folder = index_folder(workspace, name)
@@ -109,9 +110,9 @@ def make_index(
     of_model = model_digest(workspace, name)
     inputs = digest(
         name, of_model, workspace.config().model.model_dump_json(), *whole.catalogue.questions,
-        str(whole.catalogue.owners), str(prior), str(resamples), str(weights.tolist()), str(rows.tolist()),
-        *(label.text for label in labels), data.digest(), str(data.excluded), calibration.digest(), str(confidence),
-        selection.digest() if selection else "", workspace.split_path,
+        str(whole.catalogue.owners), str(prior), str(resamples), str(rows.tolist()), labels_digest(labels),
+        data.digest(), str(data.excluded), calibration.digest(), str(confidence),
+        selection.digest() if selection else "",
     )  # fmt: skip
     step = f"index {folder.relative_to(workspace.root).as_posix()}"
     if not force and is_current(workspace, step, inputs, outputs, say=reporter.say):
@@ -130,7 +131,7 @@ def make_index(
         "model": name,
         "model_digest": of_model,
         "settings_digest": settings_digest(workspace),
-        "split_digest": digest(workspace.split_path),
+        "labels_digest": labels_digest(labels),
         "prompt": loaded.prompt,
         "prior": prior,
         "confidence": confidence,
@@ -142,34 +143,30 @@ def make_index(
             for owner, question, count in zip(whole.catalogue.owners, whole.catalogue.questions, counts, strict=True)
         ],
     }
-    before = digest(outputs[0]) if outputs[0].exists() else ""
     with atomic_file(outputs[0]) as file:
         np.save(file, vectors)
-    if digest(outputs[0]) != before:  # a certificate speaks of the vectors it was made for
-        for certificate in (CERTIFICATE_NAME, REFUSED_NAME):
+    facts["vectors_digest"] = digest(outputs[0])
+    if index_digest(facts) != _digest_before(folder, name):  # a certificate speaks of the index it was made for
+        for certificate in (CERTIFICATE_NAME, REFUSED_CERTIFICATE_NAME):
             (folder / certificate).unlink(missing_ok=True)
-    write_json(outputs[1], facts | {"vectors_digest": digest(outputs[0])})
+    write_json(outputs[1], facts)
     mark_current(workspace, step, inputs, outputs)
     return _indexed(folder, name)
 
 
-def _labels(
-    workspace: Workspace, project: Project, confidence: float, reporter: Reporter
-) -> tuple[tuple[Example, ...], NDArray[np.int64]]:
-    """What of the training part counts, and the rows of its entries in the whole catalogue.
-
-    Raises UserError where nothing does.
-    """
-    data = training_data(
-        workspace, project, workspace.pairs(), to_train_on(workspace), workspace.own_pairs(), reporter
-    ).confident(confidence)
-    if not data.labels:
+def _refuse_no_labels(labels: Sequence[Example], confidence: float) -> None:
+    if not labels:
         raise UserError(
             f"no label of the training part is at least {confidence:g} sure: every question would stay as it is",
             "label some by hand (`faqtune annotate`), or give a lower --confidence: rules are seldom so sure",
         )
-    entries, place = data.catalogue.entries, project.catalogue.rows
-    return data.labels, np.array([place[entries[label.row].id] for label in data.labels], dtype=np.int64)
+
+
+def _digest_before(folder: Path, name: str) -> str:
+    """Of the index that is there already; "" where there is none, or a damaged one."""
+    with suppress(UserError, KeyError, TypeError):
+        return index_digest(read_json(folder / INDEX_NAME, made_by(name)))
+    return ""
 
 
 def _texts(catalogue: Catalogue, *measured_on: EvaluationSet) -> list[str]:
@@ -192,7 +189,7 @@ def _refuse_unwritable(folder: Path) -> None:
 def _indexed(folder: Path, name: str) -> Indexed:
     """What the files of an index say of it."""
     facts = read_json(folder / INDEX_NAME, made_by(name))
-    made = facts["comparison"]
+    made, certified = facts["comparison"], certified_answering_of(folder, index_digest(facts))
     return Indexed(
         facts["model"],
         folder,
@@ -202,4 +199,5 @@ def _indexed(folder: Path, name: str) -> Indexed:
         threshold_cosine=facts["threshold_cosine"],
         selection=OnSelection(**facts["selection"]) if facts["selection"] else None,
         comparison=Comparison.model_validate(made) if made else None,
+        certified_cosine=None if certified is None else certified.threshold_cosine,
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,25 +17,30 @@ from faqtune.digests import digest
 from faqtune.encoder import Vectors
 from faqtune.errors import UserError
 from faqtune.records import Catalogue, content_id
+from faqtune.runs import CERTIFICATE_NAME, REFUSED_CERTIFICATE_NAME
 from faqtune.stored import read_json, reading
 from faqtune.workspace import Workspace
 
 VECTORS_NAME, INDEX_NAME = "vectors.npy", "index.json"
-CERTIFICATE_NAME, REFUSED_NAME = "certificate.json", "certificate_not_kept.json"
-MADE_BY = "faqtune index"
+MADE_BY, CERTIFIED_BY = "faqtune index", "faqtune calibrate --index"
 LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
     """Vectors of the catalogue's questions, float32 (c, d), and from where on to answer with them; None where the
-    calibration part could not set that. `split`: digest of the split whose training part they are made of."""
+    calibration part could not set that.
+
+    `index_digest` changes with whatever an answer depends on: model, settings, entries, questions and vectors.
+    `labels_digest` with the labels that the vectors were drawn towards, which are at least `confidence` sure.
+    """
 
     folder: Path
     vectors: Vectors
-    digest: str
+    index_digest: str
+    labels_digest: str
+    confidence: float
     threshold_cosine: float | None
-    split: str
 
     @property
     def certificate_path(self) -> Path:
@@ -41,14 +48,28 @@ class Index:
 
     @property
     def refused_certificate_path(self) -> Path:
-        return self.folder / REFUSED_NAME
+        return self.folder / REFUSED_CERTIFICATE_NAME
 
     def answering(self) -> Answering | None:
-        """By a certificate of these very vectors, else by the threshold; None without one."""
-        certificate = kept_certificate(self.certificate_path)
-        if certificate is not None and certificate.get("vectors_digest") == self.digest:
-            return answering_of(certificate)
-        return None if self.threshold_cosine is None else Answering(self.threshold_cosine)
+        """By a certificate of this very index, else by the threshold; None without one."""
+        certified = certified_answering_of(self.folder, self.index_digest)
+        if certified is not None or self.threshold_cosine is None:
+            return certified
+        return Answering(self.threshold_cosine)
+
+
+def certified_answering_of(folder: Path, index_digest: str) -> Answering | None:
+    """What the certificate of this very index promises things for; None without one."""
+    certificate = kept_certificate(folder / CERTIFICATE_NAME, made_by=CERTIFIED_BY)
+    if certificate is None or certificate.get("index_digest") != index_digest:
+        return None
+    return answering_of(certificate)
+
+
+def index_digest(facts: Mapping[str, Any]) -> str:
+    """Of what `index.json` says. Raises KeyError or TypeError for a damaged one."""
+    asked = [(each["entry"], each["question"]) for each in facts["questions"]]
+    return digest(facts["model_digest"], facts["settings_digest"], facts["vectors_digest"], repr(asked))
 
 
 def index_folder(workspace: Workspace, name: str) -> Path:
@@ -81,24 +102,16 @@ def read_index(workspace: Workspace, name: str, catalogue: Catalogue) -> Index:
     with reading(folder / INDEX_NAME, command):
         asked = [(each["entry"], each["question"]) for each in facts["questions"]]
         threshold = None if facts["threshold_cosine"] is None else float(facts["threshold_cosine"])
+        # Indexes of earlier versions say nothing of their labels.
+        labels, confidence = str(facts.get("labels_digest", "")), float(facts.get("confidence", 0))
     there = [(catalogue.entries[o].id, q) for o, q in zip(catalogue.owners, catalogue.questions, strict=True)]
-    vectors_digest = digest(folder / VECTORS_NAME)
     is_same = {
         "the model has": facts["model_digest"] == model_digest(workspace, name),
         "what [model] in faqtune.toml says has": facts["settings_digest"] == settings_digest(workspace),
         "the catalogue has": asked == there,
-        "its own vectors have": facts["vectors_digest"] == vectors_digest,
+        "its own vectors have": facts["vectors_digest"] == digest(folder / VECTORS_NAME),
     }
     if changed := next((what for what, same in is_same.items() if not same), ""):
         raise UserError(f"{folder}: {changed} changed since this index was made", f"run `{command}` again")
     vectors: Vectors = np.load(folder / VECTORS_NAME, allow_pickle=False)
-    return Index(folder, vectors, vectors_digest, threshold, facts.get("split_digest", ""))
-
-
-def refuse_other_split(workspace: Workspace, name: str, index: Index) -> None:
-    """Raises UserError where the split is another than when the index was made: what its vectors were drawn towards
-    may stand in a part that measures by now."""
-    if index.split != digest(workspace.split_path):
-        raise UserError(
-            f"{index.folder}: the split has changed since this index was made", f"run `{made_by(name)}` again"
-        )
+    return Index(folder, vectors, index_digest(facts), labels, confidence, threshold)

@@ -35,7 +35,8 @@ def measured(
 ) -> Outcomes:
     """A model at its own threshold, set on the calibration part or promised by its certificate.
 
-    `questions`: the vectors that stand for the questions of a catalogue; no certificate speaks of these.
+    `questions`: the vectors that stand for the questions of a catalogue. The run's certificate does not speak of
+    these, and one of an index is left aside, so that both are measured at thresholds that were set alike.
     """
     of_data, of_calibration = (questions and questions(each.catalogue) for each in (data, calibration))
     thresholds: Thresholds | None = None

@@ -50,8 +50,10 @@ def merge_models(
     ]
     line = line_between(*models)
     line.move_to(coefficient)
-    origin = merge_words(_shown_name(names[0]), _shown_name(names[1]), coefficient)
-    save(line.model, out, ModelCard(made="merged", origin=origin, base=card_base(workspace, names[1])))
+    of_runs = [card_base(workspace, name) for name in names]
+    shown = [of_run or _shown_name(name) for of_run, name in zip(of_runs, names, strict=True)]
+    card = ModelCard(made="merged", origin=merge_words(shown[0], shown[1], coefficient), base=of_runs[1])
+    save(line.model, out, card)
     return Merged(*names, coefficient, out, len(line.ends), notes)
 
 

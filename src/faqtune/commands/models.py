@@ -143,30 +143,47 @@ def refuse_existing(out: Path) -> None:
         raise UserError(f"{out} exists already", "give another place with --out, or remove it first")
 
 
-def run_behind(workspace: Workspace, name: str, runs: Sequence[Run]) -> Run | None:
-    """Which of some runs made the model that a name stands for: the run itself, its folder, or a copy of its model
-    elsewhere; None for other models."""
-    for run in runs:
-        if run.name == name:
-            return run
-    folders = {folder for folder in (workspace.resolve(name), Path(name).expanduser().resolve()) if folder.is_dir()}
-    copied = [weights for folder in sorted(folders) if (weights := _weights(folder))]
-    for run in runs:
-        if folders & {run.folder.resolve(), run.model_path.resolve()}:
-            return run
-        # A run that learned nothing has the weights of its base.
-        if copied and workspace.resolve(run.base) not in folders and _weights(run.model_path) in copied:
-            return run
-    return None
+def runs_behind(workspace: Workspace, name: str, runs: Sequence[Run]) -> list[Run]:
+    """Which of some runs made the model that a name stands for: the run itself, that of its folder, or else those of
+    which the folder is a copy, or whose names its card mentions, as those of trimmed and merged models do."""
+    if named := [run for run in runs if run.name == name]:
+        return named
+    folder = _folder(workspace, name)
+    if folder is None:
+        return []
+    if made := [run for run in runs if folder in (run.folder.resolve(), run.model_path.resolve())]:
+        return made
+    weights, card = _weights(folder), _text(folder / "README.md")
+    copied = [run for run in runs if weights and _weights(run.model_path) == weights]
+    return [run for run in runs if run.name in card or (run in copied and not _learned_nothing(workspace, run))]
+
+
+def _folder(workspace: Workspace, name: str) -> Path | None:
+    """Of a model that has one, of the project or where the command was given; None for others."""
+    return next(
+        (place for place in (workspace.resolve(name), Path(name).expanduser().resolve()) if place.is_dir()), None
+    )
+
+
+def _learned_nothing(workspace: Workspace, run: Run) -> bool:
+    """Whether a run's model is its base: who names that has not named the run."""
+    base = workspace.runs_path / run.base / "model"
+    folder = base if base.is_dir() else _folder(workspace, run.base)
+    return folder is not None and _weights(folder) == _weights(run.model_path)
 
 
 def _weights(folder: Path) -> list[str]:
     return [_sample(file) for file in sorted(folder.glob("*.safetensors"))]
 
 
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
 def card_base(workspace: Workspace, name: str) -> str:
-    """What a model card calls a base that is a run; "" for other models, which go by their own names."""
-    return next((run.name for run in all_runs(workspace) if run.name == name), "")
+    """What a model card calls a base that is a run's, also where its folder is named; "" for other models, which go by
+    their own names."""
+    return next((run.name for run in runs_behind(workspace, name, list(all_runs(workspace)))), "")
 
 
 def model_digest(workspace: Workspace, name: str) -> str:

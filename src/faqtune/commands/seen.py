@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from faqtune.commands.assemble import Project
-from faqtune.commands.models import run_behind
+from faqtune.commands.models import runs_behind
 from faqtune.records import TRAIN, Split
 from faqtune.runs import Run, all_runs
 from faqtune.stored import read_json, write_json
@@ -43,14 +43,14 @@ def _splits(workspace: Workspace, names: Iterable[str]) -> Iterator[dict[str, An
     runs = list(all_runs(workspace))
     to_see, seen = list(names), set()
     while to_see:
-        run = run_behind(workspace, to_see.pop(), runs)
-        if run is None or run.name in seen:
-            continue
-        seen.add(run.name)
-        merged = run.facts.get("merged")
-        to_see += [run.base, *([merged["of"]] if isinstance(merged, dict) and "of" in merged else [])]
-        if (path := run.folder / SPLIT_NAME).exists():
-            yield read_json(path, "faqtune train")
+        for run in runs_behind(workspace, to_see.pop(), runs):
+            if run.name in seen:
+                continue
+            seen.add(run.name)
+            merged = run.facts.get("merged")
+            to_see += [run.base, *([merged["of"]] if isinstance(merged, dict) and "of" in merged else [])]
+            if (path := run.folder / SPLIT_NAME).exists():
+                yield read_json(path, "faqtune train")
 
 
 def without_seen(workspace: Workspace, project: Project, names: Collection[str]) -> tuple[Project, set[str], set[str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from faqtune.alone import alone
 from faqtune.atomic import atomic_file
 from faqtune.commands.evaluate import OF_THE_SPLIT, evaluate_models, refuse_too_few
+from faqtune.commands.index_labels import index_may_help
 from faqtune.commands.ingest import Ingested, ingest_files
 from faqtune.commands.init import Initialised, init_project, taken_for
 from faqtune.commands.label import Labelled, label_queries, why_no_label
@@ -36,7 +37,8 @@ SAMPLE_FILES = ("base2.xlsx", "data.json", "modified_daily_datasets.json", "gold
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """Everything that a journey made."""
+    """Everything that a journey made. `index_may_help`: labels are many and sure enough for `make_index`, which has
+    made none yet."""
 
     ingested: Ingested
     labelled: Labelled
@@ -44,6 +46,7 @@ class Tuned:
     trained: Trained
     evaluated: Evaluated
     report: Path
+    index_may_help: bool = False
 
 
 def tune(
@@ -168,7 +171,7 @@ def _measured(
     )
     reporter.say("6/6 writing the report")
     report = write_report(workspace, run=trained.run.name)
-    return Tuned(*prepared, trained, evaluated, report.page)
+    return Tuned(*prepared, trained, evaluated, report.page, index_may_help(workspace, trained.run.name))
 
 
 def _refuse_hopeless(

@@ -68,8 +68,11 @@ def _show(made: Calibrated) -> None:
     if certified.is_certified:
         emit(f"{name}: certified: answer {there}")
     else:
-        stays = "" if made.stays_cosine is None else f" ({made.stays_cosine:.4f}, certified)"
-        emit(f"{name}: NOT certified, so match keeps the threshold it had{stays}; tried {there}:")
+        match = "match --index" if made.with_index else "match"
+        at = "answers at the threshold that promises nothing"
+        if made.stays_cosine is not None:
+            at = f"keeps the threshold that was certified before, {made.stays_cosine:.4f}"
+        emit(f"{name}: NOT certified, so {match} {at}; tried {there}:")
     rows = [_row(promise) for promise in certified.promises]
     emit(*table((f"with {100 * certified.confidence:g}% confidence", "promised", "bound", "seen", "units", ""), rows))
     emit(f"  {certified.answered:.1%} of the calibration part's questions are answered there")

@@ -37,6 +37,14 @@ def _advice(made: Indexed) -> list[str]:
     return lines
 
 
+def _where(made: Indexed) -> str:
+    if made.certified_cosine is not None:
+        return f"With it the model answers from a cosine of {made.certified_cosine:.4f} on, as its certificate says"
+    if made.threshold_cosine is not None:
+        return f"With it the model answers from a cosine of {made.threshold_cosine:.4f} on"
+    return "no threshold: the calibration part has no labelled queries or no noise"
+
+
 def run_index(
     project: Path, model: str, prior: float, confidence: float, resamples: int, *, force: bool, as_json: bool
 ) -> None:
@@ -55,11 +63,7 @@ def run_index(
         f"{made.folder}: vectors of {made.questions:,} questions, {made.moved:,} of them moved by {made.labels:,} "
         "labels of the training part"
     )
-    emit(
-        "no threshold: the calibration part has no labelled queries or no noise"
-        if made.threshold_cosine is None
-        else f"With it the model answers from a cosine of {made.threshold_cosine:.4f} on"
-    )
+    emit(_where(made))
     emit(*_advice(made))
     named = f" --model {shlex.quote(made.model)}" if model else ""
     with_it = " --index" if made.selection is not None and made.selection.verdict == "better" else ""

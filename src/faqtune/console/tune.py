@@ -49,4 +49,9 @@ def _show(project: Path, result: Tuned, as_json: bool) -> None:
         show_evaluated(result.evaluated, details=False)
         emit("", "For each kind of noise: the report, or `faqtune evaluate --details`.")
         emit("", f"model   {result.trained.run.model_path}", f"report  {result.report}", "")
+        if result.index_may_help:
+            command = next_step("index", project).removeprefix("Next: ")
+            emit(
+                f"Most entries have several sure labels: `{command}` may find more with them, and measures whether.", ""
+            )
         emit(next_step("match", project, ' "what a customer would type"'))

@@ -84,7 +84,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
         if batches is None:
             until = _next_round(stage.mining, progress.step, measure_every, steps)
             make = partial(batch_at, data, stage, mined, training.recipe.seed, progress.stage)
-            batches = BatchesAhead(make, training.model, until)
+            batches = BatchesAhead(make, training.model.tokenise, until)
         _step(training, stage, batches, optimiser, steps)
         refuse_standstill(training.model, stage, progress, steps)
         ended = _why_it_ends(training, stage)
@@ -216,6 +216,7 @@ def _step(
     rate = stage.learning_rate * schedule(progress.step, steps, stage.warmup_share)
     while True:
         loss = learn_within_memory(training, stage, batch, place)
+        batches.make_ready(progress.step + 1)
         refuse_not_finite("loss", loss.total, training.model, place)
         norm = update_within_memory(training, stage, optimiser, rate, place)
         # Where it is not finite the weights are as they were.

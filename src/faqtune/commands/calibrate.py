@@ -12,10 +12,10 @@ from faqtune import __version__
 from faqtune.alone import alone
 from faqtune.commands.asked import ask_people
 from faqtune.commands.assemble import Project, evaluation_set, load_project
-from faqtune.commands.certificate import kept_certificate
+from faqtune.commands.certificate import MADE_BY, kept_certificate
 from faqtune.commands.evaluate import refuse_too_few
 from faqtune.commands.index_figures import rows_of_part
-from faqtune.commands.index_files import Index, read_index
+from faqtune.commands.index_files import CERTIFIED_BY, Index, read_index
 from faqtune.commands.index_labels import refuse_other_labels
 from faqtune.commands.models import ReportingEncoder, load_model, model_digest
 from faqtune.commands.scorecards import read_scorecards, scorecard_paths
@@ -103,7 +103,8 @@ def calibrate_run(
 def _standing(workspace: Workspace, run: Run, index: Index | None, calibration: Outcomes) -> float | None:
     """The threshold of a certificate that still holds: it was made for this model, with this index, on this very
     data."""
-    kept = kept_certificate((index or run).certificate_path, calibration.data.digest())
+    made_by = CERTIFIED_BY if index else MADE_BY
+    kept = kept_certificate((index or run).certificate_path, calibration.data.digest(), made_by)
     if kept is None or kept["model_digest"] != model_digest(workspace, run.name):
         return None
     if kept.get("index_digest", "") != (index.index_digest if index else ""):

@@ -132,8 +132,26 @@ def test_a_value_of_another_type_is_refused(two_stages: str, setting: str, messa
     ],
 )  # fmt: skip
 def test_a_number_that_no_arithmetic_holds_is_refused(two_stages: str, setting: str):
-    with pytest.raises(UserError, match=f"`{setting.partition('=')[0]}` is .* less than or equal to"):
+    with pytest.raises(UserError, match=f"`{setting.partition('=')[0]}` is .*: it has to be at most \\d"):
         load_recipe(two_stages, (setting,))
+
+
+@pytest.mark.parametrize(
+    ("setting", "wanted"),
+    [
+        ("stage.1.epochs=0", "it has to be more than 0"),
+        ("stage.1.warmup_share=-1", "it has to be at least 0"),
+        ("stage.1.warmup_share=1.5", "it has to be at most 1"),
+        ("stage.1.epochs=nan", "it has to be a finite number"),
+        ("stage.1.batch_queries=1.5", "a whole number is wanted here"),
+        ("stage.1.optimiser=sgd", "it has to be 'adamw' or 'adafactor'"),
+    ],
+)
+def test_a_number_out_of_range_is_told_what_it_has_to_be(two_stages: str, setting: str, wanted: str):
+    key, _, value = setting.partition("=")
+    with pytest.raises(UserError) as refused:
+        load_recipe(two_stages, (setting,))
+    assert re.fullmatch(rf".*: `{key}` is '?{value}'?: {wanted}", refused.value.problem)
 
 
 def test_shares_add_up_however_far_apart_they_are(two_stages: str):

@@ -17,13 +17,20 @@ Model = TypeVar("Model", bound=BaseModel)
 WANTED = {
     "model_type": "a table is wanted here",
     "int_type": "a whole number is wanted here",
+    "int_from_float": "a whole number is wanted here",
     "float_type": "a number is wanted here",
     "bool_type": "true or false is wanted here",
     "string_type": "a text in quotation marks is wanted here",
     "list_type": "a list is wanted here",
+    "greater_than_equal": "it has to be at least {ge}",
+    "greater_than": "it has to be more than {gt}",
+    "less_than_equal": "it has to be at most {le}",
+    "less_than": "it has to be less than {lt}",
+    "finite_number": "it has to be a finite number",
+    "literal_error": "it has to be {expected}",
     "string_pattern_mismatch": "it has a character that the name of a folder cannot have, or begins with a dot",
 }
-"""What a value should have been, by pydantic's name of the error."""
+"""What a value should have been, by pydantic's name of the error, and with what it knows of it."""
 
 
 def validated(model: type[Model], data: dict[str, Any], place: str) -> Model:
@@ -40,9 +47,8 @@ def validated(model: type[Model], data: dict[str, Any], place: str) -> Model:
         )
     if first["type"] == "missing":
         raise UserError(f"{place}: there is no `{key}`", "add it")
-    wanted = WANTED.get(first["type"], first["msg"])
     mend = _mend(first["type"], first["input"], key)
-    raise UserError(f"{place}: `{key}` is {_shown(first['input'])}: {wanted}", mend)
+    raise UserError(f"{place}: `{key}` is {_shown(first['input'])}: {_wanted(first)}", mend)
 
 
 def _telling(errors: list[ErrorDetails]) -> ErrorDetails:
@@ -52,6 +58,13 @@ def _telling(errors: list[ErrorDetails]) -> ErrorDetails:
         return first
     unknown = (e for e in errors if e["type"] == "extra_forbidden" and e["loc"][:-1] == first["loc"][:-1])
     return next(unknown, first)
+
+
+def _wanted(error: ErrorDetails) -> str:
+    if error["type"] not in WANTED:
+        return error["msg"].removeprefix("Value error, ")
+    known = error.get("ctx", {}).items()
+    return WANTED[error["type"]].format(**{name: f"{v:g}" if isinstance(v, float) else v for name, v in known})
 
 
 def _shown(value: Any) -> str:

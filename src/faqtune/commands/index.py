@@ -110,7 +110,7 @@ def make_index(
     of_model = model_digest(workspace, name)
     inputs = digest(
         name, of_model, workspace.config().model.model_dump_json(), *whole.catalogue.questions,
-        str(whole.catalogue.owners), str(prior), str(resamples), str(rows.tolist()), labels_digest(labels),
+        str(whole.catalogue.owners), str(prior), str(resamples), labels_digest(labels, rows),
         data.digest(), str(data.excluded), calibration.digest(), str(confidence),
         selection.digest() if selection else "",
     )  # fmt: skip
@@ -131,7 +131,7 @@ def make_index(
         "model": name,
         "model_digest": of_model,
         "settings_digest": settings_digest(workspace),
-        "labels_digest": labels_digest(labels),
+        "labels_digest": labels_digest(labels, rows),
         "prompt": loaded.prompt,
         "prior": prior,
         "confidence": confidence,

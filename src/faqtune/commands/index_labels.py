@@ -37,15 +37,15 @@ def labels_of(
     return data.labels, np.array([place[entries[label.row].id] for label in data.labels], dtype=np.int64)
 
 
-def labels_digest(labels: Sequence[Example]) -> str:
-    return digest(*(f"{label.weight} {label.text}" for label in labels))
+def labels_digest(labels: Sequence[Example], rows: NDArray[np.int64]) -> str:
+    """Of what `labels_of` gives, on one catalogue."""
+    return digest(*(f"{row} {label.weight} {label.text}" for label, row in zip(labels, rows.tolist(), strict=True)))
 
 
 def refuse_other_labels(workspace: Workspace, name: str, index: Index, project: Project, reporter: Reporter) -> None:
     """Raises UserError where the labels of the training part are others than when the index was made: what its vectors
     were drawn towards may measure by now, by another split or as the very words of a text that got a label since."""
-    labels, _ = labels_of(workspace, project, index.confidence, reporter)
-    if index.labels_digest != labels_digest(labels):
+    if index.labels_digest != labels_digest(*labels_of(workspace, project, index.confidence, reporter)):
         raise UserError(
             f"{index.folder}: the labels of the training part are others than when this index was made",
             f"run `{made_by(name)}` again",

@@ -51,7 +51,5 @@ def _show(project: Path, result: Tuned, as_json: bool) -> None:
         emit("", f"model   {result.trained.run.model_path}", f"report  {result.report}", "")
         if result.index_may_help:
             command = next_step("index", project).removeprefix("Next: ")
-            emit(
-                f"Most entries have several sure labels: `{command}` may find more with them, and measures whether.", ""
-            )
+            emit(f"Most entries have several sure labels: `{command}` may find more with them and measures it.", "")
         emit(next_step("match", project, ' "what a customer would type"'))

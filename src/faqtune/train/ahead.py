@@ -26,7 +26,7 @@ class BatchesAhead:
 
     def make_ready(self, step: int) -> None:
         """Make the batch of a step, if it is before `until`, and tokenise its texts, which the model remembers."""
-        if step < self._until:
+        if step < self._until and (self._made is None or self._made[0] != step):
             batch = self._make(step)
             self._tokenise(batch.texts)
             self._made = step, batch

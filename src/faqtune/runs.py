@@ -27,8 +27,22 @@ what fewer labels bring."""
 FINISHED = (DONE, SET_ASIDE)
 
 
+class WithCertificates:
+    """What `calibrate` makes promises for, and keeps them in its folder."""
+
+    folder: Path
+
+    @property
+    def certificate_path(self) -> Path:
+        return self.folder / CERTIFICATE_NAME
+
+    @property
+    def refused_certificate_path(self) -> Path:
+        return self.folder / REFUSED_CERTIFICATE_NAME
+
+
 @dataclass
-class Run:
+class Run(WithCertificates):
     """The facts of `run.json`. `inputs` is the digest of all that the result depends on; `status` becomes
     `done` last, so a folder without it holds no finished model. `saved` is the time (UTC) of the last save.
     """
@@ -62,14 +76,6 @@ class Run:
     @property
     def thresholds_path(self) -> Path:
         return self.folder / "thresholds.json"
-
-    @property
-    def certificate_path(self) -> Path:
-        return self.folder / CERTIFICATE_NAME
-
-    @property
-    def refused_certificate_path(self) -> Path:
-        return self.folder / REFUSED_CERTIFICATE_NAME
 
     @property
     def report_path(self) -> Path:

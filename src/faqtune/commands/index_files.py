@@ -17,7 +17,7 @@ from faqtune.digests import digest
 from faqtune.encoder import Vectors
 from faqtune.errors import UserError
 from faqtune.records import Catalogue, content_id
-from faqtune.runs import CERTIFICATE_NAME, REFUSED_CERTIFICATE_NAME
+from faqtune.runs import CERTIFICATE_NAME, WithCertificates
 from faqtune.stored import read_json, reading
 from faqtune.workspace import Workspace
 
@@ -27,7 +27,7 @@ LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class Index(WithCertificates):
     """Vectors of the catalogue's questions, float32 (c, d), and from where on to answer with them; None where the
     calibration part could not set that.
 
@@ -41,14 +41,6 @@ class Index:
     labels_digest: str
     confidence: float
     threshold_cosine: float | None
-
-    @property
-    def certificate_path(self) -> Path:
-        return self.folder / CERTIFICATE_NAME
-
-    @property
-    def refused_certificate_path(self) -> Path:
-        return self.folder / REFUSED_CERTIFICATE_NAME
 
     def answering(self) -> Answering | None:
         """By a certificate of this very index, else by the threshold; None without one."""

@@ -151,7 +151,11 @@ def test_a_number_out_of_range_is_told_what_it_has_to_be(two_stages: str, settin
     key, _, value = setting.partition("=")
     with pytest.raises(UserError) as refused:
         load_recipe(two_stages, (setting,))
-    assert re.fullmatch(rf".*: `{key}` is '?{value}'?: {wanted}", refused.value.problem)
+    assert re.fullmatch(rf"--set {setting}: `{key}` is '?{value}'?: {wanted}", refused.value.problem)
+    written = setting.replace("stage.", "stages.")
+    with pytest.raises(UserError) as refused:
+        load_recipe(two_stages, (written,))
+    assert refused.value.problem.startswith(f"--set {written}: ")
 
 
 def test_shares_add_up_however_far_apart_they_are(two_stages: str):

@@ -235,7 +235,11 @@ def test_margins_and_right_answers_on_the_command_line(tuned_shop: Workspace, cl
     code, out, _ = cli("calibrate", *where, "--right", "30", "--margin", "auto", "--json")
     found = json.loads(out)
     assert code == 0 and found["certified"] in (True, False)
-    (promise,) = json.loads(Path(found["certificate"]).read_text("utf-8"))["promises"]
+    kept = json.loads(Path(found["certificate"]).read_text("utf-8"))
+    (promise,) = kept["promises"]
+    for name in ("threshold_cosine", "margin_cosine", "margins_tried", "confidence"):
+        assert found[name] == kept[name], name
+    assert found["promises"][0]["bound"] == promise["bound"]
     assert promise["what"] == "wrong" and promise["at_most"] == pytest.approx(0.7)
     code, out, _ = cli("calibrate", *where, "--right", "95", "--wrong", "5", "--json")
     assert code == 2 and "say the same" in json.loads(out)["error"]
@@ -251,3 +255,46 @@ def test_a_damaged_list_of_what_was_asked_is_named(tmp_path: Path, row: object) 
     write_jsonl(tmp_path / "asked.jsonl", [row])
     with pytest.raises(UserError, match=r"asked\.jsonl is damaged \(line 2: .*move .*asked\.jsonl away"):
         asked_queries(workspace)
+
+
+def test_a_threshold_at_which_nobody_is_answered_says_so(tuned_shop: Workspace, cli) -> None:
+    where = ("--project", str(tuned_shop.root))
+    _, out, _ = cli("calibrate", *where, "--chatter", "99.9", "--margin", "2")
+    assert "certified: answer from" in out and "by answering hardly anybody" in out
+    _, out, _ = cli("match", *where, "什么时候发货", "--top", "1")
+    lead = re.search(r"rejected: only (\d\.\d{4}) ahead of the second, not 2", out)
+    assert lead is not None
+    _, out, _ = cli("match", *where, "什么时候发货", "--json")
+    found = json.loads(out)
+    assert (found["answered"], found["margin_cosine"]) == (False, 2)
+    assert found["lead_cosine"] == pytest.approx(found["hits"][0]["score"] - found["hits"][1]["score"], abs=2e-4)
+    assert float(lead[1]) == pytest.approx(found["lead_cosine"], abs=1e-4)
+    _, out, _ = cli("calibrate", *where, "--chatter", "99.9")
+    assert "hardly anybody" not in out
+
+
+@pytest.mark.parametrize("value", ["abc", None, float("nan")])
+def test_damaged_thresholds_are_named(tuned_shop: Workspace, value: object) -> None:
+    run = find_run(tuned_shop)
+    calibrate_run(tuned_shop, {"noise/chatter": 0.999})
+    kept = json.loads(run.certificate_path.read_text("utf-8"))
+    run.certificate_path.write_text(json.dumps(kept | {"threshold_cosine": value}), encoding="utf-8")
+    with pytest.raises(UserError, match=r"certificate\.json is damaged .* run `faqtune calibrate`"):
+        load_matcher(tuned_shop)
+    run.certificate_path.write_text(json.dumps(kept | {"certified": "yes"}), encoding="utf-8")
+    by_training = json.loads(run.thresholds_path.read_text("utf-8"))
+    assert load_matcher(tuned_shop).threshold_cosine == by_training["threshold_cosine"], "that is no promise"
+    run.thresholds_path.write_text(json.dumps(by_training | {"threshold_cosine": value}), encoding="utf-8")
+    with pytest.raises(UserError, match=r"thresholds\.json is damaged"):
+        load_matcher(tuned_shop)
+
+
+def test_a_run_that_is_named_by_its_folder_has_its_certificate(tuned_shop: Workspace) -> None:
+    run = find_run(tuned_shop)
+    made = calibrate_run(tuned_shop, {"noise/chatter": 0.999})
+    place = str(run.model_path)
+    assert load_matcher(tuned_shop, model=place).threshold_cosine == made.certified.threshold_cosine
+    (card,) = evaluate_models(tuned_shop, models=(place,), resamples=100).scorecards
+    assert (card.model, card.threshold_cosine) == (run.name, made.certified.threshold_cosine)
+    with pytest.raises(UserError, match="a model is named twice"):
+        evaluate_models(tuned_shop, models=(place, run.name))

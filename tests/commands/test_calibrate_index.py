@@ -151,7 +151,7 @@ def test_an_index_of_other_labels_is_refused(tuned_shop: Workspace, run: Run) ->
     write_json(tuned_shop.split_path, moved)
     with pytest.raises(UserError, match="labels of the training part are others than when") as refused:
         calibrate_run(tuned_shop, KEPT, with_index=True)
-    assert f"faqtune index --model {run.name}" in refused.value.next_step
+    assert f"`faqtune index --model {run.name} --confidence 0.6` again" in refused.value.next_step
     assert not (run.folder / "index" / "certificate.json").exists()
     make_index(tuned_shop, confidence=0.6, resamples=100)
     assert drawn not in {label.text for label in labels_of(tuned_shop, load_project(tuned_shop), 0.6, Silent())[0]}
@@ -168,9 +168,23 @@ def test_an_index_that_says_nothing_of_its_labels_is_refused(tuned_shop: Workspa
         calibrate_run(tuned_shop, KEPT, with_index=True)
 
 
-def test_a_damaged_certificate_is_made_anew_by_the_same_command(tuned_shop: Workspace, run: Run) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        None,
+        {"threshold_cosine": "abc"},
+        {"threshold_cosine": None},
+        {"threshold_cosine": float("nan")},
+        {"margin_cosine": "x"},
+        {"probability": 3},
+    ],
+)
+def test_a_damaged_certificate_is_made_anew_by_the_same_command(
+    tuned_shop: Workspace, run: Run, damage: dict[str, Any] | None
+) -> None:
     made = calibrate_run(tuned_shop, KEPT, with_index=True)
-    made.certificate.write_text("{", encoding="utf-8")
+    kept = json.loads(made.certificate.read_text("utf-8"))
+    made.certificate.write_text("{" if damage is None else json.dumps(kept | damage), encoding="utf-8")
     with pytest.raises(UserError, match=r"certificate\.json is damaged") as damaged:
         load_matcher(tuned_shop, with_index=True)
     assert damaged.value.next_step.endswith("then run `faqtune calibrate --index`")

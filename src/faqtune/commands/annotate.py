@@ -17,7 +17,7 @@ from faqtune.annotate.signals import Meanings
 from faqtune.annotate.tuning import Tuner
 from faqtune.commands.annotation_files import pool_of, refuse_unready, session_of, weights_of
 from faqtune.commands.asked import asked_queries
-from faqtune.commands.certificate import certified_threshold
+from faqtune.commands.certificate import certified_threshold, set_threshold
 from faqtune.commands.decide import read_doubts
 from faqtune.commands.kept_vectors import KeptVectors
 from faqtune.commands.learning import kept_points
@@ -32,7 +32,7 @@ from faqtune.recipe import presets
 from faqtune.records import TEST, TRAIN, Catalogue
 from faqtune.runs import Run, finished_runs
 from faqtune.split import hand_labels_train
-from faqtune.stored import read_json, write_text
+from faqtune.stored import write_text
 from faqtune.workspace import Workspace
 
 TUNING_NAME = "annotate-tuning.json"
@@ -131,11 +131,8 @@ def _texts(catalogue: Catalogue, pool: Pool) -> list[list[str]]:
 def _threshold(run: Run | None) -> float | None:
     if run is None:
         return None
-    if (certified := certified_threshold(run)) is not None:
-        return certified
-    if run.thresholds_path.exists():
-        return float(read_json(run.thresholds_path, "faqtune train")["threshold_cosine"])
-    return None
+    certified = certified_threshold(run)
+    return set_threshold(run) if certified is None else certified
 
 
 def _vectors(

@@ -79,7 +79,7 @@ def calibrate_run(
     whole = load_project(workspace)
     index = read_index(workspace, chosen.name, whole.catalogue) if with_index else None
     if index is not None:
-        refuse_other_labels(workspace, chosen.name, index, whole, reporter)
+        refuse_other_labels(workspace, index, whole, reporter)
     project = _unseen(workspace, chosen, whole, reporter)
     data = {CALIBRATION: evaluation_set(project, CALIBRATION), TEST: with_garbage(evaluation_set(project, TEST))}
     refuse_too_few(len(data[CALIBRATION].positives), data[CALIBRATION].part)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from faqtune.evaluate import ProbabilityMap
 from faqtune.runs import Run
-from faqtune.stored import read_json
+from faqtune.stored import read_json, reading
 
-MADE_BY = "faqtune calibrate"
+MADE_BY, TRAINED_BY = "faqtune calibrate", "faqtune train"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +42,34 @@ def kept_certificate(path: Path, calibration_digest: str = "", made_by: str = MA
     if not path.exists():
         return None
     certificate = read_json(path, made_by)
-    if not certificate["certified"]:
-        return None
-    if calibration_digest and certificate["calibration"]["digest"] != calibration_digest:
-        return None
+    with reading(path, made_by):
+        answering_of(certificate)
+        if certificate["certified"] is not True:
+            return None
+        if calibration_digest and certificate["calibration"]["digest"] != calibration_digest:
+            return None
     return certificate
 
 
 def answering_of(certificate: dict[str, Any]) -> Answering:
-    return Answering(
-        float(certificate["threshold_cosine"]), float(certificate.get("margin_cosine", 0.0)), _probability(certificate)
-    )
+    """Raises ValueError or TypeError for what is no certificate."""
+    threshold, margin = _finite(certificate["threshold_cosine"]), _finite(certificate.get("margin_cosine", 0.0))
+    return Answering(threshold, margin, _probability(certificate))
+
+
+def set_threshold(run: Run) -> float | None:
+    """The threshold that was set when the run was trained, which promises nothing; None without one."""
+    if not run.thresholds_path.exists():
+        return None
+    thresholds = read_json(run.thresholds_path, TRAINED_BY)
+    with reading(run.thresholds_path, TRAINED_BY):
+        return _finite(thresholds["threshold_cosine"])
+
+
+def _finite(value: Any) -> float:
+    if not math.isfinite(number := float(value)):
+        raise ValueError(f"{value} is no cosine")
+    return number
 
 
 def _probability(certificate: dict[str, Any]) -> ProbabilityMap | None:

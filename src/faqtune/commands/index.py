@@ -18,6 +18,7 @@ from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.index_figures import OnSelection, figures_of, on_selection, rows_of_part, selection_of
 from faqtune.commands.index_files import (
     INDEX_NAME,
+    LEAST_CONFIDENCE,
     VECTORS_NAME,
     certified_answering_of,
     index_digest,
@@ -25,7 +26,7 @@ from faqtune.commands.index_files import (
     made_by,
     settings_digest,
 )
-from faqtune.commands.index_labels import LEAST_CONFIDENCE, labels_digest, labels_of
+from faqtune.commands.index_labels import labels_digest, labels_of
 from faqtune.commands.measured import unseen_part
 from faqtune.commands.models import TUNED, ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.digests import digest

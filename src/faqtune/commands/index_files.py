@@ -7,10 +7,12 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from faqtune.blend import PRIOR_LABELS
 from faqtune.commands.certificate import Answering, answering_of, kept_certificate
 from faqtune.commands.models import model_digest
 from faqtune.digests import digest
@@ -24,6 +26,8 @@ from faqtune.workspace import Workspace
 VECTORS_NAME, INDEX_NAME = "vectors.npy", "index.json"
 MADE_BY, CERTIFIED_BY = "faqtune index", "faqtune calibrate --index"
 LONGEST_NAME = 60
+LEAST_CONFIDENCE = 0.9
+"""Labels by people are surer, those by rules seldom are, and moved questions to the wrong place: experiments.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Index(WithCertificates):
 
     `index_digest` changes with whatever an answer depends on: model, settings, entries, questions and vectors.
     `labels_digest` with the labels that the vectors were drawn towards, which are at least `confidence` sure.
+    `made_by` is the command that makes it anew.
     """
 
     folder: Path
@@ -41,6 +46,7 @@ class Index(WithCertificates):
     labels_digest: str
     confidence: float
     threshold_cosine: float | None
+    made_by: str
 
     def answering(self) -> Answering | None:
         """By a certificate of this very index, else by the threshold; None without one."""
@@ -73,9 +79,11 @@ def index_folder(workspace: Workspace, name: str) -> Path:
     return workspace.root / "indexes" / (name if shown == name else f"{shown}-{content_id(name, length=6)}")
 
 
-def made_by(name: str) -> str:
-    """The command that makes the index of this model."""
-    return f"{MADE_BY} --model {shlex.quote(name)}"
+def made_by(name: str, facts: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """The command that makes the index of this model, with the settings of one that is there."""
+    usual = {"prior": PRIOR_LABELS, "confidence": LEAST_CONFIDENCE}
+    settings = (f" --{key} {facts[key]:g}" for key in usual if facts.get(key, usual[key]) != usual[key])
+    return f"{MADE_BY} --model {shlex.quote(name)}{''.join(settings)}"
 
 
 def settings_digest(workspace: Workspace) -> str:
@@ -92,10 +100,13 @@ def read_index(workspace: Workspace, name: str, catalogue: Catalogue) -> Index:
     folder, command = index_folder(workspace, name), made_by(name)
     facts = read_json(folder / INDEX_NAME, command)
     with reading(folder / INDEX_NAME, command):
+        command = made_by(name, facts)
         asked = [(each["entry"], each["question"]) for each in facts["questions"]]
         threshold = None if facts["threshold_cosine"] is None else float(facts["threshold_cosine"])
         # Indexes of earlier versions say nothing of their labels.
         labels, confidence = str(facts.get("labels_digest", "")), float(facts.get("confidence", 0))
+    if not (folder / VECTORS_NAME).is_file():
+        raise UserError(f"there is no {folder / VECTORS_NAME}", f"run `{command}` again")
     there = [(catalogue.entries[o].id, q) for o, q in zip(catalogue.owners, catalogue.questions, strict=True)]
     is_same = {
         "the model has": facts["model_digest"] == model_digest(workspace, name),
@@ -106,4 +117,4 @@ def read_index(workspace: Workspace, name: str, catalogue: Catalogue) -> Index:
     if changed := next((what for what, same in is_same.items() if not same), ""):
         raise UserError(f"{folder}: {changed} changed since this index was made", f"run `{command}` again")
     vectors: Vectors = np.load(folder / VECTORS_NAME, allow_pickle=False)
-    return Index(folder, vectors, index_digest(facts), labels, confidence, threshold)
+    return Index(folder, vectors, index_digest(facts), labels, confidence, threshold, command)

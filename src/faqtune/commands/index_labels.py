@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faqtune.commands.assemble import Project, load_project
-from faqtune.commands.index_files import INDEX_NAME, Index, index_folder, made_by
+from faqtune.commands.index_files import INDEX_NAME, LEAST_CONFIDENCE, Index, index_folder
 from faqtune.commands.synthetic import to_train_on
 from faqtune.commands.training_set import training_data
 from faqtune.digests import digest
@@ -20,8 +20,6 @@ from faqtune.records import normalise
 from faqtune.train.data import Example
 from faqtune.workspace import Workspace
 
-LEAST_CONFIDENCE = 0.9
-"""Labels by people are surer, those by rules seldom are, and moved questions to the wrong place: experiments.md."""
 SEVERAL_LABELS = 5
 """Of most entries: with 20 an index was clearly better, with one a question hardly moves."""
 
@@ -42,13 +40,13 @@ def labels_digest(labels: Sequence[Example], rows: NDArray[np.int64]) -> str:
     return digest(*(f"{row} {label.weight} {label.text}" for label, row in zip(labels, rows.tolist(), strict=True)))
 
 
-def refuse_other_labels(workspace: Workspace, name: str, index: Index, project: Project, reporter: Reporter) -> None:
+def refuse_other_labels(workspace: Workspace, index: Index, project: Project, reporter: Reporter) -> None:
     """Raises UserError where the labels of the training part are others than when the index was made: what its vectors
     were drawn towards may measure by now, by another split or as the very words of a text that got a label since."""
     if index.labels_digest != labels_digest(*labels_of(workspace, project, index.confidence, reporter)):
         raise UserError(
             f"{index.folder}: the labels of the training part are others than when this index was made",
-            f"run `{made_by(name)}` again",
+            f"run `{index.made_by}` again",
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from faqtune.commands.certificate import Answering, certified_answering
+from faqtune.commands.certificate import Answering, certified_answering, set_threshold
 from faqtune.commands.index_files import read_index
 from faqtune.commands.models import TUNED, load_model, resolved_name
 from faqtune.encoder import Encoder, Vectors
@@ -15,7 +15,6 @@ from faqtune.progress import Reporter, Silent
 from faqtune.ranking import Ranking, rank
 from faqtune.records import Catalogue
 from faqtune.runs import finished_runs
-from faqtune.stored import read_json
 from faqtune.workspace import Workspace
 
 TEXTS_AT_ONCE = 64
@@ -36,6 +35,7 @@ class Match:
     """What one text was matched with. `answered` is None where no threshold has been set for the model.
 
     `probability` that answering with the first hit is right, where a certificate has been made for the model.
+    `lead_cosine`: what the first entry leads the second by, None without one; it has to be `margin_cosine` at least.
     """
 
     text: str
@@ -43,6 +43,8 @@ class Match:
     threshold_cosine: float | None
     hits: list[Hit]
     probability: float | None = None
+    lead_cosine: float | None = None
+    margin_cosine: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,10 @@ class Matcher:
             answered = ranking.answered(self.answering.threshold_cosine, self.answering.margin_cosine).tolist()
             if self.answering.probability is not None:
                 said = self.answering.probability.of(ranking.best).round(4).tolist()
+        margin = 0.0 if self.answering is None else self.answering.margin_cosine
+        leads = ranking.margin.round(4).tolist() if len(self.catalogue) > 1 else [None] * len(asked)
         return [
-            Match(text, answered[row], self.threshold_cosine, self._hits(row, ranking), said[row])
+            Match(text, answered[row], self.threshold_cosine, self._hits(row, ranking), said[row], leads[row], margin)
             for row, text in enumerate(asked)
         ]
 
@@ -116,8 +120,8 @@ def load_matcher(
         return Matcher(encoder, catalogue, found.vectors, answering or found.answering(), top)
     if answering is None and run is not None:
         answering = certified_answering(run)
-    if answering is None and run is not None and run.thresholds_path.exists():
-        answering = Answering(float(read_json(run.thresholds_path, "faqtune train")["threshold_cosine"]))
+    if answering is None and run is not None and (threshold := set_threshold(run)) is not None:
+        answering = Answering(threshold)
     encoder = load_model(workspace, name, reporter, exact=True)
     return Matcher(encoder, catalogue, encoder.encode(catalogue.questions), answering, top)
 

@@ -33,8 +33,13 @@ LONGEST_TOKENS = 1_000_000
 
 
 def resolved_name(workspace: Workspace, name: str) -> str:
-    """The name of the newest run for `tuned`, any other name as it is. Raises UserError if no run has finished."""
-    return find_run(workspace).name if name == TUNED else name
+    """The name of the newest run for `tuned`, that of the run whose model lies in a folder of that name, any other name
+    as it is. Raises UserError if no run has finished."""
+    if name == TUNED:
+        return find_run(workspace).name
+    model = _folder(workspace, name) or Path()
+    is_of_run = model.parent.parent == workspace.runs_path.resolve() and (model.parent / RUN_NAME).is_file()
+    return model.parent.name if is_of_run and model.name == "model" else name
 
 
 def model_place(workspace: Workspace, name: str) -> str:

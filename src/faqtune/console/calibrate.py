@@ -14,6 +14,7 @@ from faqtune.workspace import Workspace
 
 USUAL = {"noise/chatter": 5.0}
 """What is promised if nothing is asked for, in percent."""
+HARDLY_ANY = 0.05
 
 
 def run_calibrate(
@@ -44,7 +45,7 @@ def run_calibrate(
             reporter=reporter,
         )
     if as_json:
-        emit_json(plain(made) | {"certified": made.certified.is_certified})
+        emit_json({**plain(made), **plain(made.certified), "certified": made.certified.is_certified})
     else:
         _show(made)
         asking = f'{f" --model {made.run.name}" if run else ""} --index "what a customer would type"'
@@ -76,6 +77,8 @@ def _show(made: Calibrated) -> None:
     rows = [_row(promise) for promise in certified.promises]
     emit(*table((f"with {100 * certified.confidence:g}% confidence", "promised", "bound", "seen", "units", ""), rows))
     emit(f"  {certified.answered:.1%} of the calibration part's questions are answered there")
+    if certified.answered < HARDLY_ANY:
+        emit("  so strict a threshold keeps its promises by answering hardly anybody: promise less, or lower --margin")
     emit(*[line for promise in certified.promises if (line := _advice(promise))])
     if not certified.is_certified and len(certified.margins_tried) > 1:
         tried = len(certified.margins_tried)

@@ -7,6 +7,7 @@ default is written into the run, so a run is reproducible from its own folder.
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Sequence
 from importlib import resources
@@ -52,7 +53,13 @@ def load_recipe(name: str, overrides: str | Sequence[str] = ()) -> Recipe:
     data.setdefault("name", Path(name).stem)
     for override in listed(overrides):
         _set(data, override)
-    return checked(validated(Recipe, data, place))
+    try:
+        recipe = validated(Recipe, data, place)
+    except UserError as error:
+        changes = [change for change in listed(overrides) if f"`{_key(change)}`" in error.problem]
+        blamed = f"--set {changes[-1]}" if changes else place
+        raise UserError(error.problem.replace(place, blamed, 1), error.next_step) from None
+    return checked(recipe)
 
 
 def checked(recipe: Recipe) -> Recipe:
@@ -113,6 +120,11 @@ def _read(name: str) -> bytes:
             f"there is no recipe `{name}`", f"use one of {', '.join(presets())}, or the path of a TOML file"
         )
     return Path(name).read_bytes()
+
+
+def _key(override: str) -> str:
+    """As messages write it: `stage.1.epochs`."""
+    return re.sub(r"^stages\.", "stage.", override.partition("=")[0].strip())
 
 
 def _set(data: dict[str, Any], override: str) -> None:

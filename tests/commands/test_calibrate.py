@@ -267,6 +267,7 @@ def test_a_threshold_at_which_nobody_is_answered_says_so(tuned_shop: Workspace, 
     _, out, _ = cli("match", *where, "什么时候发货", "--json")
     found = json.loads(out)
     assert (found["answered"], found["margin_cosine"]) == (False, 2)
+    assert found["lead_cosine"] == round(found["lead_cosine"], 4), "not the digits of float32"
     assert found["lead_cosine"] == pytest.approx(found["hits"][0]["score"] - found["hits"][1]["score"], abs=2e-4)
     assert float(lead[1]) == pytest.approx(found["lead_cosine"], abs=1e-4)
     _, out, _ = cli("calibrate", *where, "--chatter", "99.9")

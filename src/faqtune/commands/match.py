@@ -74,7 +74,8 @@ class Matcher:
             if self.answering.probability is not None:
                 said = self.answering.probability.of(ranking.best).round(4).tolist()
         margin = 0.0 if self.answering is None else self.answering.margin_cosine
-        leads = ranking.margin.round(4).tolist() if len(self.catalogue) > 1 else [None] * len(asked)
+        has_second = len(self.catalogue) > 1
+        leads = [round(lead, 4) if has_second else None for lead in ranking.margin.tolist()]
         return [
             Match(text, answered[row], self.threshold_cosine, self._hits(row, ranking), said[row], leads[row], margin)
             for row, text in enumerate(asked)

@@ -20,7 +20,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from functools import partial
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -32,7 +32,7 @@ import torch
 from common import gpu_clock, keep_run
 from faqtune.model import TextModel, freeze, load, unfreeze
 from faqtune.recipe import Losses, Recipe, Stage
-from faqtune.train.ahead import BatchesAhead
+from faqtune.train.batches import Batch
 from faqtune.train.budget import still_to_come_bytes, token_budget
 from faqtune.train.engine import batch_loss, learn
 from faqtune.train.optimiser import make_optimiser, update
@@ -105,12 +105,15 @@ def train_ours(folder: Path, workload: Any, queries: int, frozen: bool, profile:
     steps = WARM_UP_STEPS + TIMED_STEPS
     examples = [workload.examples(queries, seed=number) for number in range(steps + 1)]
 
-    batches = BatchesAhead(lambda number: workload.batch(examples[number]), model.tokenise, len(examples))
+    @cache
+    def batch_of(number: int) -> Batch:
+        return workload.batch(examples[number])
 
     def step(number: int) -> None:
-        batch = batches.take(number)
+        batch = batch_of(number)
         learn(model, batch, LOSSES, budget.at_once, budget.graph)
-        batches.make_ready(number + 1)
+        if number < steps:  # made ahead, as in a training
+            model.tokenise(batch_of(number + 1).texts)
         update(optimiser, LEARNING_RATE, stage.max_gradient_norm)
         tokens.append(sum(map(len, model.tokenise(batch.texts))))
         texts.append(len(batch.texts))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -33,13 +35,17 @@ WANTED = {
 """What a value should have been, by pydantic's name of the error, and with what it knows of it."""
 
 
-def validated(model: type[Model], data: dict[str, Any], place: str) -> Model:
-    """`data` as a `model`. Raises UserError that names `place`, the key, and the nearest valid key."""
+def validated(
+    model: type[Model], data: dict[str, Any], place: str, elsewhere: Mapping[str, str] = MappingProxyType({})
+) -> Model:
+    """`data` as a `model`. Raises UserError that names `place`, or where `elsewhere` says that a key is from, the key,
+    and the nearest valid key."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
         first = _telling(error.errors())
     key = _written(first["loc"])
+    place = elsewhere.get(key, place)
     if first["type"] == "extra_forbidden":
         near = _nearest(key, _keys(model))
         raise UserError(

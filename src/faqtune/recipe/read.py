@@ -53,13 +53,8 @@ def load_recipe(name: str, overrides: str | Sequence[str] = ()) -> Recipe:
     data.setdefault("name", Path(name).stem)
     for override in listed(overrides):
         _set(data, override)
-    try:
-        recipe = validated(Recipe, data, place)
-    except UserError as error:
-        changes = [change for change in listed(overrides) if f"`{_key(change)}`" in error.problem]
-        blamed = f"--set {changes[-1]}" if changes else place
-        raise UserError(error.problem.replace(place, blamed, 1), error.next_step) from None
-    return checked(recipe)
+    set_by = {_key(change): f"--set {change}" for change in listed(overrides)}
+    return checked(validated(Recipe, data, place, set_by))
 
 
 def checked(recipe: Recipe) -> Recipe:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -14,7 +14,6 @@ from faqtune.encoder import Encoder, KeepingEncoder
 from faqtune.errors import UserError
 from faqtune.model import layers_above
 from faqtune.recipe import Mining, Stage
-from faqtune.train.ahead import BatchesAhead
 from faqtune.train.batches import Batch, batch_at
 from faqtune.train.budget import spare_scarce_memory
 from faqtune.train.checkpoints import Checkpoint, Progress
@@ -63,7 +62,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     queries = queries_per_step(stage, data)
     training.listener.stage_started(stage, progress.stage, steps, progress.step, progress.steps_before, queries)
     mined: Mined | None = None
-    batches: BatchesAhead | None = None
+    batch_of: Callable[[int], Batch] | None = None
     if resumed is None:
         progress.sampled_at_start = sampled_weights(training.model)
         _remark(training, stage, data)
@@ -81,11 +80,11 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
             asked = max(_next_round(stage.mining, 0, measure_every, steps), min(PROBED_STEPS, steps))
             mined = _mine(training, stage, data, range(asked), None, encoder_of(training.model))
             training.settle(settings_in_use(training, stage, data, steps, measure_every))
-        if batches is None:
+        if batch_of is None:
             until = _next_round(stage.mining, progress.step, measure_every, steps)
-            make = partial(batch_at, data, stage, mined, training.recipe.seed, progress.stage)
-            batches = BatchesAhead(make, training.model.tokenise, until)
-        _step(training, stage, batches, optimiser, steps)
+            # The last two are remembered, since the next one is made ahead.
+            batch_of = lru_cache(maxsize=2)(partial(batch_at, data, stage, mined, training.recipe.seed, progress.stage))
+        _step(training, stage, batch_of, until, optimiser, steps)
         refuse_standstill(training.model, stage, progress, steps)
         ended = _why_it_ends(training, stage)
         is_last = progress.step == steps or bool(ended)
@@ -102,7 +101,7 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
         elif mines:
             # Before the checkpoint: a resumed training must not mine with vectors from other batches of texts.
             until = _next_round(stage.mining, progress.step, measure_every, steps)
-            mined, batches = _mine(training, stage, data, range(progress.step, until), mined, encoder), None
+            mined, batch_of = _mine(training, stage, data, range(progress.step, until), mined, encoder), None
         if is_last or ended or training.save_is_due():
             training.save(optimiser, mined)
     return True
@@ -206,17 +205,24 @@ def _refuse_hopeless(training: Training, stage: Stage, data: TrainingData, mined
 
 
 def _step(
-    training: Training, stage: Stage, batches: BatchesAhead, optimiser: torch.optim.Optimizer, steps: int
+    training: Training,
+    stage: Stage,
+    batch_of: Callable[[int], Batch],
+    until: int,
+    optimiser: torch.optim.Optimizer,
+    steps: int,
 ) -> None:
-    """Learn from one batch, log it and count it."""
+    """Learn from one batch, log it and count it. `until`: the step from which on batches are of another mining."""
     progress = training.progress
     place = f"stage {progress.stage} ({stage.name}), step {progress.step + 1}"
     started = time.perf_counter()
-    batch = batches.take(progress.step)
+    batch = batch_of(progress.step)
     rate = stage.learning_rate * schedule(progress.step, steps, stage.warmup_share)
     while True:
         loss = learn_within_memory(training, stage, batch, place)
-        batches.make_ready(progress.step + 1)
+        # A GPU is told what to do long before it has done it, and would wait for its next batch if it were made later.
+        if progress.step + 1 < until:
+            training.model.tokenise(batch_of(progress.step + 1).texts)  # which the model remembers
         refuse_not_finite("loss", loss.total, training.model, place)
         norm = update_within_memory(training, stage, optimiser, rate, place)
         # Where it is not finite the weights are as they were.

@@ -8,38 +8,9 @@ from typing import Any
 import pytest
 
 from faqtune.train import memory, stage
-from faqtune.train.ahead import BatchesAhead
 from faqtune.train.batches import batch_at
 
 Toys = Callable[..., Any]
-
-
-class Texts:
-    """In the place of a batch."""
-
-    def __init__(self, step: int) -> None:
-        self.texts = (f"text {step}",)
-
-
-def test_a_batch_is_made_once_before_it_is_taken_and_none_beyond_the_round() -> None:
-    made: list[int] = []
-    tokenised: list[str] = []
-
-    def make(step: int) -> Any:
-        made.append(step)
-        return Texts(step)
-
-    batches = BatchesAhead(make, tokenised.extend, until=5)
-    assert batches.take(2).texts == ("text 2",) and not tokenised, "the first one is made when it is taken"
-    batches.make_ready(3)
-    batches.make_ready(3)  # as where a step is tried again
-    assert (made, tokenised) == ([2, 3], ["text 3"])
-    assert batches.take(3).texts == ("text 3",)
-    batches.make_ready(4)
-    assert batches.take(4).texts == ("text 4",)
-    batches.make_ready(5)
-    assert made == [2, 3, 4], "what is mined next may change the batch of step 5"
-    assert batches.take(9).texts == ("text 9",) and batches.take(9).texts == ("text 9",)
 
 
 @pytest.mark.parametrize("mining", [{"every_steps": 2}, {"every_steps": 0}, {"every_steps": 0, "at_evaluations": True}])

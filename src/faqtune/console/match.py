@@ -55,12 +55,7 @@ def _asked() -> Iterator[list[str]]:
 
 
 def _show(found: Match) -> None:
-    if found.answered is None:
-        verdict = "no threshold has been set for this model"
-    elif not found.answered and found.threshold_cosine is not None and _reaches(found, found.threshold_cosine):
-        verdict = f"rejected: only {found.lead_cosine:.4f} ahead of the second, not {found.margin_cosine:g}"
-    else:
-        verdict = f"{'answered' if found.answered else 'rejected'} at threshold {found.threshold_cosine:.4f}"
+    verdict = _verdict(found)
     if found.probability is not None:
         verdict += f"; right with probability {found.probability:.0%}"
     emit(f"{_short(found.text)}  [{verdict}]")
@@ -68,10 +63,12 @@ def _show(found: Match) -> None:
         emit(f"  {place}. {hit.score:.4f}  {_short(hit.question)}  →  {_short(hit.answer)}")
 
 
-def _reaches(found: Match, threshold_cosine: float) -> bool:
-    """Whether it is the margin, and not the threshold, that an answer is wanting."""
-    is_ahead = found.lead_cosine is None or found.lead_cosine >= found.margin_cosine
-    return not is_ahead and bool(found.hits) and found.hits[0].score >= threshold_cosine
+def _verdict(found: Match) -> str:
+    if found.answered is None or found.threshold_cosine is None:
+        return "no threshold has been set for this model"
+    if not found.answered and found.margin_cosine and found.hits[0].score >= found.threshold_cosine:
+        return f"rejected: only {found.lead_cosine:.4f} ahead of the second, not {found.margin_cosine:g}"
+    return f"{'answered' if found.answered else 'rejected'} at threshold {found.threshold_cosine:.4f}"
 
 
 def _short(text: str) -> str:

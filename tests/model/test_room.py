@@ -12,6 +12,7 @@ from torch import Tensor
 from faqtune.errors import UserError
 from faqtune.model import TextModel, text_model
 from faqtune.model.room import Room, batches
+from faqtune.model.unpadded import Unpadded
 
 TEXTS = [f"第{number}个问题" + "怎么退货" * (number % 5) for number in range(24)]
 CPU_FULL = RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
@@ -20,14 +21,15 @@ GPU_FULL = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 Gi
 
 @pytest.fixture
 def small(tiny_model: TextModel, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[int]]:
-    """Memory for so many padded tokens of a batch; returns the sizes that are tried from then on."""
+    """Memory for so many tokens of a batch, with its padding if there is any; returns the sizes that are tried from
+    then on."""
     embed = tiny_model.embed_ids
 
     def make(most_tokens: int, error: Exception = CPU_FULL) -> list[int]:
         tried: list[int] = []
 
         def within(ids: Sequence[Sequence[int]]) -> Tensor:
-            tried.append(len(ids) * max(map(len, ids)))
+            tried.append(len(ids) * max(map(len, ids)) if tiny_model.pads else sum(map(len, ids)))
             if tried[-1] > most_tokens:
                 raise error
             return embed(ids)
@@ -40,13 +42,16 @@ def small(tiny_model: TextModel, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 
 @pytest.mark.parametrize("error", [CPU_FULL, GPU_FULL, MemoryError()])
 @pytest.mark.parametrize("kept", [1, 4])
+@pytest.mark.parametrize("pads", [True, False])
 def test_too_little_memory_halves_what_is_encoded_at_once_and_changes_no_vector(
     tiny_model: TextModel,
     small: Callable[..., list[int]],
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
     kept: int,
+    pads: bool,
 ):
+    monkeypatch.setattr(Unpadded, "is_for", lambda *given: not pads)
     monkeypatch.setattr(text_model, "KEPT_BATCHES", {"cpu": kept})
     expected = tiny_model.encode(TEXTS)
     said: list[str] = []

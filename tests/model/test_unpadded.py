@@ -93,20 +93,28 @@ def test_layers_see_the_tokens_alone() -> None:
     assert seen == [(1, 3 + 9 + 1 + 6, 16)] * 3
 
 
-def test_a_batch_with_little_padding_stays_as_it_is() -> None:
-    backbone = random_backbone("bert")
-    way = Unpadded(backbone.config)
-    assert vectors(way, backbone, 10, 10, 9) is None
-    assert vectors(way, backbone, 10, 10, 7) is not None
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_text_has_the_same_vector_whatever_it_is_beside(tiny_model: TextModel, precision: Any) -> None:
+    """Padding to a longer neighbour moved the last digits of a cosine, and with it what is above a threshold."""
+    tiny_model.precision = Precision(precision, "")
+    together = tiny_model.encode(TEXTS)
+    alone = np.concatenate([tiny_model.encode([text]) for text in TEXTS])
+    assert len({len(ids) for ids in tiny_model.tokenise(TEXTS)}) > 2 and not tiny_model.pads
+    np.testing.assert_allclose(together, alone, rtol=0, atol=3e-7 if precision == "float32" else 1e-3)
 
 
-def test_what_is_only_encoded_keeps_its_digits() -> None:
-    backbone = random_backbone("bert")
-    way = Unpadded(backbone.config)
-    with torch.inference_mode():
-        assert vectors(way, backbone, 3, 9) is None
-    with torch.no_grad():  # the first pass of a training that caches gradients
-        assert vectors(way, backbone, 3, 9) is not None
+def test_texts_that_are_only_encoded_are_not_padded_either(
+    tiny_model: TextModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = tiny_model.encode(TEXTS)
+    seen = []
+    layer = tiny_model.backbone.encoder.layer[0].intermediate
+    layer.register_forward_hook(lambda _, given, __: seen.append(tuple(given[0].shape[:2])))
+    np.testing.assert_array_equal(tiny_model.encode(TEXTS), expected)
+    monkeypatch.setattr(Unpadded, "is_for", lambda *given: False)
+    np.testing.assert_allclose(tiny_model.encode(TEXTS), expected, rtol=0, atol=1e-5)
+    lengths = [len(ids) for ids in tiny_model.tokenise(TEXTS)]
+    assert seen == [(1, sum(lengths)), (len(TEXTS), max(lengths))]
 
 
 def test_where_attention_goes_another_way_the_batch_stays_padded() -> None:
@@ -143,7 +151,7 @@ def test_relative_positions_stay_padded() -> None:
 
 
 def test_a_model_without_heads_is_asked_for_none() -> None:
-    assert not Unpadded(MambaConfig()).is_for_all(torch.device("cuda"), torch.bfloat16)
+    assert not Unpadded(MambaConfig()).is_for(torch.device("cuda"), torch.bfloat16)
 
 
 def test_an_unknown_kind_of_model_stays_padded() -> None:
@@ -255,14 +263,14 @@ def test_on_a_gpu_texts_go_in_a_row_in_half_precision_alone(
     monkeypatch.setattr(TextModel, "device", gpu)
     monkeypatch.setattr(unpadded, "works", lambda *given: asked.append(given) or works)
     works = True
-    assert tiny_model.pads and not way._is_worth_it([9, 3], gpu) and not asked
+    assert tiny_model.pads and way.token_vectors(tiny_model.backbone, [[2, 3], [2]], gpu) is None and not asked
     tiny_model.precision = Precision("bfloat16", "")
     assert not tiny_model.pads and asked == [(attention.in_row, gpu, torch.bfloat16, 16)]
-    assert not way._is_worth_it([9, 3], gpu)  # autocast is off
+    assert unpadded._dtype_of_products(gpu) == torch.float32
     with patch("torch.is_autocast_enabled", return_value=True):
-        assert way._is_worth_it([9, 3], gpu) and way._is_worth_it([9], gpu)
+        assert way.is_for(gpu, unpadded._dtype_of_products(gpu))
         works = False
-        assert tiny_model.pads and not way._is_worth_it([9, 3], gpu)
+        assert tiny_model.pads and not way.is_for(gpu, torch.float16)
 
 
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
@@ -294,8 +302,8 @@ def test_a_model_learns_the_same_without_padding(
     found, ways = [], []
     go = Unpadded.token_vectors
     monkeypatch.setattr(Unpadded, "token_vectors", lambda *given: ways.append(go(*given)) or ways[-1])
-    for least in (2.0, 0.0):
-        monkeypatch.setattr(unpadded, "WORTH_LEAVING_OUT", least)
+    for leaves_out in (False, True):
+        monkeypatch.setattr(Unpadded, "is_for", lambda *given, leaves_out=leaves_out: leaves_out)
         tiny_model.zero_grad(set_to_none=True)
         vectors, tokens = tiny_model.embed_ids_and_tokens(ids)
         ((vectors @ vectors.T).square().sum() + tokens.square().sum() / 100).backward()

@@ -157,7 +157,7 @@ def too_little_memory(model: TextModel, data: TrainingData, recipe: Recipe, fold
     embed = model.embed_ids
 
     def small(ids: Sequence[Sequence[int]]) -> torch.Tensor:
-        if not torch.is_inference_mode_enabled() and len(ids) * max(map(len, ids)) > 128:
+        if not torch.is_inference_mode_enabled() and sum(map(len, ids)) > 128:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return embed(ids)
 

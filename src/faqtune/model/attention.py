@@ -74,7 +74,8 @@ class AttentionByRun(_Attention):
     def attend(self, query: Tensor, key: Tensor, value: Tensor, scale: float | None) -> Tensor:
         by_run = zip(*(self._by_run(each) for each in (query, key, value)), strict=True)
         found = [functional.scaled_dot_product_attention(q, k, v, scale=scale) for q, k, v in by_run]
-        return torch.cat([each.transpose(1, 2).flatten(0, 1) for each in found]).transpose(0, 1).unsqueeze(0)
+        rows = [each.transpose(1, 2).flatten(0, 1) for each in found]
+        return (rows[0] if len(rows) == 1 else torch.cat(rows)).transpose(0, 1).unsqueeze(0)
 
     def _by_run(self, heads: Tensor) -> list[Tensor]:
         """Of each run of texts of equal length, (n, h, l, d)."""

@@ -107,8 +107,8 @@ def need_of_config(config: PretrainedConfig, batch_tokens: int = TRAINING_BATCH_
     )
 
 
-def activation_bytes(config: PretrainedConfig, pads: bool = True) -> int:
-    """What training keeps of one token, from the forward to the backward pass; an estimate for float32, or for the
-    half precision of a model that `pads` nothing."""
-    of_each = TRAINING_ACTIVATION_BYTES if pads else ROW_ACTIVATION_BYTES
+def activation_bytes(config: PretrainedConfig, in_rows: bool = False) -> int:
+    """What training keeps of one token, from the forward to the backward pass; an estimate for float32, or for half
+    precision `in_rows` without padding on a GPU."""
+    of_each = ROW_ACTIVATION_BYTES if in_rows else TRAINING_ACTIVATION_BYTES
     return int(config.hidden_size * config.num_hidden_layers * of_each)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from faqtune.errors import UserError
 
-CPU_BATCH_TOKENS = 2048
-"""Measured with the built-in model on one core: with batches that end early (below), 1024 to 8192 are equal
-within the noise; a small one takes least memory."""
+CPU_BATCH_TOKENS = 4096
+"""Measured with the built-in model on one core: 5 % more texts a second than with 2048, as many as with 8192. Where
+texts are padded, in batches that end early (below), 1024 to 8192 are equal within the noise."""
 
 FULL_ENOUGH_TOKENS = 512
 LEAST_FILLED = 0.9

@@ -13,7 +13,7 @@ from faqtune.train import ranks
 
 CPU_AT_ONCE_TOKENS = 2048
 CPU_GRAPH_TOKENS = 8192
-"""On a CPU small parts are as fast as large ones, and padding, where it is not left out, costs."""
+"""On a CPU small parts are as fast as large ones."""
 CPU_LEAST_TOKENS = 512
 """Less than this is not kept however little memory is free: 1 GB for BGE-M3."""
 
@@ -30,7 +30,7 @@ USED_SHARE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class TokenBudget:
-    """Tokens that go through the encoder at once, padding included, and of how many one graph is kept."""
+    """Tokens that go through the encoder at once, with padding if there is any, and of how many one graph is kept."""
 
     at_once: int
     graph: int
@@ -42,8 +42,9 @@ def token_budget(model: TextModel, recipe: Recipe, to_come_bytes: int) -> TokenB
     at_once, graph = CPU_AT_ONCE_TOKENS, CPU_GRAPH_TOKENS
     if model.device.type in ("cpu", "cuda") and (free := _own_free_bytes(model)) is not None:
         left = USED_SHARE * free - to_come_bytes
-        fitting = int(left / activation_bytes(model.backbone.config, model.pads))
-        if model.device.type == "cuda":
+        is_gpu = model.device.type == "cuda"
+        fitting = int(left / activation_bytes(model.backbone.config, in_rows=is_gpu and not model.pads))
+        if is_gpu:
             graph = max(CPU_AT_ONCE_TOKENS, fitting)
             at_once = min(GPU_AT_ONCE_TOKENS, graph)
         else:

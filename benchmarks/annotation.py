@@ -74,8 +74,8 @@ def run(arm: Arm, given: argparse.Namespace) -> None:
 def measured(arm: Arm, simulation: Simulation, given: argparse.Namespace) -> dict[str, Any]:
     """What the model of an arm does on the test."""
     from faqtune import train_model
-    from faqtune.commands.assemble import evaluation_set, load_project
-    from faqtune.commands.models import load_model
+    from faqtune.commands.project.assemble import evaluation_set, load_project
+    from faqtune.commands.project.models import load_model
     from faqtune.evaluate import evaluate, point_figures
     from faqtune.records import TEST
 

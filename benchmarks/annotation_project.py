@@ -19,11 +19,11 @@ from faqtune.annotate.decisions import Decision, act_of
 from faqtune.annotate.queue import Meanings, Queue, Shares, Weights
 from faqtune.annotate.standin import Labelled, score
 from faqtune.annotate.store import Store
-from faqtune.commands.annotated import chosen_queries
-from faqtune.commands.assemble import evaluation_set, load_project
-from faqtune.commands.models import load_model
-from faqtune.commands.settled import settled
-from faqtune.commands.training_set import training_data
+from faqtune.commands.project.annotated import chosen_queries
+from faqtune.commands.project.assemble import evaluation_set, load_project
+from faqtune.commands.project.models import load_model
+from faqtune.commands.project.settled import settled
+from faqtune.commands.project.training_set import training_data
 from faqtune.evaluate import calibrate, evaluate
 from faqtune.label import pairs_of, place_of
 from faqtune.progress import Silent

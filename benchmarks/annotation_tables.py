@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 
 from annotation_project import Simulation
 from common import RESULTS, table_of
-from faqtune.commands.assemble import evaluation_set, load_project
+from faqtune.commands.project.assemble import evaluation_set, load_project
 from faqtune.evaluate import EvaluationSet, Outcomes
 from faqtune.evaluate.figures import figures
 from faqtune.evaluate.intervals import bootstrap, interval

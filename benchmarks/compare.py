@@ -179,7 +179,7 @@ def data(work: Path, queries: int) -> None:
 
 def measured(folders: tuple[Path, Path], queries: int) -> dict[str, Any]:
     """In a process of its own, on made-up texts."""
-    from faqtune.commands.layers import Selection, measure_layers
+    from faqtune.commands.mixing.layers import Selection, measure_layers
     from faqtune.compare import compare_weights
     from faqtune.evaluate import EvaluationSet, Negative, Positive
     from faqtune.progress import Silent

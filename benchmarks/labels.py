@@ -19,8 +19,8 @@ import numpy as np
 
 from common import RESULTS, Lines, machine
 from faqtune import ingest_files, init_project
-from faqtune.commands.gold import gold_labels
-from faqtune.commands.models import load_model
+from faqtune.commands.project.gold import gold_labels
+from faqtune.commands.project.models import load_model
 from faqtune.config import LabelConfig
 from faqtune.encoder import Encoder, Vectors
 from faqtune.ingest import GoldLabel

@@ -34,8 +34,8 @@ import numpy as np
 
 from common import Lines, machine
 from faqtune import train_model
-from faqtune.commands.assemble import evaluation_set, load_project, selection_set
-from faqtune.commands.training_set import training_data
+from faqtune.commands.project.assemble import evaluation_set, load_project, selection_set
+from faqtune.commands.project.training_set import training_data
 from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, general_ability, point_figures
 from faqtune.model import TextModel, load, resolve
 from faqtune.model.layout import read_layout

@@ -9,6 +9,7 @@ Options: `noise` (training noise as one more class, which answers nothing), `lr`
 
 from __future__ import annotations
 
+import math
 import tempfile
 from typing import Any
 
@@ -58,15 +59,19 @@ def main() -> None:
         examples += [(text, NOISE) for text in task.noise]
     pairs = int(task.number("pairs", MOST_PAIRS))
     iterations = max(1, min(ITERATIONS, pairs // (2 * len(examples))))
+    batch = int(task.number("batch", 64))
     column = {name: place for place, name in enumerate(dict.fromkeys(name for _, name in examples))}
     data = {"text": [task.prompt + text for text, _ in examples], "label": [column[name] for _, name in examples]}
     with tempfile.TemporaryDirectory(dir=progress.folder) as folder:
         settings = TrainingArguments(
             output_dir=folder,
             seed=task.seed,
-            batch_size=int(task.number("batch", 64)),
+            batch_size=batch,
             num_epochs=1,
             num_iterations=iterations,
+            # As many as that is. Without it the sampler lists all pairs that there are: with 13,500 examples 91
+            # million, for which 24 GB of memory are not enough.
+            max_steps=math.ceil(2 * iterations * len(examples) / batch),
             body_learning_rate=task.number("lr", 2e-5),
             save_strategy="no",
             logging_strategy="no",

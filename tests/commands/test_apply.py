@@ -14,11 +14,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from faqtune import UserError, Workspace, compare_models, evaluate_models, match_texts, merge_run, write_report
-from faqtune.commands import apply, layer_search
+from faqtune.commands import apply
 from faqtune.commands.apply import apply_layers
-from faqtune.commands.assemble import evaluation_set, load_project, selection_set
-from faqtune.commands.layer_search import Applied, LayerSearch, holds_up
-from faqtune.commands.tried import TRIED_NAME
+from faqtune.commands.mixing import search as layer_search
+from faqtune.commands.mixing.search import Applied, LayerSearch, holds_up
+from faqtune.commands.mixing.tried import TRIED_NAME
+from faqtune.commands.project.assemble import evaluation_set, load_project, selection_set
 from faqtune.evaluate import EvaluationSet, calibrate, evaluate
 from faqtune.model import load
 from faqtune.runs import Run, all_runs, find_run
@@ -150,7 +151,7 @@ def test_what_does_not_hold_up_on_the_other_half_is_not_taken_over(
 def test_only_the_selection_part_is_searched_and_confirmed_on(
     damaged_shop: Workspace, measured: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from faqtune.commands import assemble
+    from faqtune.commands.project import assemble
 
     asked: list[str] = []
     whole = assemble.evaluation_set

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from faqtune import UserError, Workspace, evaluate_models
-from faqtune.commands.asked import asked_queries
-from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.calibrate import calibrate_run
 from faqtune.commands.match import load_matcher
+from faqtune.commands.project.asked import asked_queries
+from faqtune.commands.project.assemble import evaluation_set, load_project
 from faqtune.records import CALIBRATION
 from faqtune.runs import find_run
 from faqtune.stored import write_jsonl
@@ -21,7 +21,7 @@ from faqtune.stored import write_jsonl
 @pytest.fixture(autouse=True)
 def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tea shop is small."""
-    monkeypatch.setattr("faqtune.commands.evaluate.LEAST_QUERIES", 1)
+    monkeypatch.setattr("faqtune.commands.figures.enough.LEAST_QUERIES", 1)
 
 
 def test_the_certificate_says_what_it_stands_on(tuned_shop: Workspace) -> None:
@@ -123,7 +123,7 @@ def test_a_confidence_is_printed_as_it_was_asked_for(tuned_shop: Workspace, cli)
 
 
 def test_the_certificate_holds_margin_probabilities_digests_and_the_paired_test(tuned_shop: Workspace) -> None:
-    from faqtune.commands.models import model_digest
+    from faqtune.commands.project.models import model_digest
     from faqtune.digests import digest
     from faqtune.evaluate import ProbabilityMap
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from faqtune import UserError, Workspace, make_index
-from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.calibrate import calibrate_run
 from faqtune.commands.index import labels_of
-from faqtune.commands.index_figures import rows_of_part
-from faqtune.commands.index_files import read_index
 from faqtune.commands.match import load_matcher
-from faqtune.commands.models import load_model
+from faqtune.commands.project.assemble import evaluation_set, load_project
+from faqtune.commands.project.models import load_model
+from faqtune.commands.vectors.figures import rows_of_part
+from faqtune.commands.vectors.files import read_index
 from faqtune.evaluate import Outcomes, evaluate
 from faqtune.evaluate.certify import Certified, certify
 from faqtune.progress import Silent
@@ -34,7 +34,7 @@ KEPT, TOO_MUCH = {"noise/chatter": 0.999}, {"noise/chatter": 0.001}
 @pytest.fixture(autouse=True)
 def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tea shop is small."""
-    monkeypatch.setattr("faqtune.commands.evaluate.LEAST_QUERIES", 1)
+    monkeypatch.setattr("faqtune.commands.figures.enough.LEAST_QUERIES", 1)
 
 
 @pytest.fixture

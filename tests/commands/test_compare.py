@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from faqtune import UserError, Workspace, compare_models
-from faqtune.commands.layers import measure_layers, selection
+from faqtune.commands.mixing.layers import measure_layers, selection
 from faqtune.runs import Run, find_run
 from faqtune.stored import write_json
 
@@ -195,7 +195,7 @@ def test_the_figures_of_a_reverted_layer_are_those_of_a_model_made_so(
     tuned_shop: Workspace, run: Run, tmp_path: Path
 ) -> None:
     """The naive twin: a folder with the one layer's weights exchanged, measured like any model."""
-    from faqtune.commands.models import load_model
+    from faqtune.commands.project.models import load_model
     from faqtune.evaluate import evaluate
     from faqtune.progress import Silent
 
@@ -219,7 +219,7 @@ def test_the_figures_of_a_reverted_layer_are_those_of_a_model_made_so(
 
 
 def test_the_test_part_is_never_read(tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from faqtune.commands import assemble
+    from faqtune.commands.project import assemble
 
     asked = []
     whole = assemble.evaluation_set
@@ -228,7 +228,7 @@ def test_the_test_part_is_never_read(tuned_shop: Workspace, monkeypatch: pytest.
     selection(tuned_shop)
 
     assert asked == ["selection"]
-    assert measure_layers.__module__ == "faqtune.commands.layers"
+    assert measure_layers.__module__ == "faqtune.commands.mixing.layers"
 
 
 def test_with_data_the_tables_are_shown(cli: Run_, tuned_shop: Workspace, run: Run) -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from faqtune import UserError, Workspace, claims, decide_labels, label_queries
 from faqtune.commands.after_annotation import label_the_rest
-from faqtune.commands.assemble import load_project
 from faqtune.commands.decide import read_doubts
-from faqtune.commands.settled import training_conversations
+from faqtune.commands.project.assemble import load_project
+from faqtune.commands.project.settled import training_conversations
 from faqtune.label import BY
 from faqtune.records import Claim
 from faqtune.runs import find_run

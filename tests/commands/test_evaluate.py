@@ -13,7 +13,7 @@ import pytest
 
 from faqtune import UserError, Workspace, evaluate_models
 from faqtune.commands import evaluate as command
-from faqtune.commands.assemble import evaluation_set, load_project
+from faqtune.commands.project.assemble import evaluation_set, load_project
 from faqtune.evaluate import Outcomes
 from faqtune.runs import find_run
 from faqtune.scorecard import STRATA
@@ -22,7 +22,7 @@ from faqtune.scorecard import STRATA
 @pytest.fixture(autouse=True)
 def few_queries(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tea shop is small."""
-    monkeypatch.setattr(command, "LEAST_QUERIES", 3)
+    monkeypatch.setattr("faqtune.commands.figures.enough.LEAST_QUERIES", 3)
 
 
 def test_by_default_the_newest_run_is_measured_against_its_base(tuned_shop: Workspace) -> None:
@@ -100,7 +100,7 @@ def test_options_that_would_do_nothing_are_refused(tuned_shop: Workspace, tmp_pa
 
 
 def test_too_little_to_measure_is_refused(tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "LEAST_QUERIES", 1000)
+    monkeypatch.setattr("faqtune.commands.figures.enough.LEAST_QUERIES", 1000)
 
     with pytest.raises(UserError, match=r"test \(weak labels\): only \d+ queries"):
         evaluate_models(tuned_shop)

@@ -13,13 +13,13 @@ import pytest
 
 from faqtune import UserError, Workspace, make_index, match_texts
 from faqtune.blend import blended
-from faqtune.commands.assemble import evaluation_set, load_project
 from faqtune.commands.index import Indexed
-from faqtune.commands.index_figures import OnSelection
-from faqtune.commands.index_files import index_folder, read_index
-from faqtune.commands.index_labels import index_may_help
-from faqtune.commands.models import load_model
-from faqtune.commands.training_set import training_data
+from faqtune.commands.project.assemble import evaluation_set, load_project
+from faqtune.commands.project.models import load_model
+from faqtune.commands.project.training_set import training_data
+from faqtune.commands.vectors.figures import OnSelection
+from faqtune.commands.vectors.files import index_folder, read_index
+from faqtune.commands.vectors.labels import index_may_help
 from faqtune.console.index import run_index
 from faqtune.progress import Silent
 from faqtune.records import CALIBRATION, TEST, TRAIN, OwnPair, Pair
@@ -188,7 +188,7 @@ def test_both_sides_are_measured_at_thresholds_set_alike_whatever_a_certificate_
 def test_where_the_test_part_is_too_small_there_is_an_index_without_figures(
     tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("faqtune.commands.index_figures.LEAST_QUERIES", 10_000)
+    monkeypatch.setattr("faqtune.commands.vectors.figures.LEAST_QUERIES", 10_000)
     made = make_index(tuned_shop, confidence=0.6, resamples=100)
     assert made.comparison is None and made.threshold_cosine is not None and (made.folder / "vectors.npy").exists()
 

@@ -103,10 +103,10 @@ def test_turns_are_counted_where_a_customer_says_something(new_shop: Workspace) 
 
 def test_noise_of_every_stratum_is_read_and_another_domain_is_never_trained_on(new_shop: Workspace) -> None:
     from faqtune import ingest_files
-    from faqtune.commands.assemble import evaluation_set, load_project
     from faqtune.commands.label import label_queries
+    from faqtune.commands.project.assemble import evaluation_set, load_project
+    from faqtune.commands.project.training_set import training_data
     from faqtune.commands.split import make_split
-    from faqtune.commands.training_set import training_data
 
     (new_shop.root / "bank.txt").write_text("".join(f"信用卡第{n}期怎么还\n" for n in range(40)), encoding="utf-8")
     (new_shop.root / "own.txt").write_text("".join(f"能寄{n}号柜吗\n" for n in range(40)), encoding="utf-8")

@@ -18,12 +18,12 @@ from faqtune import UserError, Workspace, claims, label_queries, make_split
 from faqtune.alone import alone_with
 from faqtune.annotate.decisions import Decision
 from faqtune.commands.annotate import open_session, set_share
-from faqtune.commands.assemble import load_project
 from faqtune.commands.label_llm import label_with_llm
-from faqtune.commands.llm_items import to_ask
-from faqtune.commands.llm_plan import open_plan
-from faqtune.commands.llm_work import work_of
-from faqtune.commands.settled import settled_now
+from faqtune.commands.llm.items import to_ask
+from faqtune.commands.llm.plan import open_plan
+from faqtune.commands.llm.work import work_of
+from faqtune.commands.project.assemble import load_project
+from faqtune.commands.project.settled import settled_now
 from faqtune.label import place_of, settle
 from faqtune.progress import Silent
 from faqtune.records import Claim

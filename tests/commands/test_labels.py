@@ -9,7 +9,7 @@ import pytest
 from faqtune import UserError, Workspace, claims, decide_labels, make_split, show_labels
 from faqtune.annotate.decisions import Decision, act_of
 from faqtune.commands.annotation_files import open_for_files
-from faqtune.commands.settled import training_conversations
+from faqtune.commands.project.settled import training_conversations
 from faqtune.label import BY, place_of
 from faqtune.records import TRAIN, Claim, Query
 

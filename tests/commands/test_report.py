@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from faqtune import UserError, Workspace, claims, write_report
-from faqtune.commands.assemble import load_project, measured_queries
+from faqtune.commands.project.assemble import load_project, measured_queries
 from faqtune.commands.report import _label_summary
 from faqtune.records import TEST, Claim
 from faqtune.runs import find_run

@@ -11,9 +11,9 @@ from faqtune import UserError, Workspace, claims
 from faqtune.commands import retune as retune_module
 from faqtune.commands.annotate import open_session, set_share
 from faqtune.commands.evaluate import evaluate_models
-from faqtune.commands.oscr_of import oscr_of
+from faqtune.commands.figures.oscr_of import oscr_of
+from faqtune.commands.project.seen import trained_on
 from faqtune.commands.retune import retune, tunings
-from faqtune.commands.seen import trained_on
 from faqtune.evaluate import Sampled
 from faqtune.records import CALIBRATION, TEST, TRAIN, Claim
 from faqtune.runs import SET_ASIDE, find_run, finished_runs

@@ -11,8 +11,8 @@ import pytest
 
 from faqtune import UserError, Workspace, claims, make_split
 from faqtune.commands import split as command
-from faqtune.commands.assemble import evaluation_set, load_project
-from faqtune.commands.settled import training_conversations, weighed_sources
+from faqtune.commands.project.assemble import evaluation_set, load_project
+from faqtune.commands.project.settled import training_conversations, weighed_sources
 from faqtune.config import SplitConfig
 from faqtune.label import BY, Source, decide
 from faqtune.records import CALIBRATION, PARTS, SELECTION, TEST, TRAIN, Claim, Query, Split

@@ -13,8 +13,8 @@ import torch
 
 from faqtune import UserError, Workspace, evaluate_models, match_texts, merge_run, train_model, write_report
 from faqtune.commands import sweep
-from faqtune.commands.assemble import evaluation_set, load_project
-from faqtune.commands.mixture import Place
+from faqtune.commands.mixing.mixture import Place
+from faqtune.commands.project.assemble import evaluation_set, load_project
 from faqtune.commands.sweep import best_place
 from faqtune.evaluate import calibrate, evaluate, point_figures
 from faqtune.model import ModelCard, load, save

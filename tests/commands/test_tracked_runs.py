@@ -13,9 +13,9 @@ import pytest
 from accelerate import PartialState
 
 from faqtune import Workspace, train_model
-from faqtune.commands import trackers
-from faqtune.commands.on_its_way import Interrupted
-from faqtune.commands.trackers import TRACKED
+from faqtune.commands.training import trackers
+from faqtune.commands.training.on_its_way import Interrupted
+from faqtune.commands.training.trackers import TRACKED
 from faqtune.progress import Silent
 from faqtune.runs import Run
 

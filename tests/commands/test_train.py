@@ -15,9 +15,9 @@ import pytest
 
 from faqtune import UserError, Workspace, make_split, train_model
 from faqtune.commands import train
-from faqtune.commands.assemble import evaluation_set, load_project
-from faqtune.commands.finish import trained_sizes
+from faqtune.commands.project.assemble import evaluation_set, load_project
 from faqtune.commands.train import Interrupted
+from faqtune.commands.training.finish import trained_sizes
 from faqtune.progress import Silent
 from faqtune.recipe import Recipe
 from faqtune.records import CALIBRATION, TRAIN, OwnPair
@@ -334,9 +334,9 @@ def _other_run(workspace: Workspace) -> Run:
     "place",
     [
         "faqtune.model.saving.atomic_folder",
-        "faqtune.commands.finish.calibrate",
-        "faqtune.commands.finish.sync_folder",
-        "faqtune.commands.finish.shutil",
+        "faqtune.commands.training.finish.calibrate",
+        "faqtune.commands.training.finish.sync_folder",
+        "faqtune.commands.training.finish.shutil",
     ],
 )
 def test_killed_anywhere_at_the_end_a_run_has_its_checkpoints_or_is_done(

@@ -13,7 +13,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 
 from faqtune import UserError, Workspace, trim_model
-from faqtune.commands.texts import project_texts
+from faqtune.commands.project.texts import project_texts
 from faqtune.model import TextModel, load
 from faqtune.model.pieces import cut_tokenizer
 from faqtune.model.trim import ids_of, pieces_in_use

@@ -13,7 +13,6 @@ import pytest
 
 import faqtune
 from faqtune import UserError, Workspace, __version__, claims, label_queries, make_split, steps, tune, tune_sample
-from faqtune.commands import evaluate as evaluate_command
 from faqtune.commands import tune as command
 from faqtune.records import Claim
 from faqtune.runs import find_run
@@ -164,7 +163,7 @@ def test_with_one_entry_the_reason_for_no_label_is_that(tuned_shop: Workspace, m
 def test_too_few_labels_to_measure_are_found_before_the_training(
     tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluate_command, "LEAST_QUERIES", 1_000)
+    monkeypatch.setattr("faqtune.commands.figures.enough.LEAST_QUERIES", 1_000)
     monkeypatch.setattr(command, "train_model", lambda *_, **__: pytest.fail("a training was begun"))
 
     with pytest.raises(UserError, match="too few for an honest figure"):
@@ -213,7 +212,7 @@ def test_on_several_gpus_the_training_is_a_process_for_each_and_all_else_is_done
     new_shop: Workspace, cli: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two processes on this CPU stand for two GPUs."""
-    from faqtune.commands import launch
+    from faqtune.commands.training import launch
 
     monkeypatch.setattr(launch, "refuse_gpus", lambda gpus: None)
     monkeypatch.setattr(command, "refuse_gpus", lambda gpus: None)

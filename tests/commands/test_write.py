@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faqtune import Workspace, claims
-from faqtune.commands.assemble import MEASURING, evaluation_set, load_project
-from faqtune.commands.synthetic import read_synthetic, to_train_on
+from faqtune.commands.project.assemble import MEASURING, evaluation_set, load_project
+from faqtune.commands.project.synthetic import read_synthetic, to_train_on
+from faqtune.commands.project.training_set import training_data
 from faqtune.commands.train import _read
-from faqtune.commands.training_set import training_data
 from faqtune.commands.write import write_texts
 from faqtune.label.llm import Synthetic, usable
 from faqtune.records import letters, normalise

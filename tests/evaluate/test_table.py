@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from faqtune.commands.adhoc import SEEN, SET_THE_THRESHOLD, TRAINED
+from faqtune.commands.project.adhoc import SEEN, SET_THE_THRESHOLD, TRAINED
 from faqtune.evaluate import (
     compare,
     difference_mark,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from faqtune.alone import alone
 from faqtune.commands.decide import Decided, decide_labels
 from faqtune.commands.label import Labelled, label_queries
-from faqtune.commands.models import TUNED
+from faqtune.commands.project.models import TUNED
 from faqtune.progress import Reporter
 from faqtune.workspace import Workspace
 

@@ -16,14 +16,14 @@ from faqtune.annotate.shares import chance
 from faqtune.annotate.signals import Meanings
 from faqtune.annotate.tuning import Tuner
 from faqtune.commands.annotation_files import pool_of, refuse_unready, session_of, weights_of
-from faqtune.commands.asked import asked_queries
-from faqtune.commands.certificate import certified_threshold, set_threshold
 from faqtune.commands.decide import read_doubts
-from faqtune.commands.kept_vectors import KeptVectors
-from faqtune.commands.learning import kept_points
-from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
+from faqtune.commands.figures.certificate import certified_threshold, set_threshold
+from faqtune.commands.project.asked import asked_queries
+from faqtune.commands.project.kept_vectors import KeptVectors
+from faqtune.commands.project.models import ReportingEncoder, load_model, model_digest, resolved_name
+from faqtune.commands.project.settled import machines_say
 from faqtune.commands.retune import tunings
-from faqtune.commands.settled import machines_say
+from faqtune.commands.training.learning import kept_points
 from faqtune.config import SplitConfig, with_value
 from faqtune.digests import digest
 from faqtune.encoder import Vectors

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faqtune.alone import alone
-from faqtune.commands.assemble import Project, evaluation_set, load_project, selection_set
-from faqtune.commands.finish import MEASURED_ON, finish_run, shown
-from faqtune.commands.layer_search import APPLIED, Applied, LayerSearch
-from faqtune.commands.mixture import forgotten_words, made_before, mixed_run
-from faqtune.commands.models import load_model, model_digest
-from faqtune.commands.tried import TRIED_NAME, Tried, read_tried
+from faqtune.commands.mixing.mixture import forgotten_words, made_before, mixed_run
+from faqtune.commands.mixing.search import APPLIED, Applied, LayerSearch
+from faqtune.commands.mixing.tried import TRIED_NAME, Tried, read_tried
+from faqtune.commands.project.assemble import Project, evaluation_set, load_project, selection_set
+from faqtune.commands.project.models import load_model, model_digest
+from faqtune.commands.training.finish import MEASURED_ON, finish_run, shown
 from faqtune.compare import WeightChanges, descent
 from faqtune.compare.descent import Coefficients
 from faqtune.compare.mix import LayerMix

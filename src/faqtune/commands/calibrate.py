@@ -10,16 +10,16 @@ from typing import Any
 
 from faqtune import __version__
 from faqtune.alone import alone
-from faqtune.commands.asked import ask_people
-from faqtune.commands.assemble import Project, evaluation_set, load_project
-from faqtune.commands.certificate import MADE_BY, kept_certificate
-from faqtune.commands.evaluate import refuse_too_few
-from faqtune.commands.index_figures import rows_of_part
-from faqtune.commands.index_files import CERTIFIED_BY, Index, read_index
-from faqtune.commands.index_labels import refuse_other_labels
-from faqtune.commands.models import ReportingEncoder, load_model, model_digest
-from faqtune.commands.scorecards import read_scorecards, scorecard_paths
-from faqtune.commands.seen import without_seen
+from faqtune.commands.figures.certificate import MADE_BY, kept_certificate
+from faqtune.commands.figures.enough import refuse_too_few
+from faqtune.commands.figures.scorecards import read_scorecards, scorecard_paths
+from faqtune.commands.project.asked import ask_people
+from faqtune.commands.project.assemble import Project, evaluation_set, load_project
+from faqtune.commands.project.models import ReportingEncoder, load_model, model_digest
+from faqtune.commands.project.seen import without_seen
+from faqtune.commands.vectors.figures import rows_of_part
+from faqtune.commands.vectors.files import CERTIFIED_BY, Index, read_index
+from faqtune.commands.vectors.labels import refuse_other_labels
 from faqtune.digests import digest
 from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faqtune.alone import alone
-from faqtune.commands.mixture import FORGETTING_BUDGET, source_run
-from faqtune.commands.models import TUNED, model_place, resolved_name
+from faqtune.commands.mixing.mixture import FORGETTING_BUDGET, source_run
+from faqtune.commands.project.models import TUNED, model_place, resolved_name
 from faqtune.compare import FrozenCheck, WeightChanges, check_frozen, compare_weights, declared_frozen
 from faqtune.errors import UserError
 from faqtune.model import resolve
@@ -18,8 +18,8 @@ from faqtune.stored import read_json, write_json, write_text
 from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
-    from faqtune.commands.layer_search import Applied
-    from faqtune.commands.layers import LayersOnData, Selection
+    from faqtune.commands.mixing.layers import LayersOnData, Selection
+    from faqtune.commands.mixing.search import Applied
 
 DATA_NAME, PICTURE_NAME = "compare.json", "compare.svg"
 
@@ -85,7 +85,7 @@ def compare_models(
     )
     on_data = None
     if selected is not None:
-        from faqtune.commands.layers import measure_layers
+        from faqtune.commands.mixing.layers import measure_layers
 
         on_data = measure_layers(
             workspace, selected, (name_a, name_b), folder_a, weights, resamples=resamples, reporter=reporter
@@ -120,7 +120,7 @@ def compare_models(
 
 def _selection(workspace: Workspace) -> Selection:
     # Only where data is asked for: it needs torch, the weights do not.
-    from faqtune.commands.layers import selection
+    from faqtune.commands.mixing.layers import selection
 
     return selection(workspace)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from faqtune import claims as claim_store
 from faqtune.alone import alone
-from faqtune.commands.annotated import chosen_queries
-from faqtune.commands.assemble import Project, load_project
-from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name, runs_behind
-from faqtune.commands.seen import trained_on
-from faqtune.commands.settled import training_conversations, weighed_sources
+from faqtune.commands.project.annotated import chosen_queries
+from faqtune.commands.project.assemble import Project, load_project
+from faqtune.commands.project.models import ReportingEncoder, load_model, model_digest, resolved_name, runs_behind
+from faqtune.commands.project.seen import trained_on
+from faqtune.commands.project.settled import training_conversations, weighed_sources
 from faqtune.commands.split import make_split
 from faqtune.digests import digest
 from faqtune.label import Act, Decision, Doubt, Source, acts_of, latest, probabilities, suspects

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from faqtune.commands.models import model_place
+from faqtune.commands.project.models import model_place
 from faqtune.config import ModelConfig
 from faqtune.errors import UserError
 from faqtune.workspace import Workspace

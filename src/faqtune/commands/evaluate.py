@@ -8,15 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from faqtune.commands.adhoc import gold_set, named_noise, with_noise
-from faqtune.commands.assemble import evaluation_set, load_project
-from faqtune.commands.details import Details, details_path
-from faqtune.commands.general import general_path, mteb_path, read_about, save_general, save_mteb
-from faqtune.commands.measured import certified, measured, with_left_out
-from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
-from faqtune.commands.mteb import mteb_scores, refuse_without_mteb
-from faqtune.commands.scorecards import Evaluated, read_scorecards, save_scorecards, scorecard_paths
-from faqtune.commands.seen import without_seen
+from faqtune.commands.figures.details import Details, details_path
+from faqtune.commands.figures.enough import OF_THE_SPLIT, refuse_too_few
+from faqtune.commands.figures.general import general_path, mteb_path, read_about, save_general, save_mteb
+from faqtune.commands.figures.measured import certified, measured, with_left_out
+from faqtune.commands.figures.mteb import mteb_scores, refuse_without_mteb
+from faqtune.commands.figures.scorecards import Evaluated, read_scorecards, save_scorecards, scorecard_paths
+from faqtune.commands.project.adhoc import gold_set, named_noise, with_noise
+from faqtune.commands.project.assemble import evaluation_set, load_project
+from faqtune.commands.project.models import ReportingEncoder, load_model, model_digest, resolved_name
+from faqtune.commands.project.seen import without_seen
 from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.evaluate import (
@@ -34,8 +35,6 @@ from faqtune.runs import Run, all_runs, finished_runs
 from faqtune.steps import is_current, mark_current
 from faqtune.workspace import Workspace
 
-LEAST_QUERIES = 20
-OF_THE_SPLIT = ", add logs, or change the shares under [split]"
 MOST_EXAMPLES = 40
 
 
@@ -148,15 +147,6 @@ def _slug(gold: Path | None, part: str, noise: Sequence[str]) -> str:
     """What the files of a measurement are called by."""
     name = f"gold-{gold.stem}" if gold else part
     return re.sub(r"[^\w-]+", "-", f"{name}-noise-{content_id(*noise, length=6)}" if noise else name)
-
-
-def refuse_too_few(queries: int, of: str, advice: str = OF_THE_SPLIT) -> None:
-    """Raises UserError where there is too little to measure: better asked before a training than after it."""
-    if queries < LEAST_QUERIES:
-        raise UserError(
-            f"{of}: only {queries} queries with an entry, too few for an honest figure",
-            f"label at least {LEAST_QUERIES} by hand{advice}",
-        )
 
 
 def _saved(paths: list[Path], results: list[Outcomes], digests: list[str], resamples: int) -> Evaluated:

@@ -14,9 +14,11 @@ from faqtune import __version__
 from faqtune.alone import alone
 from faqtune.atomic import atomic_file
 from faqtune.blend import PRIOR_LABELS, blended
-from faqtune.commands.assemble import evaluation_set, load_project
-from faqtune.commands.index_figures import OnSelection, figures_of, on_selection, rows_of_part, selection_of
-from faqtune.commands.index_files import (
+from faqtune.commands.figures.measured import unseen_part
+from faqtune.commands.project.assemble import evaluation_set, load_project
+from faqtune.commands.project.models import TUNED, ReportingEncoder, load_model, model_digest, resolved_name
+from faqtune.commands.vectors.figures import OnSelection, figures_of, on_selection, rows_of_part, selection_of
+from faqtune.commands.vectors.files import (
     INDEX_NAME,
     LEAST_CONFIDENCE,
     VECTORS_NAME,
@@ -26,9 +28,7 @@ from faqtune.commands.index_files import (
     made_by,
     settings_digest,
 )
-from faqtune.commands.index_labels import labels_digest, labels_of
-from faqtune.commands.measured import unseen_part
-from faqtune.commands.models import TUNED, ReportingEncoder, load_model, model_digest, resolved_name
+from faqtune.commands.vectors.labels import labels_digest, labels_of
 from faqtune.digests import digest
 from faqtune.encoder import KeepingEncoder
 from faqtune.errors import UserError

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from faqtune.alone import alone
-from faqtune.commands.former import (
+from faqtune.commands.project.former import (
     Left,
     earlier_catalogues,
     left_with_labels,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faqtune.alone import alone
 from faqtune.commands.ingest import ONE_ENTRY
-from faqtune.commands.understood import settled_in, unclear_among, understood
+from faqtune.commands.project.understood import settled_in, unclear_among, understood
 from faqtune.config import CONFIG_NAME, Config, validated, with_value
 from faqtune.errors import UserError
 from faqtune.ingest import Guess, write_config

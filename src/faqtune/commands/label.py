@@ -9,8 +9,8 @@ from pathlib import Path
 
 from faqtune import claims as claim_store
 from faqtune.alone import alone
-from faqtune.commands.gold import BY_GOLD, gold_labels, gold_query, remember_gold
-from faqtune.commands.models import ReportingEncoder, load_model, model_digest, resolved_name
+from faqtune.commands.project.gold import BY_GOLD, gold_labels, gold_query, remember_gold
+from faqtune.commands.project.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.ingest import GoldLabel

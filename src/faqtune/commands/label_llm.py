@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from faqtune import claims as claim_store
 from faqtune.alone import LLM_LOCK_NAME, alone_when_free, alone_with
 from faqtune.commands.label import Precision, refuse_unfinished
-from faqtune.commands.llm_items import Asked, settled
-from faqtune.commands.llm_plan import Estimate, confirm, estimate, open_plan
-from faqtune.commands.llm_work import Work, work_of
-from faqtune.commands.settled import settled_now
+from faqtune.commands.llm.items import Asked, settled
+from faqtune.commands.llm.plan import Estimate, confirm, estimate, open_plan
+from faqtune.commands.llm.work import Work, work_of
+from faqtune.commands.project.settled import settled_now
 from faqtune.label import acts_of, at_places, last_of_people, place_of, says_the_same
 from faqtune.label.llm import (
     Outcome,

@@ -11,11 +11,11 @@ from typing import Any
 from faqtune import claims as claim_store
 from faqtune.annotate.curve import Projection
 from faqtune.annotate.tuned import as_shown, learned
-from faqtune.commands.annotated import chosen_queries
+from faqtune.commands.figures.label_thresholds import Thresholds, thresholds_of
 from faqtune.commands.label import labelled_exchanges, refuse_unfinished
-from faqtune.commands.label_thresholds import Thresholds, thresholds_of
-from faqtune.commands.learning import kept_points
-from faqtune.commands.settled import judging, training_conversations
+from faqtune.commands.project.annotated import chosen_queries
+from faqtune.commands.project.settled import judging, training_conversations
+from faqtune.commands.training.learning import kept_points
 from faqtune.label import (
     Act,
     acts_of,

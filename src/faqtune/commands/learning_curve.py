@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from faqtune.alone import alone
 from faqtune.annotate.tuned import Learned, learned
-from faqtune.commands.assemble import Project, load_project
-from faqtune.commands.learning import kept_points, refresh_points
-from faqtune.commands.models import resolved_name
+from faqtune.commands.project.assemble import Project, load_project
+from faqtune.commands.project.models import resolved_name
 from faqtune.commands.split import make_split
 from faqtune.commands.train import train_model
+from faqtune.commands.training.learning import kept_points, refresh_points
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
 from faqtune.records import TRAIN, content_id

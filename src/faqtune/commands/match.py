@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from faqtune.commands.certificate import Answering, certified_answering, set_threshold
-from faqtune.commands.index_files import read_index
-from faqtune.commands.models import TUNED, load_model, resolved_name
+from faqtune.commands.figures.certificate import Answering, certified_answering, set_threshold
+from faqtune.commands.project.models import TUNED, load_model, resolved_name
+from faqtune.commands.vectors.files import read_index
 from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from faqtune.commands.models import card_base, load_unchanged, model_place, refuse_existing, resolved_name
+from faqtune.commands.project.models import card_base, load_unchanged, model_place, refuse_existing, resolved_name
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
 from faqtune.workspace import Workspace

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from faqtune.alone import alone
-from faqtune.commands.assemble import load_project, measured_queries
-from faqtune.commands.details import details_path, read_details
-from faqtune.commands.general import general_path, mteb_path, read_about
-from faqtune.commands.run_labels import labels_of
-from faqtune.commands.scorecards import read_scorecards, scorecard_paths
-from faqtune.commands.side_by_side import side_by_side
+from faqtune.commands.figures.details import details_path, read_details
+from faqtune.commands.figures.general import general_path, mteb_path, read_about
+from faqtune.commands.figures.scorecards import read_scorecards, scorecard_paths
+from faqtune.commands.figures.side_by_side import side_by_side
+from faqtune.commands.project.assemble import load_project, measured_queries
+from faqtune.commands.training.run_labels import labels_of
 from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.evaluate.wording import Language

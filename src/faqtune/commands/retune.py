@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from faqtune.commands.assemble import load_project
 from faqtune.commands.evaluate import evaluate_models
-from faqtune.commands.learning import refresh_points
-from faqtune.commands.models import resolved_name
-from faqtune.commands.oscr_of import oscr_of
-from faqtune.commands.scorecards import Evaluated
-from faqtune.commands.seen import SPLIT_NAME, remember_split
+from faqtune.commands.figures.oscr_of import oscr_of
+from faqtune.commands.figures.scorecards import Evaluated
+from faqtune.commands.project.assemble import load_project
+from faqtune.commands.project.models import resolved_name
+from faqtune.commands.project.seen import SPLIT_NAME, remember_split
 from faqtune.commands.split import make_split
 from faqtune.commands.train import Trained, train_model
+from faqtune.commands.training.learning import refresh_points
 from faqtune.errors import UserError
 from faqtune.evaluate import sampled_difference
 from faqtune.progress import Reporter, Silent

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from faqtune import claims as claim_store
 from faqtune.alone import alone
-from faqtune.commands.annotated import chosen_queries, keep_annotated
-from faqtune.commands.asked import ASKED_NAME, asked_queries
-from faqtune.commands.assemble import MEASURING, evaluation_set, is_measurable, load_project
 from faqtune.commands.label import refuse_unfinished
-from faqtune.commands.settled import settled
+from faqtune.commands.project.annotated import chosen_queries, keep_annotated
+from faqtune.commands.project.asked import ASKED_NAME, asked_queries
+from faqtune.commands.project.assemble import MEASURING, evaluation_set, is_measurable, load_project
+from faqtune.commands.project.settled import settled
 from faqtune.config import SplitConfig
 from faqtune.digests import digest
 from faqtune.errors import UserError

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faqtune.alone import alone
-from faqtune.commands.assemble import Project, evaluation_set, load_project, selection_set
-from faqtune.commands.finish import MEASURED_ON, finish_run, shown
 from faqtune.commands.merge import merge_words
-from faqtune.commands.mixture import (
+from faqtune.commands.mixing.mixture import (
     FORGETTING_BUDGET,
     Place,
     Swept,
@@ -21,7 +19,9 @@ from faqtune.commands.mixture import (
     source_run,
     swept_facts,
 )
-from faqtune.commands.models import ReportingEncoder, load_model, model_digest
+from faqtune.commands.project.assemble import Project, evaluation_set, load_project, selection_set
+from faqtune.commands.project.models import ReportingEncoder, load_model, model_digest
+from faqtune.commands.training.finish import MEASURED_ON, finish_run, shown
 from faqtune.config import validated
 from faqtune.digests import digest
 from faqtune.errors import UserError

@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from faqtune.alone import alone
-from faqtune.commands.assemble import Project, load_project, selection_set, without_hand_labels
-from faqtune.commands.finish import drop_checkpoints, finish_training, training_facts
-from faqtune.commands.learning import ON_PURPOSE, has_point, keep_point
-from faqtune.commands.listener import TrainingListener
-from faqtune.commands.models import load_model, model_digest, resolved_name
-from faqtune.commands.on_its_way import Interrupted, on_its_way, refuse_nothing_to_resume
-from faqtune.commands.run_files import RunFiles
-from faqtune.commands.run_labels import keep_labels
-from faqtune.commands.seen import remember_split
-from faqtune.commands.synthetic import to_train_on
-from faqtune.commands.together import Told, tell, together, told
-from faqtune.commands.trackers import Tracked, refuse_tracker
-from faqtune.commands.training_set import training_data
+from faqtune.commands.project.assemble import Project, load_project, selection_set, without_hand_labels
+from faqtune.commands.project.models import load_model, model_digest, resolved_name
+from faqtune.commands.project.seen import remember_split
+from faqtune.commands.project.synthetic import to_train_on
+from faqtune.commands.project.training_set import training_data
+from faqtune.commands.training.finish import drop_checkpoints, finish_training, training_facts
+from faqtune.commands.training.learning import ON_PURPOSE, has_point, keep_point
+from faqtune.commands.training.listener import TrainingListener
+from faqtune.commands.training.on_its_way import Interrupted, on_its_way, refuse_nothing_to_resume
+from faqtune.commands.training.run_files import RunFiles
+from faqtune.commands.training.run_labels import keep_labels
+from faqtune.commands.training.together import Told, tell, together, told
+from faqtune.commands.training.trackers import Tracked, refuse_tracker
 from faqtune.digests import digest
 from faqtune.evaluate import EvaluationSet, evaluate, indifferent, point_figures
 from faqtune.label import pairs_of
@@ -92,7 +92,7 @@ def train_model(
 
     A finished run of the same inputs is left as it is, unless `force`; an unfinished one goes on from
     its last checkpoint, even then. `resume`: do nothing else than go on with it. `track`: follow it in
-    one of `faqtune.commands.trackers.TRACKERS`. Where the recipe mixes the result with the base model,
+    one of `faqtune.commands.training.trackers.TRACKERS`. Where the recipe mixes the result with the base model,
     the best mixture is the newest run. `without`: as if people had not labelled these queries, to see what
     their labels bring; such a run is set aside, not mixed, and never the newest. Raises Interrupted after
     Ctrl-C, UserError where a stage cannot learn, or there is nothing to resume. In several processes, which a

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from faqtune.commands.models import card_base, load_unchanged, refuse_existing, resolved_name
-from faqtune.commands.texts import Said, in_blocks, project_texts
+from faqtune.commands.project.models import card_base, load_unchanged, refuse_existing, resolved_name
+from faqtune.commands.project.texts import Said, in_blocks, project_texts
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent
 from faqtune.records import TEST

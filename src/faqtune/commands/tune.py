@@ -8,18 +8,19 @@ from pathlib import Path
 
 from faqtune.alone import alone
 from faqtune.atomic import atomic_file
-from faqtune.commands.evaluate import OF_THE_SPLIT, evaluate_models, refuse_too_few
-from faqtune.commands.index_labels import index_may_help
+from faqtune.commands.evaluate import evaluate_models
+from faqtune.commands.figures.enough import OF_THE_SPLIT, refuse_too_few
+from faqtune.commands.figures.scorecards import Evaluated
 from faqtune.commands.ingest import Ingested, ingest_files
 from faqtune.commands.init import Initialised, init_project, taken_for
 from faqtune.commands.label import Labelled, label_queries, why_no_label
-from faqtune.commands.launch import launch_on_gpus, refuse_gpus
-from faqtune.commands.models import model_place
+from faqtune.commands.project.models import model_place
 from faqtune.commands.report import write_report
-from faqtune.commands.scorecards import Evaluated
 from faqtune.commands.split import MORE_CONVERSATIONS, Splitted, make_split
-from faqtune.commands.trackers import refuse_tracker
 from faqtune.commands.train import Trained, configured_recipe, train_model
+from faqtune.commands.training.launch import launch_on_gpus, refuse_gpus
+from faqtune.commands.training.trackers import refuse_tracker
+from faqtune.commands.vectors.labels import index_may_help
 from faqtune.config import ModelConfig, TrainConfig
 from faqtune.errors import UserError
 from faqtune.progress import Reporter, Silent

@@ -8,11 +8,11 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from faqtune.alone import LLM_LOCK_NAME, alone_when_free, alone_with
-from faqtune.commands.llm_plan import Estimate, Plan, confirm, estimate, open_plan
-from faqtune.commands.models import ReportingEncoder, load_model, resolved_name
-from faqtune.commands.settled import settled_now
-from faqtune.commands.synthetic import read_synthetic
-from faqtune.commands.write_checks import Order, checks_of, drafts_of, upheld
+from faqtune.commands.llm.checks import Order, checks_of, drafts_of, upheld
+from faqtune.commands.llm.plan import Estimate, Plan, confirm, estimate, open_plan
+from faqtune.commands.project.models import ReportingEncoder, load_model, resolved_name
+from faqtune.commands.project.settled import settled_now
+from faqtune.commands.project.synthetic import read_synthetic
 from faqtune.encoder import Encoder
 from faqtune.label.llm import (
     Outcome,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from faqtune.commands.on_its_way import Interrupted
+from faqtune.commands.training.on_its_way import Interrupted
 from faqtune.console.annotate_page import give_labels_a_use, serve
 from faqtune.console.output import emit, emit_json, plain
 from faqtune.console.reporter import ConsoleReporter

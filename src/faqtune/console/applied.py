@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faqtune.commands.layer_search import APPLIED, BASE_IS_BEST, FORGETS, NOTHING_HELPS, Applied
+from faqtune.commands.mixing.search import APPLIED, BASE_IS_BEST, FORGETS, NOTHING_HELPS, Applied
 from faqtune.console.output import UNCHANGED
 
 NAMES = {"oscr@5": "OSCR@5%", "auroc": "AUROC", "recall@1": "recall@1"}

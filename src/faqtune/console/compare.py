@@ -14,7 +14,7 @@ from faqtune.console.reporter import ConsoleReporter
 from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
-    from faqtune.commands.layers import LayersOnData
+    from faqtune.commands.mixing.layers import LayersOnData
 
 MOST_NAMES = 10
 NOT_FROZEN = 1

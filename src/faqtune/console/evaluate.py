@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from faqtune.commands.evaluate import evaluate_models
-from faqtune.commands.scorecards import Evaluated
+from faqtune.commands.figures.scorecards import Evaluated
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.evaluate import format_comparison, format_models, format_scorecard, plain_text

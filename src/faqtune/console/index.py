@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from faqtune.commands.assemble import BY_PEOPLE
 from faqtune.commands.index import Indexed, make_index
+from faqtune.commands.project.assemble import BY_PEOPLE
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.evaluate import format_comparison, plain_text

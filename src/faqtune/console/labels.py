@@ -6,7 +6,7 @@ from pathlib import Path
 
 from faqtune.annotate.curve import CANNOT_SAY, WEAK, WIDE
 from faqtune.annotate.tuned import LEAST_AMOUNTS
-from faqtune.commands.label_thresholds import Threshold
+from faqtune.commands.figures.label_thresholds import Threshold
 from faqtune.commands.labels import Labels, show_labels
 from faqtune.console.output import emit, emit_json, table, told_chosen
 from faqtune.console.reporter import ConsoleReporter

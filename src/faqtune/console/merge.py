@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from faqtune.commands.merge import Merged, merge_models
-from faqtune.commands.mixture import Swept
+from faqtune.commands.mixing.mixture import Swept
 from faqtune.commands.sweep import COEFFICIENTS, merge_run
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step, table
 from faqtune.console.reporter import ConsoleReporter

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faqtune.commands.launch import launch_on_gpus
 from faqtune.commands.train import Trained, train_model
+from faqtune.commands.training.launch import launch_on_gpus
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step, plain
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.processes import place

@@ -1,0 +1,1 @@
+"""What was measured of models and labels, kept and read back."""

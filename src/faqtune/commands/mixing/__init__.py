@@ -1,0 +1,1 @@
+"""Models between two models: what their layers do, and mixtures that were tried."""

@@ -1,0 +1,1 @@
+"""Question vectors: the labels that move them, what they bring, and their files."""

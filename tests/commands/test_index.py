@@ -13,12 +13,12 @@ import pytest
 
 from faqtune import UserError, Workspace, make_index, match_texts
 from faqtune.blend import blended
-from faqtune.commands.index import Indexed
 from faqtune.commands.project.assemble import evaluation_set, load_project
 from faqtune.commands.project.models import load_model
 from faqtune.commands.project.training_set import training_data
 from faqtune.commands.vectors.figures import OnSelection
 from faqtune.commands.vectors.files import index_folder, read_index
+from faqtune.commands.vectors.kept import Indexed
 from faqtune.commands.vectors.labels import index_may_help
 from faqtune.console.index import run_index
 from faqtune.progress import Silent

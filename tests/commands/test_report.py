@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from faqtune import UserError, Workspace, claims, write_report
+from faqtune import UserError, Workspace, claims, make_index, write_report
 from faqtune.commands.project.assemble import load_project, measured_queries
 from faqtune.commands.report import _label_summary
 from faqtune.records import TEST, Claim
@@ -103,3 +103,25 @@ def test_a_project_measured_by_an_older_faqtune_still_has_its_page(tuned_shop: W
     assert 'id="zh-figures"' in page
     for part in ("dial", "missing", "map", "entries", "mistakes"):
         assert f'id="zh-{part}"' not in page
+
+
+def test_question_vectors_are_on_the_page_while_they_are_of_this_model(tuned_shop: Workspace) -> None:
+    run = find_run(tuned_shop)
+    write_report(tuned_shop)
+    assert "zh-vectors" not in run.report_path.read_text("utf-8")
+    made = make_index(tuned_shop, confidence=0.6, resamples=100)
+    page = write_report(tuned_shop).page.read_text("utf-8")
+    assert f"移动了 {made.questions} 个标准问题中 {made.moved} 个的向量" in page
+    assert "数据与本页其余部分不同" not in page
+    data = json.loads(write_report(tuned_shop, form="json").page.read_text("utf-8"))
+    assert data["vectors"]["labels"] == made.labels and data["vectors"]["selection"]["verdict"]
+    assert data["sources"]["vectors"] == f"runs/{run.name}/index/index.json"
+
+    path = run.folder / "index" / "index.json"
+    facts = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps(facts | {"model_digest": "of another state"}), encoding="utf-8")
+    assert "zh-vectors" not in write_report(tuned_shop).page.read_text("utf-8")
+    path.write_text(json.dumps(facts | {"selection": {"part": "selection"}}), encoding="utf-8")
+    with pytest.raises(UserError, match=r"index\.json is damaged") as damaged:
+        write_report(tuned_shop)
+    assert "faqtune index" in damaged.value.next_step

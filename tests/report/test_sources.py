@@ -81,7 +81,15 @@ def test_every_sourced_number_stands_where_its_source_points(report: RunReport, 
     data = json.loads(report_json(report))
     sourced = [cell for cell in cells if cell[2]]
     assert len(sourced) > 500
-    for part in ("models/scorecards", "models/comparisons", "models/general", "general", "mteb", "certificate/test"):
+    for part in (
+        "models/scorecards",
+        "models/comparisons",
+        "models/general",
+        "general",
+        "mteb",
+        "certificate/test",
+        "vectors/comparison",
+    ):
         assert any(source.startswith(f"/{part}/") for _, _, source, _ in sourced), part
     for _, _, source, text in sourced:
         places = source.split(" - ")
@@ -110,6 +118,9 @@ def test_json_names_the_file_behind_every_part(report: RunReport) -> None:
     assert data["comparison"]["after"]["figures"] == report.comparison.model_dump()["after"]["figures"]
     assert data["details"] == report.details and data["compare"] == report.compared
     assert {"comparison", "details", "certificate", "compare", "history", "recipe", "run", "labels"} <= data.keys()
+    assert report.vectors is not None and report.vectors.comparison is not None
+    assert data["vectors"]["comparison"] == report.vectors.comparison.model_dump(mode="json")
+    assert data["vectors"]["moved"] == report.vectors.moved
     assert data["general"] == report.general and data["mteb"] == report.mteb
     assert report.models is not None
     assert [card["model"] for card in data["models"]["scorecards"]] == [c.model for c in report.models.scorecards]

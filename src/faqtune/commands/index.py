@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -17,17 +17,17 @@ from faqtune.blend import PRIOR_LABELS, blended
 from faqtune.commands.figures.measured import unseen_part
 from faqtune.commands.project.assemble import evaluation_set, load_project
 from faqtune.commands.project.models import TUNED, ReportingEncoder, load_model, model_digest, resolved_name
-from faqtune.commands.vectors.figures import OnSelection, figures_of, on_selection, rows_of_part, selection_of
+from faqtune.commands.vectors.figures import figures_of, on_selection, rows_of_part, selection_of
 from faqtune.commands.vectors.files import (
     INDEX_NAME,
     LEAST_CONFIDENCE,
     VECTORS_NAME,
-    certified_answering_of,
     index_digest,
     index_folder,
     made_by,
     settings_digest,
 )
+from faqtune.commands.vectors.kept import Indexed, kept_index
 from faqtune.commands.vectors.labels import labels_digest, labels_of
 from faqtune.digests import digest
 from faqtune.encoder import KeepingEncoder
@@ -37,36 +37,12 @@ from faqtune.evaluate.intervals import RESAMPLES
 from faqtune.progress import Reporter, Silent
 from faqtune.records import CALIBRATION, TEST, Catalogue
 from faqtune.runs import CERTIFICATE_NAME, REFUSED_CERTIFICATE_NAME, finished_runs
-from faqtune.scorecard import Comparison
 from faqtune.steps import is_current, mark_current
 from faqtune.stored import read_json, write_json
 from faqtune.train.data import Example
 from faqtune.workspace import Workspace
 
 MOST_PRIOR = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Indexed:
-    """Where the vectors lie, and what they were made of: `labels` of the training part, which `moved` so many of the
-    `questions`.
-
-    `selection`: what to decide by; None where that part has too little. `comparison`: the model by itself and with the
-    index on the test part, each at a threshold for 5 % of noise; None where that has too few queries.
-    `threshold_cosine`: where to answer with it; None where the calibration part cannot set that.
-    `certified_cosine`: where a certificate of this very index promises things for; `match` then answers there.
-    """
-
-    model: str
-    folder: Path
-    questions: int
-    moved: int
-    labels: int
-    threshold_cosine: float | None
-    selection: OnSelection | None
-    comparison: Comparison | None
-    certified_cosine: float | None = None
-    skipped: bool = False
 
 
 @alone
@@ -117,7 +93,7 @@ def make_index(
     )  # fmt: skip
     step = f"index {folder.relative_to(workspace.root).as_posix()}"
     if not force and is_current(workspace, step, inputs, outputs, say=reporter.say):
-        return replace(_indexed(folder, name), skipped=True)
+        return replace(kept_index(folder, name), skipped=True)
     _refuse_unwritable(folder)
     loaded = load_model(workspace, name, reporter, exact=True)
     twice = _texts(whole.catalogue, data, calibration, *([selection] if selection else []))
@@ -152,7 +128,7 @@ def make_index(
             (folder / certificate).unlink(missing_ok=True)
     write_json(outputs[1], facts)
     mark_current(workspace, step, inputs, outputs)
-    return _indexed(folder, name)
+    return kept_index(folder, name)
 
 
 def _refuse_no_labels(labels: Sequence[Example], confidence: float) -> None:
@@ -185,20 +161,3 @@ def _refuse_unwritable(folder: Path) -> None:
             pass
     except OSError as error:
         raise UserError(f"{folder}: {error.strerror or error}", "set its permissions, or free some room") from None
-
-
-def _indexed(folder: Path, name: str) -> Indexed:
-    """What the files of an index say of it."""
-    facts = read_json(folder / INDEX_NAME, made_by(name))
-    made, certified = facts["comparison"], certified_answering_of(folder, index_digest(facts))
-    return Indexed(
-        facts["model"],
-        folder,
-        questions=len(facts["questions"]),
-        moved=sum(each["labels"] > 0 for each in facts["questions"]),
-        labels=facts["labels"],
-        threshold_cosine=facts["threshold_cosine"],
-        selection=OnSelection(**facts["selection"]) if facts["selection"] else None,
-        comparison=Comparison.model_validate(made) if made else None,
-        certified_cosine=None if certified is None else certified.threshold_cosine,
-    )

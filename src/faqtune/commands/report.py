@@ -15,6 +15,8 @@ from faqtune.commands.figures.scorecards import read_scorecards, scorecard_paths
 from faqtune.commands.figures.side_by_side import side_by_side
 from faqtune.commands.project.assemble import load_project, measured_queries
 from faqtune.commands.training.run_labels import labels_of
+from faqtune.commands.vectors.files import INDEX_NAME, index_folder
+from faqtune.commands.vectors.kept import vectors_of
 from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.evaluate.wording import Language
@@ -82,9 +84,11 @@ def _gathered(workspace: Workspace, run: Run) -> RunReport:
     digests = comparison.before.model_digest, comparison.after.model_digest
     details, general, mteb = details_path(paths[2]), general_path(paths), mteb_path(paths)
     several = side_by_side(workspace, comparison)
+    vectors = vectors_of(workspace, run.name, comparison.after.model_digest)
     files = {
         "comparison": paths[2],
         **({"models": several.path} if several else {}),
+        **({"vectors": index_folder(workspace, run.name) / INDEX_NAME} if vectors else {}),
         "general": general,
         "mteb": mteb,
         "details": details,
@@ -108,6 +112,7 @@ def _gathered(workspace: Workspace, run: Run) -> RunReport:
         general=read_about(general, names, digests),
         mteb=read_about(mteb, names, digests),
         models=several.models if several else None,
+        vectors=vectors,
         compared=_optional(run.folder / COMPARED, "faqtune compare"),
         sources={name: path.relative_to(workspace.root).as_posix() for name, path in files.items() if path.exists()},
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from faqtune.commands.index import Indexed, make_index
+from faqtune.commands.index import make_index
 from faqtune.commands.project.assemble import BY_PEOPLE
+from faqtune.commands.vectors.kept import Indexed
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.evaluate import format_comparison, plain_text

@@ -6,7 +6,17 @@ pull request and for a program, `loss_curve_svg` the picture kept with every
 run, `before_after_svg` the one for a README, `heat_map_svg` that of a comparison layer by layer.
 """
 
-from faqtune.report.data import Checked, EntryLabels, Example, Examples, LabelSummary, Models, RunFacts, RunReport
+from faqtune.report.data import (
+    Checked,
+    EntryLabels,
+    Example,
+    Examples,
+    LabelSummary,
+    Models,
+    RunFacts,
+    RunReport,
+    Vectors,
+)
 from faqtune.report.export import report_json, report_markdown
 from faqtune.report.heat_map import heat_map_svg
 from faqtune.report.html import report_html
@@ -24,6 +34,7 @@ __all__ = [
     "Models",
     "RunFacts",
     "RunReport",
+    "Vectors",
     "before_after_svg",
     "heat_map_svg",
     "loss_curve_svg",

@@ -28,6 +28,7 @@ from faqtune.report.slices import by_entry, mistakes
 from faqtune.report.summary import Summary, summary
 from faqtune.report.training_charts import training_charts
 from faqtune.report.training_tables import measured, mining
+from faqtune.report.vectors import vectors
 from faqtune.report.verdict import narrowed, overall, strata_of
 from faqtune.report.words import PAGE
 from faqtune.scorecard import Comparison
@@ -56,6 +57,7 @@ class Article:
     map: Section | None
     figures: FigureTable
     models: Section | None
+    vectors: Section | None
     general: Section | None
     charts: list[Chart]
     strata: FigureTable | None
@@ -98,6 +100,7 @@ def article(report: RunReport, language: Language) -> Article:
         map=maps(details, language),
         figures=_figure_table("figures", [("", figure_rows(overall(comparison), language))], language),
         models=models(report.models, comparison.after.model, language) if report.models else None,
+        vectors=vectors(report.vectors, comparison.after.digest, language) if report.vectors else None,
         general=general(report, language),
         charts=[chart for chart in charts if chart],
         strata=_strata(comparison, language),

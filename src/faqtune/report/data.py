@@ -87,13 +87,32 @@ class Models:
 
 
 @dataclass(frozen=True, slots=True)
+class Vectors:
+    """What question vectors bring: `moved` of so many `questions` by `labels` of the training part.
+
+    `comparison`: the model by itself and with them on the test part, None where that is too small; `selection`: what to
+    decide by (part, number of queries, figures without and with, verdict), None where that is. They answer from
+    `certified_cosine` on where a certificate of them is there, else from `threshold_cosine`.
+    """
+
+    questions: int
+    moved: int
+    labels: int
+    threshold_cosine: float | None
+    certified_cosine: float | None
+    selection: Mapping[str, Any] | None
+    comparison: Comparison | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """One run and its comparison with the model it started from.
 
     `history` are the events of `log.jsonl`; `certificate`, `details`, `general`, `mteb` and `compared` are what
     `certificate.json`, `test-details.json`, `test-general.json`, `test-mteb.json` and `compare.json` hold, None where
-    they are not there; `models` is a measurement of both and others; `sources` names the file behind each of these;
-    `language` is shown where the browser asks for neither Chinese nor English.
+    they are not there; `models` is a measurement of both and others; `vectors` what an index of this model brings;
+    `sources` names the file behind each of these; `language` is shown where the browser asks for neither Chinese nor
+    English.
     """
 
     comparison: Comparison
@@ -108,5 +127,6 @@ class RunReport:
     general: Mapping[str, Any] | None = None
     mteb: Mapping[str, Any] | None = None
     models: Models | None = None
+    vectors: Vectors | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     language: Language = "zh"

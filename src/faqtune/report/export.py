@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from faqtune.evaluate import markdown
 from faqtune.evaluate.table import Table
 from faqtune.evaluate.wording import Language
 from faqtune.report.article import article
-from faqtune.report.data import LabelSummary, Models, RunReport
+from faqtune.report.data import LabelSummary, Models, RunReport, Vectors
 from faqtune.report.sheet import FigureTable, Section, Sheet, sentences
 from faqtune.report.svg import printable
 
@@ -27,6 +27,7 @@ def report_data(report: RunReport) -> dict[str, Any]:
         "sources": dict(report.sources),
         "comparison": report.comparison.model_dump(mode="json"),
         "models": _models(report.models) if report.models else None,
+        "vectors": _vectors(report.vectors) if report.vectors else None,
         "general": report.general,
         "mteb": report.mteb,
         "details": report.details,
@@ -47,6 +48,11 @@ def _labels(labels: LabelSummary) -> dict[str, Any]:
         "checked": {by: asdict(found) for by, found in labels.checked.items()},
         "entries": [asdict(entry) for entry in labels.entries],
     }
+
+
+def _vectors(found: Vectors) -> dict[str, Any]:
+    data = {name: getattr(found, name) for name in (field.name for field in fields(found))}
+    return data | {"comparison": found.comparison.model_dump(mode="json") if found.comparison else None}
 
 
 def _models(found: Models) -> dict[str, Any]:
@@ -85,7 +91,7 @@ def report_markdown(report: RunReport, language: Language) -> str:
         sentences(language, say["figures_reading"], say["means_reading"]),
         _sheet(drawn.figures),
     ]
-    for section in (drawn.models, drawn.general):
+    for section in (drawn.models, drawn.vectors, drawn.general):
         parts += _section(section)
     if drawn.strata:
         parts += [f"## {drawn.strata.caption}", _sheet(drawn.strata)]

@@ -13,18 +13,21 @@ from faqtune.scorecard import Comparison, Difference
 SIDES = ("before", "after")
 
 
-def figure_rows(comparison: Comparison, language: Language, scope: str = "") -> list[FigureRow]:
+def figure_rows(
+    comparison: Comparison, language: Language, scope: str = "", at: tuple[str, ...] = ("comparison",)
+) -> list[FigureRow]:
     """The rows of the shared table, value and interval apart, so that a phone can set them in two lines.
 
-    `scope` is the kind of noise that `comparison` has been narrowed to. The figure of the headline was named before
-    anything was measured: its p is its own, while those of all others are corrected for each other.
+    `scope` is the kind of noise that `comparison` has been narrowed to, `at` where it stands in the report's data. The
+    figure of the headline was named before anything was measured: its p is its own, while those of all others are
+    corrected for each other.
     """
     lead = None if scope else headline(comparison)
     known = {*comparison.differences, *comparison.before.means, *comparison.after.means, "threshold"}
     names = {figure_name(name, language): name for name in known}
     rows = []
     for said, *cells, word in format_comparison(comparison, language).rows:
-        sources = _sources(names[said], comparison, scope)
+        sources = _sources(names[said], comparison, scope, at)
         parts = [cell.partition(" [") for cell in cells]
         values = tuple(
             Cell(value, f"[{rest}" if rest else "", source)
@@ -46,12 +49,12 @@ def _with_p(cell: Cell, difference: Difference | None) -> Cell:
     return replace(cell, interval=f"{cell.interval} p {said}")
 
 
-def _sources(name: str, comparison: Comparison, scope: str) -> tuple[str, str, str]:
+def _sources(name: str, comparison: Comparison, scope: str, at: tuple[str, ...]) -> tuple[str, str, str]:
     """Where before, after and difference stand. The difference of means is that of the two, and stands nowhere."""
     full = f"{name}/{scope}" if scope else name
     if name in comparison.differences:
-        before, after = (pointer("comparison", side, "figures", full) for side in SIDES)
-        return before, after, pointer("comparison", "differences", full)
-    at = ("threshold_cosine",) if name == "threshold" else ("means", full)
-    before, after = (pointer("comparison", side, *at) for side in SIDES)
+        before, after = (pointer(*at, side, "figures", full) for side in SIDES)
+        return before, after, pointer(*at, "differences", full)
+    place = ("threshold_cosine",) if name == "threshold" else ("means", full)
+    before, after = (pointer(*at, side, *place) for side in SIDES)
     return before, after, f"{after} - {before}"

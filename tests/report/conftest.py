@@ -249,6 +249,7 @@ def vectors(data: EvaluationSet) -> Vectors:
         "queries": 129,
         "figures": {"oscr@5": {"without": 0.712, "with_index": 0.753, **moved}},
         "verdict": "better",
+        "by_people": True,
     }
     return Vectors(126, 98, 2301, 0.4137, None, selection, compare(alone, with_them, resamples=200))
 

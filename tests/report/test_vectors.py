@@ -22,7 +22,7 @@ def section(found: Vectors, language: Language = "en") -> Section:
 @pytest.mark.parametrize(
     ("verdict", "said", "in_chinese"),
     [
-        ("better", "Clearly better with them: use `match --index`.", "使用后明显变好"),
+        ("better", "Clearly better with them: use faqtune match --index.", "使用后明显变好"),
         ("worse", "Clearly worse with them", "使用后明显变差"),
         ("unclear", "No clear difference.", "没有明确差异"),
     ],
@@ -38,6 +38,12 @@ def test_the_sentence_is_the_verdict_of_the_selection_part(
     assert "vectors of 98 of 126 standard questions towards 2301 labelled queries" in reading
     assert "请按选择集（人工标注）（129 条问题）决定：" in section(found, "zh").reading
     assert in_chinese in section(found, "zh").reading
+
+
+def test_labels_by_rules_are_said(vectors: Vectors) -> None:
+    assert vectors.selection is not None and "come from rules" not in section(vectors).reading
+    found = replace(vectors, selection={**vectors.selection, "by_people": False})
+    assert "come from rules" in section(found).reading and "标签来自规则" in section(found, "zh").reading
 
 
 def test_a_small_selection_part_decides_nothing(vectors: Vectors) -> None:

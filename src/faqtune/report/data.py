@@ -91,7 +91,8 @@ class Vectors:
     """What question vectors bring: `moved` of so many `questions` by `labels` of the training part.
 
     `comparison`: the model by itself and with them on the test part, None where that is too small; `selection`: what to
-    decide by (part, number of queries, figures without and with, verdict), None where that is. They answer from
+    decide by (part, number of queries, figures without and with, verdict, whether people labelled it), None where
+    that is. They answer from
     `certified_cosine` on where a certificate of them is there, else from `threshold_cosine`.
     """
 

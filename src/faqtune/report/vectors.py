@@ -1,4 +1,4 @@
-"""What question vectors bring to the run, where `faqtune index` has made some for this very model."""
+"""What question vectors bring to the run, where faqtune index has made some for this very model."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from faqtune.report.words import PAGE
 WORDS: dict[Language, dict[str, str]] = {
     "en": {
         "title": "With question vectors",
-        "what": "`faqtune index` has drawn the vectors of {moved} of {questions} standard questions towards {labels}"
+        "what": "faqtune index has drawn the vectors of {moved} of {questions} standard questions towards {labels}"
         " labelled queries of the training part; the model is the same. Both sides are at thresholds set for 5 % of"
         " noise.",
         "decide": "Decide by the part “{part}”, {queries} queries: {figures}.",
         "figure": "{name} {before} → {after}, {value} [{low}, {high}]",
-        "better": "Clearly better with them: use `match --index`.",
+        "better": "Clearly better with them: use faqtune match --index.",
         "worse": "Clearly worse with them: leave them.",
         "unclear": "No clear difference.",
+        "by_rules": "The labels of that part come from rules, as those in the vectors may: hand labels there would tell"
+        " more.",
         "too_small": "The selection part is too small to tell whether they are worth using.",
         "test": "The table, of the test part, says what that choice is worth; p is corrected for its own figures"
         " (Holm).",
@@ -35,13 +37,14 @@ WORDS: dict[Language, dict[str, str]] = {
     },
     "zh": {
         "title": "使用问题向量",
-        "what": "`faqtune index` 用训练集中 {labels} 条有标签的问法，移动了 {questions} 个标准问题中 {moved} 个的向量；"
+        "what": "faqtune index 用训练集中 {labels} 条有标签的问法，移动了 {questions} 个标准问题中 {moved} 个的向量；"
         "模型本身不变。两边的阈值都按误放 5% 噪声设定。",
         "decide": "请按{part}（{queries} 条问题）决定：{figures}。",
         "figure": "{name} {before} → {after}，{value} [{low}, {high}]",
-        "better": "使用后明显变好：请用 `match --index`。",
+        "better": "使用后明显变好：请用 faqtune match --index。",
         "worse": "使用后明显变差：不要使用。",
         "unclear": "没有明确差异。",
+        "by_rules": "这部分的标签来自规则，问题向量中的标签也可能如此：人工标注更能说明问题。",
         "too_small": "选择集太小，无法判断是否值得使用。",
         "test": "下表为测试集上的结果，说明这一选择的价值；p 只按表中各项校正 (Holm)。",
         "other_data": "它所用的测试数据与本页其余部分不同。",
@@ -85,7 +88,8 @@ def _decision(selection: Mapping[str, Any] | None, language: Language) -> tuple[
         for name, each in selection["figures"].items()
     )
     part = part_name(selection["part"], language)
-    return say["decide"].format(part=part, queries=selection["queries"], figures=joined), say[selection["verdict"]]
+    decided = say["decide"].format(part=part, queries=selection["queries"], figures=joined)
+    return decided, say[selection["verdict"]], "" if selection["by_people"] else say["by_rules"]
 
 
 def _answers_from(found: Vectors, say: dict[str, str]) -> str:

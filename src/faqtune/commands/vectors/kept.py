@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from faqtune.commands.project.assemble import BY_PEOPLE
 from faqtune.commands.vectors.figures import OnSelection
 from faqtune.commands.vectors.files import INDEX_NAME, certified_answering_of, index_digest, index_folder, made_by
 from faqtune.report import Vectors
@@ -67,6 +69,10 @@ def vectors_of(workspace: Workspace, name: str, model_digest: str) -> Vectors | 
         labels=kept.labels,
         threshold_cosine=kept.threshold_cosine,
         certified_cosine=kept.certified_cosine,
-        selection=asdict(kept.selection) | {"verdict": kept.selection.verdict} if kept.selection else None,
+        selection=_decided_by(kept.selection) if kept.selection else None,
         comparison=kept.comparison,
     )
+
+
+def _decided_by(selection: OnSelection) -> dict[str, Any]:
+    return asdict(selection) | {"verdict": selection.verdict, "by_people": BY_PEOPLE in selection.part}

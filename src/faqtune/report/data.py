@@ -92,8 +92,7 @@ class Vectors:
 
     `comparison`: the model by itself and with them on the test part, None where that is too small; `selection`: what to
     decide by (part, number of queries, figures without and with, verdict, whether people labelled it), None where
-    that is. They answer from
-    `certified_cosine` on where a certificate of them is there, else from `threshold_cosine`.
+    that is. They answer from `certified_cosine` on where a certificate of them is there, else from `threshold_cosine`.
     """
 
     questions: int

@@ -119,9 +119,18 @@ def test_question_vectors_are_on_the_page_while_they_are_of_this_model(tuned_sho
 
     path = run.folder / "index" / "index.json"
     facts = json.loads(path.read_text("utf-8"))
-    path.write_text(json.dumps(facts | {"model_digest": "of another state"}), encoding="utf-8")
-    assert "zh-vectors" not in write_report(tuned_shop).page.read_text("utf-8")
-    path.write_text(json.dumps(facts | {"selection": {"part": "selection"}}), encoding="utf-8")
-    with pytest.raises(UserError, match=r"index\.json is damaged") as damaged:
-        write_report(tuned_shop)
-    assert "faqtune index" in damaged.value.next_step
+    for other in ({"model_digest": "of another state"}, {"settings_digest": "others"}, {"vectors_digest": "others"}):
+        path.write_text(json.dumps(facts | other | {"labels": None}), encoding="utf-8")
+        assert "zh-vectors" not in write_report(tuned_shop).page.read_text("utf-8")
+    figures = facts["selection"]["figures"]
+    no_p = {name: {key: each[key] for key in each.keys() - {"p"}} for name, each in figures.items()}
+    for damage in (
+        {"selection": {"part": "selection"}},
+        {"selection": facts["selection"] | {"figures": no_p}},
+        {"threshold_cosine": "high"},
+        {"questions": None},
+    ):
+        path.write_text(json.dumps(facts | damage), encoding="utf-8")
+        with pytest.raises(UserError, match=r"index\.json is damaged") as damaged:
+            write_report(tuned_shop)
+        assert "faqtune index" in damaged.value.next_step

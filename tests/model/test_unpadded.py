@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 from transformers import (
     BertConfig,
     BertModel,
@@ -27,7 +28,7 @@ from transformers import (
 )
 
 from faqtune.model import Precision, TextModel, attach_lora, attention, freeze, unpadded
-from faqtune.model.attention import AttentionInRow
+from faqtune.model.attention import AttentionByRun, AttentionInRow
 from faqtune.model.pooling import pooled, pooled_rows
 from faqtune.model.room import padded
 from faqtune.model.unpadded import Unpadded
@@ -93,9 +94,24 @@ def test_layers_see_the_tokens_alone() -> None:
     assert seen == [(1, 3 + 9 + 1 + 6, 16)] * 3
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_attention_to_a_text_is_the_same_to_the_bit_whatever_it_is_beside(dtype: torch.dtype) -> None:
+    """Padding to a longer neighbour moved the last digits of a cosine, and with it what is above a threshold."""
+    lengths, chance = [3, 9, 9, 1, 6], torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(1, 2, sum(lengths), 8, generator=chance).to(dtype) for _ in range(3))
+    with AttentionByRun(lengths):
+        found = functional.scaled_dot_product_attention(query, key, value)
+    begins = np.cumsum([0, *lengths]).tolist()
+    alone = [
+        functional.scaled_dot_product_attention(*(each[:, :, begin:end] for each in (query, key, value)))
+        for begin, end in pairwise(begins)
+    ]
+    assert torch.equal(found, torch.cat(alone, dim=2))
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_text_has_the_same_vector_whatever_it_is_beside(tiny_model: TextModel, precision: Any) -> None:
-    """Padding to a longer neighbour moved the last digits of a cosine, and with it what is above a threshold."""
+    """But for how a product adds up, which on some CPUs depends on the number of its rows."""
     tiny_model.precision = Precision(precision, "")
     together = tiny_model.encode(TEXTS)
     alone = np.concatenate([tiny_model.encode([text]) for text in TEXTS])

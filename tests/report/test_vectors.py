@@ -8,7 +8,7 @@ import pytest
 
 from faqtune.evaluate.wording import Language, figure_name
 from faqtune.report import RunReport, Vectors, report_html, report_markdown
-from faqtune.report.sheet import FigureTable, Section
+from faqtune.report.sheet import FigureTable, Section, p_value
 from faqtune.report.vectors import vectors as section_of
 
 
@@ -36,7 +36,7 @@ def test_the_sentence_is_the_verdict_of_the_selection_part(
     assert "the part “selection (hand labels)”, 129 queries: answered right when 5 % of noise passes" in reading
     assert f"(OSCR@5%) 71.2 → 75.3, +4.1 [+1.1, +7.6]. {said}" in reading
     assert "vectors of 98 of 126 standard questions towards 2301 labelled queries" in reading
-    assert "请按选择集（人工标注）（129 条问题）决定：" in section(found, "zh").reading
+    assert "请按选择集（人工标注）的 129 条问题决定：" in section(found, "zh").reading
     assert in_chinese in section(found, "zh").reading
 
 
@@ -63,11 +63,22 @@ def test_the_table_is_that_of_the_model_by_itself_and_with_them(vectors: Vectors
     assert moved.text == f"{100 * made.value:+.1f}" and moved.source == "/vectors/comparison/differences/recall@1"
 
 
+def test_every_p_is_the_corrected_one_also_that_of_the_pages_headline(vectors: Vectors) -> None:
+    (table,) = section(vectors).sheets
+    assert isinstance(table, FigureTable) and vectors.comparison is not None
+    row = next(row for row in table.rows if row.name == figure_name("oscr@5", "en"))
+    made = vectors.comparison.differences["oscr@5"]
+    assert made.p_holm is not None and made.p_holm > made.p
+    assert row.cells[2].interval.endswith(f"p {p_value(made.p_holm, '').text}")
+
+
 def test_the_threshold_is_that_of_the_certificate_if_there_is_one(vectors: Vectors) -> None:
     assert section(vectors).reading.endswith("With them the model answers from a cosine of 0.4137 on.")
     certified = section(replace(vectors, certified_cosine=0.4512)).reading
-    assert "0.4512 on, as the certificate made for them promises" in certified and "0.4137" not in certified
-    assert "answers from" not in section(replace(vectors, threshold_cosine=None)).reading
+    assert "0.4512 on, the threshold of the certificate made for them" in certified and "0.4137" not in certified
+    without = section(replace(vectors, threshold_cosine=None)).reading
+    assert "answers from" not in without and "thresholds set for 5 %" not in without
+    assert "thresholds set for 5 %" in section(vectors).reading
 
 
 def test_other_test_data_than_the_pages_is_said(vectors: Vectors) -> None:

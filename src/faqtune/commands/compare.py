@@ -59,7 +59,7 @@ def compare_models(
     """Compare the weights of two models; by default the newest run with its base.
 
     Models go by the names of every command; no project is needed for two folders. With `data` also what the
-    layers do on the selection part, see `commands.layers`; with `apply` layers that do harm are turned back, see
+    layers do on the selection part, see `commands.mixing.layers`; with `apply` layers that do harm are turned back, see
     `commands.apply`. `compare.json` and the picture `compare.svg` are
     written to `out`, else to the run that B is if A is its base, else nowhere. Raises UserError for what is no
     model, is damaged, or has no tensor in common with the other, before anything is written.

@@ -39,7 +39,8 @@ class Room:
         self._is_news = False
 
     def budget(self, device: torch.device, wanted_tokens: int | None = None) -> int:
-        """Tokens to encode at once, with padding: those wanted or what suits the device, at most what memory held."""
+        """Tokens to encode at once, with padding if there is any: those wanted or what suits the device, at most what
+        memory held."""
         tokens = wanted_tokens or (CPU_BATCH_TOKENS if device.type == "cpu" else ACCELERATOR_BATCH_TOKENS)
         return tokens if self.most_tokens is None else min(tokens, self.most_tokens)
 

@@ -179,7 +179,7 @@ class TextModel(nn.Module):
         """float32 (n, d), unit vectors in the order of `texts`; (0, d) for no texts.
 
         Every distinct text is encoded once, in batches of similar length of at most
-        `batch_tokens` tokens, padding included (a longer text gets a batch of its own; None:
+        `batch_tokens` tokens, with padding if there is any (a longer text gets a batch of its own; None:
         what suits the device). Where memory does not hold a batch, half as many tokens go through at once
         from then on, which changes nothing but the time.
         `on_progress` gets the number of distinct texts done and in all. A text's vector does

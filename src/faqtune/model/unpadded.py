@@ -52,7 +52,7 @@ class Unpadded:
 
         None where they need padding.
         """
-        if not self.is_for(device, _dtype_of_products(device)):
+        if not self._is_known or not self.is_for(device, _dtype_of_products(device)):
             return None
         lengths = [len(text) for text in ids]
         flat = np.fromiter(chain.from_iterable(ids), np.int64, sum(lengths))

@@ -11,18 +11,19 @@ from faqtune.report.verdict import headline, judged, mark_of
 from faqtune.scorecard import Comparison, Difference
 
 SIDES = ("before", "after")
+OF_THE_PAGE = ("comparison",)
 
 
 def figure_rows(
-    comparison: Comparison, language: Language, scope: str = "", at: tuple[str, ...] = ("comparison",)
+    comparison: Comparison, language: Language, scope: str = "", at: tuple[str, ...] = OF_THE_PAGE
 ) -> list[FigureRow]:
     """The rows of the shared table, value and interval apart, so that a phone can set them in two lines.
 
     `scope` is the kind of noise that `comparison` has been narrowed to, `at` where it stands in the report's data. The
-    figure of the headline was named before anything was measured: its p is its own, while those of all others are
-    corrected for each other.
+    figure of the page's headline was named before anything was measured: its p is its own, while those of all others
+    are corrected for each other.
     """
-    lead = None if scope else headline(comparison)
+    lead = None if scope or at != OF_THE_PAGE else headline(comparison)
     known = {*comparison.differences, *comparison.before.means, *comparison.after.means, "threshold"}
     names = {figure_name(name, language): name for name in known}
     rows = []

@@ -65,7 +65,7 @@ class Details:
 
     def _unanswered(self, encoder: KeepingEncoder, threshold_cosine: float) -> list[dict[str, Any]]:
         catalogue, texts = self._project.catalogue, [asked.text for asked in self._asked]
-        # In one go: batches of more texts have less padding.
+        # In one go, which is quicker.
         encoder.encode([*texts, *self._small_talk])
         found = missing_questions(
             self._asked,

@@ -100,21 +100,34 @@ def read_index(workspace: Workspace, name: str, catalogue: Catalogue) -> Index:
     folder, command = index_folder(workspace, name), made_by(name)
     facts = read_json(folder / INDEX_NAME, command)
     with reading(folder / INDEX_NAME, command):
-        command = made_by(name, facts)
-        asked = [(each["entry"], each["question"]) for each in facts["questions"]]
+        command, of_index = made_by(name, facts), index_digest(facts)
         threshold = None if facts["threshold_cosine"] is None else float(facts["threshold_cosine"])
         # Indexes of earlier versions say nothing of their labels.
         labels, confidence = str(facts.get("labels_digest", "")), float(facts.get("confidence", 0))
     if not (folder / VECTORS_NAME).is_file():
         raise UserError(f"there is no {folder / VECTORS_NAME}", f"run `{command}` again")
-    there = [(catalogue.entries[o].id, q) for o, q in zip(catalogue.owners, catalogue.questions, strict=True)]
-    is_same = {
-        "the model has": facts["model_digest"] == model_digest(workspace, name),
-        "what [model] in faqtune.toml says has": facts["settings_digest"] == settings_digest(workspace),
-        "the catalogue has": asked == there,
-        "its own vectors have": facts["vectors_digest"] == digest(folder / VECTORS_NAME),
-    }
-    if changed := next((what for what, same in is_same.items() if not same), ""):
+    with reading(folder / INDEX_NAME, command):
+        changed = changed_since(workspace, folder, facts, model_digest(workspace, name), catalogue)
+    if changed:
         raise UserError(f"{folder}: {changed} changed since this index was made", f"run `{command}` again")
     vectors: Vectors = np.load(folder / VECTORS_NAME, allow_pickle=False)
-    return Index(folder, vectors, index_digest(facts), labels, confidence, threshold, command)
+    return Index(folder, vectors, of_index, labels, confidence, threshold, command)
+
+
+def changed_since(
+    workspace: Workspace, folder: Path, facts: Mapping[str, Any], of_model: str, catalogue: Catalogue
+) -> str:
+    """What is no longer as it was when an index was made, "" if all is; `of_model`: the digest of the model now.
+
+    Raises KeyError or TypeError for damaged facts.
+    """
+    asked = [(each["entry"], each["question"]) for each in facts["questions"]]
+    there = [(catalogue.entries[o].id, q) for o, q in zip(catalogue.owners, catalogue.questions, strict=True)]
+    vectors = folder / VECTORS_NAME
+    is_same = {
+        "the model has": facts["model_digest"] == of_model,
+        "what [model] in faqtune.toml says has": facts["settings_digest"] == settings_digest(workspace),
+        "the catalogue has": asked == there,
+        "its own vectors have": vectors.is_file() and facts["vectors_digest"] == digest(vectors),
+    }
+    return next((what for what, same in is_same.items() if not same), "")

@@ -8,8 +8,17 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from faqtune.errors import UserError
+
 Vectors = NDArray[np.float32]
 """float32 (n, d), every row of length 1."""
+
+
+def as_texts(texts: Iterable[str]) -> list[str]:
+    """The texts as a list. Raises UserError for a single text, which Python would take for a list of its letters."""
+    if isinstance(texts, str):
+        raise UserError(f"{texts!r:.60} is one text where several are asked for", "give a list of texts: [text]")
+    return list(texts)
 
 
 @runtime_checkable

@@ -46,6 +46,21 @@ def test_without_enough_noise_another_figure_decides(model):
     assert chosen(model) and chosen.primary_metric == "x_mrr@10"
 
 
+def test_a_single_sentence_of_noise_is_one_and_not_its_letters():
+    one = OpenSetEvaluator.from_texts(CATALOGUE, QUERIES, {"chatter": "今天天气真好"})
+    assert [negative.text for negative in one.data.negatives] == ["今天天气真好"]
+
+
+def test_a_primary_figure_is_one_that_there_is_and_says_which_way_is_better(model):
+    assert OpenSetEvaluator.from_texts(CATALOGUE, QUERIES, NOISE, primary="fpr95").greater_is_better is False
+    with pytest.raises(UserError, match="no such figure") as wrong:
+        OpenSetEvaluator.from_texts(CATALOGUE, QUERIES, NOISE, primary="fpr59")
+    assert "`fpr95`" in wrong.value.next_step
+    with pytest.raises(UserError, match="these data give no auroc") as missing:
+        OpenSetEvaluator.from_texts(CATALOGUE, QUERIES, primary="auroc")(model)
+    assert "recall@1" in missing.value.next_step
+
+
 def test_a_line_is_written_for_every_call_and_the_card_knows_the_figures(model, tmp_path: Path):
     evaluator = OpenSetEvaluator.from_texts(CATALOGUE, QUERIES, NOISE, "shop")
     evaluator(model, str(tmp_path / "eval"), epoch=1, steps=10)

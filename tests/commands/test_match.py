@@ -34,6 +34,12 @@ def test_hits_are_the_best_question_of_every_entry(tuned_shop: Workspace, tiny_m
         assert (found.answered, found.threshold_cosine) == (None, None)
 
 
+@pytest.mark.parametrize("top", [0, -1])
+def test_no_entries_to_show_are_refused(tuned_shop: Workspace, top: int) -> None:
+    with pytest.raises(UserError, match="cannot be shown"):
+        list(match_texts(tuned_shop, ASKED, top=top))
+
+
 def test_the_newest_run_answers_at_its_own_threshold(tuned_shop: Workspace) -> None:
     threshold = json.loads(find_run(tuned_shop).thresholds_path.read_text(encoding="utf-8"))["threshold_cosine"]
     asked = [*ASKED, "什么时候发货"]

@@ -165,6 +165,23 @@ def test_it_says_so_if_the_choice_costs_something(
     assert "note: oscr@5 is 0.100 below that of" in out and "forgets too much" in out
 
 
+def test_where_lower_is_better_the_cost_is_the_other_way_round(
+    moved_shop: Workspace, cli: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The note once pointed to a worse model that was within the budget, and was missing where there was a cost."""
+    monkeypatch.setattr(sweep, "_selection", lambda *_: Selection(metric="noise_similarity", guard="recall@1"))
+
+    def told(tuned: float, forgetting: float, *options: str) -> str:
+        curve = [place(0, 0.2, 0.5), place(0.5, 0.3, 0.5, 0.005), place(1, 0.4, 0.5, forgetting)]
+        for found, similarity in zip(curve, (0.6, 0.3, tuned), strict=True):
+            found.figures["noise_similarity"] = similarity
+        monkeypatch.setattr(sweep, "_curve", lambda *_: curve)
+        return cli("merge", "--project", str(moved_shop.root), *options)[1]
+
+    assert "coefficient 0.5" in (worse := told(0.4, 0.007)) and "note:" not in worse
+    assert "note: noise_similarity is 0.100 above that of" in told(0.2, 0.05, "--sweep", "0.5")
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [

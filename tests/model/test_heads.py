@@ -57,6 +57,18 @@ def test_without_files_they_are_made_from_the_seed_alone(tiny_model_folder: Path
     assert 0.9 * 32**-0.5 < one["multi_vector.weight"].abs().max() <= 32**-0.5
 
 
+def test_a_head_that_is_not_there_gives_no_numbers(tiny_model: TextModel):
+    """They would be those of a random one, and look like weights."""
+    for ask, file in ((lexical_weights, "sparse_linear.pt"), (token_vectors, "colbert_linear.pt")):
+        with pytest.raises(UserError, match=f"there is no {file}"):
+            ask(tiny_model, TEXTS)
+
+
+def test_one_text_is_not_taken_for_its_letters(m3: TextModel):
+    with pytest.raises(UserError, match="is one text"):
+        lexical_weights(m3, "几天发货")
+
+
 def test_lexical_weights_and_token_vectors_are_the_formulas_of_the_paper(m3: TextModel):
     """W_lex, W_mul of arXiv 2402.03216 by hand, from transformers' own output."""
     heads = attach_heads(m3)

@@ -15,6 +15,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import PretrainedConfig
 
 from faqtune.encoder import Encoder
+from faqtune.errors import UserError
 from faqtune.model import TextModel, load
 from faqtune.model.unpadded import Unpadded
 
@@ -104,6 +105,13 @@ def test_a_vector_depends_on_nothing_but_its_text(
     shuffled = tiny_model.encode([texts[row] for row in order], batch_tokens=batch_tokens)
     np.testing.assert_array_equal(shuffled, vectors[order])
     np.testing.assert_allclose(tiny_model.encode(texts), vectors, atol=1e-5)
+
+
+def test_texts_may_come_one_by_one_but_not_as_a_single_text(tiny_model: TextModel):
+    np.testing.assert_array_equal(tiny_model.encode(text for text in TEXTS), tiny_model.encode(TEXTS))
+    with pytest.raises(UserError, match="'abc' is one text") as error:
+        tiny_model.encode("abc")
+    assert "[text]" in error.value.next_step
 
 
 def test_every_distinct_text_is_encoded_once_within_the_token_budget(

@@ -12,9 +12,11 @@ import numpy as np
 from sentence_transformers.sentence_transformer.evaluation import SentenceEvaluator
 
 from faqtune.encoder import Vectors
+from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Negative, Positive, evaluate, point_figures
+from faqtune.recipe import refuse_unknown_figure
 from faqtune.records import Catalogue, Entry
-from faqtune.scorecard import stratum_named
+from faqtune.scorecard import is_better_lower, stratum_named
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -30,8 +32,9 @@ class OpenSetEvaluator(SentenceEvaluator):
 
     Give it to `SentenceTransformerTrainer(evaluator=…)`, or call it with a model: it returns every figure without
     intervals, each as `<name>_<figure>` where it has a name, and adds a line to `<name>_open_set.csv` if there is an
-    output folder. `primary`: the figure that decides; unset: the first of `PRIMARY` that there is. `prompt_name` as in
-    `SentenceTransformer.encode`, for queries, noise and questions alike.
+    output folder. `primary`: the figure that decides; unset: the first of `PRIMARY` that there is. Raises UserError for
+    a figure that is none, or that the data do not give. `prompt_name` as in `SentenceTransformer.encode`, for queries,
+    noise and questions alike.
     """
 
     def __init__(
@@ -45,7 +48,10 @@ class OpenSetEvaluator(SentenceEvaluator):
         write_csv: bool = True,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        if primary:
+            refuse_unknown_figure("primary", primary)
         self.data, self.name, self.primary = data, name, primary
+        self.greater_is_better = not is_better_lower(primary)
         self.batch_size, self.prompt_name, self.write_csv = batch_size, prompt_name, write_csv
 
     @classmethod
@@ -53,19 +59,18 @@ class OpenSetEvaluator(SentenceEvaluator):
         cls,
         catalogue: Mapping[str, str | Sequence[str]],
         queries: Sequence[tuple[str, str]],
-        noise: Mapping[str, Sequence[str]] | None = None,
+        noise: Mapping[str, str | Sequence[str]] | None = None,
         name: str = "",
         **settings: Any,
     ) -> OpenSetEvaluator:
         """From plain texts: `catalogue` maps entry ids to their question or questions, `queries` are (text, entry id),
         `noise` maps strata (chatter, other_domain, unsupported, garbage) to sentences. Raises UserError for an entry
         that is not in the catalogue, ValueError for an unknown stratum."""
-        entries = tuple(
-            Entry(id_, (questions,) if isinstance(questions, str) else tuple(questions), "")
-            for id_, questions in catalogue.items()
-        )
+        entries = tuple(Entry(id_, _several(questions), "") for id_, questions in catalogue.items())
         negatives = tuple(
-            Negative(text, stratum_named(stratum)) for stratum, texts in (noise or {}).items() for text in texts
+            Negative(text, stratum_named(stratum))
+            for stratum, texts in (noise or {}).items()
+            for text in _several(texts)
         )
         positives = tuple(Positive(text, entry) for text, entry in queries)
         return cls(EvaluationSet(positives, negatives, Catalogue(entries), name or "texts"), name, **settings)
@@ -77,6 +82,8 @@ class OpenSetEvaluator(SentenceEvaluator):
         # The base class speaks of any model; this evaluator is for those that encode texts.
         encoder = _Encoding(cast("SentenceTransformer", model), self.batch_size, self.prompt_name)
         figures = {name: value for name, value in point_figures(evaluate(encoder, self.data)).items() if _is_one(value)}
+        if self.primary and self.primary not in figures:
+            raise UserError(f"these data give no {self.primary}", f"choose another primary: {', '.join(figures)}")
         self.primary_metric = self.primary or next(name for name in PRIMARY if name in figures)
         if output_path is not None and self.write_csv:
             self._append(Path(output_path), figures, epoch, steps)
@@ -123,6 +130,10 @@ class _Encoding:
             show_progress_bar=False,
         )
         return np.asarray(vectors, dtype=np.float32)
+
+
+def _several(texts: str | Sequence[str]) -> tuple[str, ...]:
+    return (texts,) if isinstance(texts, str) else tuple(texts)
 
 
 def _is_one(value: float) -> bool:

@@ -107,6 +107,8 @@ def load_matcher(
     """
     if threshold_cosine is not None and not -1 <= threshold_cosine <= 1:
         raise UserError(f"the threshold {threshold_cosine} is no cosine", "give a number from -1 to 1")
+    if top < 1:
+        raise UserError(f"{top} entries cannot be shown", "give a number from 1")
     catalogue = workspace.catalogue()
     if not catalogue.questions:
         raise UserError("the catalogue is empty", "check catalogue.files in faqtune.toml, then run `faqtune ingest`")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from faqtune.commands.calibrate import Calibrated, calibrate_run
+from faqtune.commands.figures.scorecards import scorecard_paths
 from faqtune.console.output import emit, emit_json, next_step, plain, table
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.errors import UserError
 from faqtune.evaluate.certify import MARGINS_COSINE, Kept
+from faqtune.records import TEST
 from faqtune.report import PROMISE_WORDS
 from faqtune.workspace import Workspace
 
@@ -49,7 +52,16 @@ def run_calibrate(
     else:
         _show(made)
         asking = f'{f" --model {made.run.name}" if run else ""} --index "what a customer would type"'
-        emit("", next_step("match", project, asking) if with_index else next_step("report", project))
+        emit("", next_step("match", project, asking) if with_index else _next(project, made, run))
+
+
+def _next(project: Path, made: Calibrated, named: str) -> str:
+    """The report, of the run that was named; before that it has to be measured."""
+    if not scorecard_paths(Workspace(project), made.run, TEST, models=2)[2].exists():
+        return next_step(
+            "evaluate", project, f" --models {shlex.quote(made.run.base)} {made.run.name}" if named else ""
+        )
+    return next_step("report", project, f" --run {made.run.name}" if named else "")
 
 
 def _margins(margin: str) -> tuple[float, ...]:

@@ -10,6 +10,7 @@ from faqtune.commands.sweep import COEFFICIENTS, merge_run
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step, table
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.errors import UserError
+from faqtune.scorecard import is_better_lower
 from faqtune.workspace import Workspace
 
 
@@ -112,10 +113,11 @@ def _verdict(swept: Swept) -> list[str]:
         ]
     lines = [f"{swept.run}: coefficient {swept.chosen:g}, now the newest run", f"  model: {swept.model}"]
     tuned, best = swept.curve[-1], swept.best
-    cost = tuned.figures[swept.metric] - best.figures[swept.metric]
+    sign, side = (-1, "above") if is_better_lower(swept.metric) else (1, "below")
+    cost = sign * (tuned.figures[swept.metric] - best.figures[swept.metric])
     if cost > 0:
         lines.append(
-            f"  note: {swept.metric} is {cost:.3f} below that of {swept.source}, which forgets too much "
+            f"  note: {swept.metric} is {cost:.3f} {side} that of {swept.source}, which forgets too much "
             f"({tuned.forgetting:+.4f}); to use that one all the same, give --model {swept.source}"
         )
     return lines

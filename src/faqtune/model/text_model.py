@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from faqtune.encoder import Vectors
+from faqtune.encoder import Vectors, as_texts
 from faqtune.errors import is_out_of_memory
 from faqtune.model.casting import casting, without_copies
 from faqtune.model.device import Precision, autocast, free_memory, sent
@@ -186,6 +186,7 @@ class TextModel(nn.Module):
         not depend on the order of the texts. Dropout is off meanwhile. Raises UserError where memory does not
         hold a single text.
         """
+        texts = as_texts(texts)
         distinct = sorted(set(texts))
         ids = self._tokenise(distinct)
         vectors = np.empty((len(distinct), self.dimension), dtype=np.float32)

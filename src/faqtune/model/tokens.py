@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from faqtune.encoder import Vectors
+from faqtune.encoder import Vectors, as_texts
 from faqtune.errors import UserError
 from faqtune.model.device import autocast
-from faqtune.model.heads import TokenHeads, load_heads
+from faqtune.model.heads import FILES, TokenHeads, load_heads
 from faqtune.model.text_model import TextModel
 
 
@@ -45,9 +45,10 @@ def special_ids(model: TextModel) -> frozenset[int]:
 def lexical_weights(model: TextModel, texts: Sequence[str]) -> list[dict[int, float]]:
     """Of each text its tokens (ids) with their weights: the highest where one stands more than once, none that is 0.
 
-    The score of two texts is the sum over their common tokens of the product. Attaches the model's heads.
+    The score of two texts is the sum over their common tokens of the product. Attaches the model's heads. Raises
+    UserError for a model without this head.
     """
-    heads, special = attach_heads(model), special_ids(model)
+    heads, special = _own_heads(model, "sparse"), special_ids(model)
     found: list[dict[int, float]] = []
     for ids, tokens in _tokens(model, texts):
         weights: dict[int, float] = {}
@@ -60,9 +61,24 @@ def lexical_weights(model: TextModel, texts: Sequence[str]) -> list[dict[int, fl
 
 def token_vectors(model: TextModel, texts: Sequence[str]) -> list[Vectors]:
     """Of each text the unit vectors of its tokens, float32 (tokens - 1, k): of all but the first, which stands for
-    the whole text. Attaches the model's heads."""
-    heads = attach_heads(model)
+    the whole text. Attaches the model's heads. Raises UserError for a model without this head."""
+    heads = _own_heads(model, "multi_vector")
     return [heads.token_vectors(tokens[1:]).detach().cpu().numpy() for _, tokens in _tokens(model, texts)]
+
+
+def _own_heads(model: TextModel, needed: str) -> TokenHeads:
+    """The model's heads, unless the needed one would have to be made for it: random numbers that look like weights.
+    Who attaches such heads to train them may look at them."""
+    if model.heads is not None:
+        return model.heads
+    heads = attach_heads(model)
+    if needed in heads.fresh:
+        model.heads = None
+        raise UserError(
+            f"{model.name} has no {needed.replace('_', '-')} head: there is no {FILES[needed]} in its folder",
+            "train one ([stages.heads] in a recipe), or take a model that has it, such as BAAI/bge-m3",
+        )
+    return heads
 
 
 def _tokens(model: TextModel, texts: Sequence[str]) -> list[tuple[list[int], Tensor]]:
@@ -70,6 +86,6 @@ def _tokens(model: TextModel, texts: Sequence[str]) -> list[tuple[list[int], Ten
     was_training = model.training
     model.eval()
     with torch.no_grad(), autocast(model.device, model.precision):
-        found = [(ids, model.embed_ids_and_tokens([ids])[1]) for ids in model.tokenise(texts)]
+        found = [(ids, model.embed_ids_and_tokens([ids])[1]) for ids in model.tokenise(as_texts(texts))]
     model.train(was_training)
     return found

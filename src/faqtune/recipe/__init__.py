@@ -1,7 +1,7 @@
 """A way of training is a list of Stages. Adding one is adding a TOML file, never a class."""
 
 from faqtune.recipe.losses import Losses
-from faqtune.recipe.read import NEED_NOISE, checked, listed, load_recipe, presets
+from faqtune.recipe.read import NEED_NOISE, checked, listed, load_recipe, presets, refuse_unknown_figure
 from faqtune.recipe.stage import SOURCES, Data, Freeze, Heads, Merge, Mining, Recipe, Selection, Stage
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "listed",
     "load_recipe",
     "presets",
+    "refuse_unknown_figure",
 ]

@@ -63,7 +63,7 @@ def checked(recipe: Recipe) -> Recipe:
     Raises UserError that names the key or the stage.
     """
     for key in ("metric", "guard"):
-        _refuse_unknown_figure(f"recipe {recipe.name}: `selection.{key}`", getattr(recipe.selection, key))
+        refuse_unknown_figure(f"recipe {recipe.name}: `selection.{key}`", getattr(recipe.selection, key))
     for number, stage in enumerate(recipe.stages, start=1):
         place = f"recipe {recipe.name}, stage {number} ({stage.name})"
         if not stage.data.shares:
@@ -98,7 +98,8 @@ def checked(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def _refuse_unknown_figure(place: str, name: str) -> None:
+def refuse_unknown_figure(place: str, name: str) -> None:
+    """Raises UserError where no model can be chosen by `name`, a setting at `place`."""
     if name in CHOOSABLE:
         return
     near = difflib.get_close_matches(name.lower(), CHOOSABLE, n=1)

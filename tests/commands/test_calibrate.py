@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -299,3 +301,14 @@ def test_a_run_that_is_named_by_its_folder_has_its_certificate(tuned_shop: Works
     assert (card.model, card.threshold_cosine) == (run.name, made.certified.threshold_cosine)
     with pytest.raises(UserError, match="a model is named twice"):
         evaluate_models(tuned_shop, models=(place, run.name))
+
+
+def test_the_next_step_is_one_that_works(tuned_shop: Workspace, cli: Callable[..., tuple[int, str, str]]) -> None:
+    """A run that was not measured, as one of `merge`, has no report yet; one that was named is named again."""
+    run = find_run(tuned_shop)
+    asked = ("calibrate", "--project", str(tuned_shop.root), "--chatter", "60")
+    assert f"Next: faqtune report --project {tuned_shop.root}\n" in cli(*asked)[1]
+    assert cli(*asked, "--run", run.name)[1].endswith(f"report --project {tuned_shop.root} --run {run.name}\n")
+    shutil.rmtree(run.scorecards_path)
+    assert cli(*asked)[1].endswith(f"Next: faqtune evaluate --project {tuned_shop.root}\n")
+    assert f" --models {run.base} {run.name}" in cli(*asked, "--run", run.name)[1]

@@ -78,6 +78,19 @@ def test_a_stage_that_is_short_by_its_own_settings_is_no_news(recipe_of: Callabl
     assert not list(remarks(stage, 1, shop_of(9), shop_of(9), 384))
 
 
+def test_a_kind_of_label_that_there_is_not_is_said(recipe_of: Callable[..., Recipe]):
+    """Three quarters of a batch went to another source without a word."""
+    every = shop_of(300)
+    assert not every.labels[0].trusted
+    data = {"human_labels": 3, "weak_labels": 1}
+    (note,) = remarks(recipe_of(data=data, batch_queries=4).stages[0], 1, every, every, 384)
+    assert note == (
+        "stage 1 (warm): nothing in training counts as human_labels, so all queries are drawn from weak_labels"
+    )
+    weak = recipe_of(data={"weak_labels": 1}, batch_queries=4).stages[0]
+    assert not list(remarks(weak, 1, every, every, 384))
+
+
 def test_dimensions_that_the_model_has_are_no_news(toy: Toys):
     training = toy(nested_dimensions=[16, 8], max_steps=2)
     training.train()

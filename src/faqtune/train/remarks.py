@@ -22,6 +22,10 @@ def remarks(stage: Stage, number: int, usable: TrainingData, every: TrainingData
     """Notes of the stage with this number. `usable` is what it learns from, of `every`thing there is to train on;
     the model's vectors are `width` numbers long."""
     place = f"stage {number} ({stage.name})"
+    there = {source: len(usable.numbers_of(source)) > 0 for source in stage.data.shares}
+    if missing := [source for source in ("human_labels", "weak_labels") if there.get(source) is False]:
+        drawn = ", ".join(source for source, is_there in there.items() if is_there)
+        yield f"{place}: nothing in training counts as {' or '.join(missing)}, so all queries are drawn from {drawn}"
     if few := _few_labels(stage, number, usable, len(labels_drawn(stage, every))):
         yield f"{place}: {few}"
     kept = nested_below(stage, width)

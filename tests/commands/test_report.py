@@ -9,8 +9,9 @@ import pytest
 
 from faqtune import UserError, Workspace, claims, make_index, write_report
 from faqtune.commands.project.assemble import load_project, measured_queries
-from faqtune.commands.report import _label_summary
+from faqtune.commands.report import _label_summary, _run_facts
 from faqtune.records import TEST, Claim
+from faqtune.report import RunFacts
 from faqtune.runs import find_run
 
 
@@ -134,3 +135,23 @@ def test_question_vectors_are_on_the_page_while_they_are_of_this_model(tuned_sho
         with pytest.raises(UserError, match=r"index\.json is damaged") as damaged:
             write_report(tuned_shop)
         assert "faqtune index" in damaged.value.next_step
+
+
+def test_files_that_changed_after_the_training_are_named_and_their_digests_are_the_old_ones(
+    tuned_shop: Workspace,
+) -> None:
+    def facts() -> RunFacts:
+        return _run_facts(tuned_shop, find_run(tuned_shop))
+
+    before = facts()
+    assert {"catalogue", "conversations", "split"} <= before.digests.keys() and not before.changed
+    assert "项目已有变化" not in write_report(tuned_shop).page.read_text("utf-8")
+    with tuned_shop.split_path.open("a", encoding="utf-8") as file:
+        file.write("\n")
+    after = facts()
+    assert list(after.changed) == ["split"] and after.digests == before.digests
+    assert "项目已有变化（数据划分）" in write_report(tuned_shop).page.read_text("utf-8")
+    older = find_run(tuned_shop)
+    del older.facts["files"]
+    older.save()
+    assert list(facts().digests) == ["training inputs"] and not facts().changed

@@ -14,10 +14,10 @@ from faqtune.commands.figures.general import general_path, mteb_path, read_about
 from faqtune.commands.figures.scorecards import read_scorecards, scorecard_paths
 from faqtune.commands.figures.side_by_side import side_by_side
 from faqtune.commands.project.assemble import load_project, measured_queries
+from faqtune.commands.training.finish import digests_of_files
 from faqtune.commands.training.run_labels import labels_of
 from faqtune.commands.vectors.files import INDEX_NAME, index_folder
 from faqtune.commands.vectors.kept import vectors_of
-from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.evaluate.wording import Language
 from faqtune.label import BY as BY_RULES
@@ -156,12 +156,7 @@ def _checked(workspace: Workspace) -> dict[str, Checked]:
 def _run_facts(workspace: Workspace, run: Run) -> RunFacts:
     facts = run.facts
     stage, step = facts.get("best_step", (None, None))
-    files = {
-        "catalogue": workspace.catalogue_path,
-        "conversations": workspace.conversations_path,
-        "noise": workspace.noise_path,
-        "split": workspace.split_path,
-    }
+    trained_on, now = facts.get("files", {}), digests_of_files(workspace)
     return RunFacts(
         name=run.name,
         status=run.status,
@@ -171,5 +166,6 @@ def _run_facts(workspace: Workspace, run: Run) -> RunFacts:
         best_step=step,
         counts=facts.get("data", {}),
         versions={name: facts[name] for name in VERSIONS if name in facts},
-        digests={name: digest(path)[:16] for name, path in files.items()} | {"training inputs": run.inputs[:16]},
+        digests={name: value[:16] for name, value in trained_on.items()} | {"training inputs": run.inputs[:16]},
+        changed=[name for name, value in trained_on.items() if now.get(name) != value],
     )

@@ -61,7 +61,8 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """How the model came about. `best_stage` and `best_step` are 0, 0 where the base model stayed best."""
+    """How the model came about. `best_stage` and `best_step` are 0, 0 where the base model stayed best. `digests` are
+    those of the project's files when it was trained, `changed` the names of those that are others now."""
 
     name: str = ""
     status: str = ""
@@ -72,6 +73,7 @@ class RunFacts:
     counts: Mapping[str, int] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
+    changed: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from faqtune.records import CALIBRATION, SELECTION, TRAIN
 from faqtune.report.charts import hundred
 from faqtune.report.data import LabelSummary, RunFacts, RunReport
 from faqtune.report.general import fact as general_fact
-from faqtune.report.names import STATES, part_name
+from faqtune.report.names import FILES, STATES, part_name
 from faqtune.report.promises import fact as promised_fact
 from faqtune.report.promises import strange
 from faqtune.report.verdict import Change, change, headline
@@ -171,6 +171,9 @@ def _run_warnings(run: RunFacts, card: Scorecard, language: Language) -> list[st
         warnings.append(words["not_test"].format(part=part_name(card.part, language)))
     if run.best_stage == 0:
         warnings.append(words["base_kept"])
+    if run.changed:
+        files = separator(language).join(FILES[language].get(name, name) for name in run.changed)
+        warnings.append(words["changed"].format(files=files))
     if run.status and run.status not in FINISHED:
         warnings.append(words["interrupted"].format(status=STATES[language].get(run.status, run.status)))
     return warnings

@@ -61,6 +61,8 @@ MEASURED: dict[Language, dict[str, str]] = {
         "not_test": "These figures are from the “{part}” part of the data. A model chosen or tuned on it looks better"
         " there than it is.",
         "base_kept": "No step of the training beat the original model on the selection part: the original was kept.",
+        "changed": "The project has changed since this model was trained ({files}). What was not measured again since"
+        " then is of the state before.",
         "interrupted": "The training did not finish (status: {status}).",
     },
     "zh": {
@@ -75,6 +77,7 @@ MEASURED: dict[Language, dict[str, str]] = {
         "unknown": "没有记录测试标签由谁标注。",
         "not_test": "以下数字来自数据的“{part}”部分。用它选择或训练出的模型，在其上的表现会偏高。",
         "base_kept": "训练中没有任何一步在选择集上超过原模型，因此保留了原模型。",
+        "changed": "此模型训练之后，项目已有变化（{files}）。此后没有重新评测的数字，都是变化之前的。",
         "interrupted": "训练没有完成（状态：{status}）。",
     },
 }

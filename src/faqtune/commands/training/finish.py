@@ -14,6 +14,7 @@ from faqtune import __version__
 from faqtune.atomic import sync_folder
 from faqtune.commands.project.assemble import Project, evaluation_set
 from faqtune.commands.project.seen import without_seen
+from faqtune.digests import digest
 from faqtune.evaluate import EvaluationSet, calibrate, evaluate
 from faqtune.processes import place
 from faqtune.recipe import Recipe
@@ -45,6 +46,17 @@ def training_facts(model: TextModel, data: TrainingData, selection: EvaluationSe
     }
 
 
+def digests_of_files(workspace: Workspace) -> dict[str, str]:
+    """Of what a project was made of, by name, for those that are there."""
+    files = {
+        "catalogue": workspace.catalogue_path,
+        "conversations": workspace.conversations_path,
+        "noise": workspace.noise_path,
+        "split": workspace.split_path,
+    }
+    return {name: digest(path) for name, path in files.items() if path.exists()}
+
+
 def finish_run(
     workspace: Workspace,
     run: Run,
@@ -70,7 +82,7 @@ def finish_run(
         # The model goes by its base's name until it is loaded anew.
         set_on = replace(calibrate(evaluate(model, calibration)), model=run.name)
         write_json(run.thresholds_path, asdict(set_on))
-    run.facts |= facts
+    run.facts |= facts | {"files": digests_of_files(workspace)}
     run.status = SET_ASIDE if aside else DONE
     run.save()
 

@@ -39,11 +39,10 @@ class Unpadded:
     def is_for(self, device: torch.device, dtype: torch.dtype) -> bool:
         """Whether batches on this device, with products in `dtype`, go without padding: on a CPU and, where a way was
         seen to work, on a GPU in half precision. Not in float32 there, for which torch has no such kernel."""
-        if not self._is_known or device.type == "cpu":
+        if device.type == "cpu" or not self._is_known:
             return self._is_known
-        if device.type != "cuda" or dtype not in (torch.bfloat16, torch.float16):
-            return False
-        return works(in_row, device, dtype, self._config.hidden_size // self._config.num_attention_heads)
+        is_half = device.type == "cuda" and dtype in (torch.bfloat16, torch.float16)
+        return is_half and works(in_row, device, dtype, self._config.hidden_size // self._config.num_attention_heads)
 
     def token_vectors(
         self, backbone: PreTrainedModel, ids: Sequence[Sequence[int]], device: torch.device
@@ -52,7 +51,7 @@ class Unpadded:
 
         None where they need padding.
         """
-        if not self._is_known or not self.is_for(device, _dtype_of_products(device)):
+        if not self.is_for(device, _dtype_of_products(device)):
             return None
         lengths = [len(text) for text in ids]
         flat = np.fromiter(chain.from_iterable(ids), np.int64, sum(lengths))

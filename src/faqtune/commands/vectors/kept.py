@@ -48,7 +48,9 @@ class Indexed:
 
 def kept_index(folder: Path, name: str) -> Indexed:
     """Raises UserError for files that are missing or damaged."""
-    return _indexed(folder, name, read_json(folder / INDEX_NAME, made_by(name)))
+    facts = read_json(folder / INDEX_NAME, made_by(name))
+    with reading(folder / INDEX_NAME, made_by(name)):
+        return _indexed(folder, facts)
 
 
 def vectors_of(workspace: Workspace, name: str, model_digest: str) -> Vectors | None:
@@ -61,7 +63,7 @@ def vectors_of(workspace: Workspace, name: str, model_digest: str) -> Vectors | 
     with reading(path, made_by(name)):
         if changed_since(workspace, folder, facts, model_digest, workspace.catalogue()):
             return None
-        kept = _indexed(folder, name, facts)
+        kept = _indexed(folder, facts)
         return Vectors(
             questions=kept.questions,
             moved=kept.moved,
@@ -73,21 +75,21 @@ def vectors_of(workspace: Workspace, name: str, model_digest: str) -> Vectors | 
         )
 
 
-def _indexed(folder: Path, name: str, facts: Mapping[str, Any]) -> Indexed:
-    with reading(folder / INDEX_NAME, made_by(name)):
-        made, certified = facts["comparison"], certified_answering_of(folder, index_digest(facts))
-        threshold = facts["threshold_cosine"]
-        return Indexed(
-            facts["model"],
-            folder,
-            questions=len(facts["questions"]),
-            moved=sum(each["labels"] > 0 for each in facts["questions"]),
-            labels=facts["labels"],
-            threshold_cosine=None if threshold is None else float(threshold),
-            selection=OnSelection(**facts["selection"]) if facts["selection"] else None,
-            comparison=Comparison.model_validate(made) if made else None,
-            certified_cosine=None if certified is None else certified.threshold_cosine,
-        )
+def _indexed(folder: Path, facts: Mapping[str, Any]) -> Indexed:
+    """Raises KeyError, TypeError or ValueError for damaged facts."""
+    made, certified = facts["comparison"], certified_answering_of(folder, index_digest(facts))
+    threshold = facts["threshold_cosine"]
+    return Indexed(
+        facts["model"],
+        folder,
+        questions=len(facts["questions"]),
+        moved=sum(each["labels"] > 0 for each in facts["questions"]),
+        labels=facts["labels"],
+        threshold_cosine=None if threshold is None else float(threshold),
+        selection=OnSelection(**facts["selection"]) if facts["selection"] else None,
+        comparison=Comparison.model_validate(made) if made else None,
+        certified_cosine=None if certified is None else certified.threshold_cosine,
+    )
 
 
 def _decided_by(selection: OnSelection) -> dict[str, Any]:

@@ -36,6 +36,36 @@ def test_one_text_is_matched_as_a_text(tuned_shop: Workspace) -> None:
     assert found == next(iter(match_texts(tuned_shop, ["什么时候发货"])))
 
 
+def test_a_path_may_be_text_and_one_thing_may_stand_where_several_go(tmp_path: Path) -> None:
+    project: Any = str(tmp_path / "shop")
+    table: Any = str(tmp_path / "faq.csv")
+    Path(table).write_text("question,answer\nwhen does it ship,tomorrow\n", encoding="utf-8")
+    noise: Any = []
+    name: Any = Path("builtin")
+    made = faqtune.init_project(project, table, noise=noise, model=name)
+    assert made.written
+    config = made.path.read_text(encoding="utf-8")
+    faqtune.init_project(Workspace(project), (Path(table),), model="builtin", force=True)
+    assert made.path.read_text(encoding="utf-8") == config
+    target: Any = str(tmp_path / "faq.jsonl")
+    faqtune.convert(table, target)
+    assert Path(target).exists()
+
+
+@pytest.mark.parametrize("given", [3, None, b"model"])
+def test_what_is_no_path_is_said_to_be_none_with_its_parameter(tuned_shop: Workspace, given: Any) -> None:
+    with pytest.raises(TypeError, match=f"`out` takes a path, and no {type(given).__name__}"):
+        faqtune.trim_model(tuned_shop, "builtin", out=given)
+    with pytest.raises(TypeError, match="`keep_texts` takes a path"):
+        faqtune.trim_model(tuned_shop, "builtin", out=Path("small"), keep_texts=given)
+
+
+def test_one_script_is_a_script(tuned_shop: Workspace, tmp_path: Path) -> None:
+    scripts: Any = "klingon"
+    with pytest.raises(UserError, match="klingon"):
+        faqtune.trim_model(tuned_shop, "builtin", out=tmp_path / "small", scripts=scripts)
+
+
 def test_one_override_is_an_override(tuned_shop: Workspace) -> None:
     overrides: Any = "seed=17"
     with pytest.raises(UserError, match="no interrupted training"):

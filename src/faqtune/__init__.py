@@ -3,11 +3,11 @@
 The functions behind the commands:
 
     from faqtune import Workspace, tune
-    done = tune(Workspace(Path("shop")), (Path("base2.xlsx"), Path("output.json")), noise=(Path("chatter.json"),))
+    done = tune(Workspace("shop"), (Path("base2.xlsx"), Path("output.json")), noise=(Path("chatter.json"),))
     print(done.evaluated.comparison.differences["oscr@5"])
 
-A project may be given as a `Workspace` or as the path of its folder. Nothing heavy is imported until a function is
-asked for.
+They also take the path of a folder as the project, text as a path, a path as a model, and one thing or a list where a
+tuple goes (`faqtune.door`). Nothing heavy is imported until a function is asked for.
 """
 
 from __future__ import annotations
@@ -85,10 +85,10 @@ __all__ = [
 
 @functools.cache
 def _opening(step: Callable[..., Any]) -> Callable[..., Any]:
-    """A step of a project takes the path of its folder, too; any other function stays as it is."""
-    from faqtune.workspace import opening
+    """A function behind a command, which takes paths as text, too."""
+    from faqtune.door import opening
 
-    return opening(step) if next(iter(inspect.signature(step).parameters), "") == "workspace" else step
+    return opening(step)
 
 
 def __getattr__(name: str) -> Any:

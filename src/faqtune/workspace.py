@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 from faqtune.config import CONFIG_NAME, Config, load_config
 from faqtune.errors import UserError
 from faqtune.records import SCHEMA, Catalogue, Conversation, Entry, Noise, OwnPair, Pair, Query, Split, Turn
 from faqtune.stored import check_schema, read_json, read_jsonl, reading
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -174,31 +172,6 @@ class Workspace:
         check_schema(self.split_path, data.pop("schema", SCHEMA), made_by)
         with reading(self.split_path, made_by):
             return Split(**data)
-
-
-def opening(step: Callable[P, T]) -> Callable[P, T]:
-    """A step that takes its project, which comes first, as the path of a folder too. It raises TypeError for anything
-    else."""
-
-    @functools.wraps(step)
-    def opened(*args: P.args, **kwargs: P.kwargs) -> T:
-        if args:
-            return step(_workspace(args[0]), *args[1:], **kwargs)  # type: ignore[arg-type]
-        if "workspace" in kwargs:
-            kwargs["workspace"] = _workspace(kwargs["workspace"])
-        return step(*args, **kwargs)
-
-    return opened
-
-
-def _workspace(given: object) -> Workspace:
-    if isinstance(given, str | Path):
-        return Workspace(given)
-    if isinstance(given, Workspace):
-        return given
-    raise TypeError(
-        f"a project is a Workspace, or the path of its folder, and no {type(given).__name__}: {given!r:.40}"
-    )
 
 
 def _maker(kind: Callable[..., T], listed: str) -> Callable[[dict[str, Any]], T]:

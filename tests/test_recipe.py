@@ -158,6 +158,11 @@ def test_a_number_out_of_range_is_told_what_it_has_to_be(two_stages: str, settin
     assert refused.value.problem.startswith(f"--set {written}: ")
 
 
+def test_a_value_with_another_setting_behind_it_hides_nothing(two_stages: str):
+    with pytest.raises(UserError, match=r"`seed` is '5\\nlearning_rate = 1': a whole number"):
+        load_recipe(two_stages, ("seed=5\nlearning_rate = 1",))
+
+
 def test_shares_add_up_however_far_apart_they_are(two_stages: str):
     far = load_recipe(two_stages, ("stage.1.data.labels=1e-320", "stage.1.data.catalogue=1e6")).stages[0].data
     assert far.shares == {"catalogue": 1.0}

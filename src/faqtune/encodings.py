@@ -26,10 +26,19 @@ def encoding_of(samples: Sequence[bytes]) -> str:
     ('gb18030', '')
     """
     head = samples[0]
-    encoding = next((name for mark, name in _BOMS if head.startswith(mark)), "")
+    encoding = marked(head)
     if not encoding and b"\0" in head:
         encoding = _utf16_without_mark(head)
     return encoding or _from_bytes(samples)
+
+
+def marked(head: bytes) -> str:
+    """utf-8-sig, utf-16 or utf-32, where the first bytes are the mark of one; "" else.
+
+    >>> marked("几天发货".encode("utf-16")), marked("几天发货".encode())
+    ('utf-16', '')
+    """
+    return next((name for mark, name in _BOMS if head.startswith(mark)), "")
 
 
 def decoded(sample: bytes, encoding: str) -> str:

@@ -155,8 +155,25 @@ def find_run(workspace: Workspace, name: str = "") -> Run:
         return _read(folder)
     done = finished_runs(workspace)
     if not done:
-        raise UserError(f"there is no finished run in {workspace.runs_path}", "run `faqtune train` first")
+        nothing = f"there is no finished run in {workspace.runs_path}"
+        if begun := [run for run in all_runs(workspace) if run.status not in FINISHED]:
+            name, recipe = begun[-1].name, begun[-1].recipe
+            raise UserError(
+                nothing, f"repeat the `faqtune train` that began {name} (recipe {recipe}), or begin another one"
+            )
+        raise UserError(nothing, "run `faqtune train` first")
     return done[-1]
+
+
+def refuse_unfinished(run: Run) -> None:
+    """Raises UserError that names what would finish it: a plain `faqtune train` would begin another run, where the
+    recipe or a setting was given by hand."""
+    if run.status not in FINISHED:
+        raise UserError(
+            f"the run {run.name} has not finished",
+            f"repeat the `faqtune {'merge' if 'merged' in run.facts else 'train'}` that began it (recipe "
+            f"{run.recipe}), or name another run",
+        )
 
 
 def _read(folder: Path) -> Run:

@@ -6,15 +6,19 @@ import io
 import os
 import threading
 
-from hypothesis import given
+import pytest
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from faqtune.console.stdin import decoded, lines_as_they_come
+from faqtune.encodings import marked
 
 
 @given(lines=st.lists(st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b""))), sizes=st.data())
 def test_lines_do_not_depend_on_the_chunks_that_they_come_in(lines: list[bytes], sizes: st.DataObject) -> None:
-    stream = io.BytesIO(b"".join(line + b"\n" for line in lines))
+    raw = b"".join(line + b"\n" for line in lines)
+    assume(marked(raw) in ("", "utf-8-sig"))
+    stream = io.BytesIO(raw)
 
     def read(most: int) -> bytes:
         return stream.read(sizes.draw(st.integers(1, 7)))
@@ -41,6 +45,16 @@ def test_a_line_is_answered_before_the_next_one_is_written() -> None:
     os.close(writing)
     assert list(blocks) == []
     os.close(reading)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+@pytest.mark.parametrize("most", [7, 1000])
+def test_text_with_a_mark_is_read_by_it(encoding: str, most: int) -> None:
+    # 上 and 元 have bytes in UTF-16 that would end a line and a text.
+    raw = "上午能发货吗\r\n五十元可以吗\n\nwhere is it".encode(encoding)
+    stream = io.BytesIO(raw)
+    blocks = lines_as_they_come(lambda size: stream.read(min(size, most)))
+    assert [line for block in blocks for line in block] == ["上午能发货吗", "五十元可以吗", "", "where is it"]
 
 
 def test_every_line_has_its_own_encoding() -> None:

@@ -213,6 +213,7 @@ def test_bounds_hold_as_often_as_promised_for_the_margin_that_is_chosen():
         ({"noise": 1.5}, 0.95, "150 % is no promise"),
         ({"wrong": 0.1, "rejected": 0.2}, 0.95, "cannot be promised at once"),
         ({"noise": 0.1}, 1.0, "confidence of 100%"),
+        ({"chatter": 0.1}, 0.95, "nothing can be promised of `chatter`"),
         ({"noise/unsupported": 0.1}, 0.95, "there is no unsupported"),
     ],
 )

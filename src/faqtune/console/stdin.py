@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Iterator
+
+from faqtune.encodings import marked
 
 CHUNK_BYTES = 1 << 16
 
@@ -17,7 +20,7 @@ def lines_as_they_come(read: Callable[[int], bytes]) -> Iterator[list[str]]:
     [['几天发货'], ['where is it']]
     """
     rest = b""
-    while chunk := read(CHUNK_BYTES):
+    for chunk in _chunks(read):
         *whole, last = chunk.split(b"\n")
         if whole:
             whole[0] = rest + whole[0]
@@ -26,6 +29,20 @@ def lines_as_they_come(read: Callable[[int], bytes]) -> Iterator[list[str]]:
         rest += last
     if rest:
         yield [decoded(rest)]
+
+
+def _chunks(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    """What is read; UTF-16 and UTF-32, which begin with a mark, as UTF-8: their ends of lines are no single bytes."""
+    chunk = read(CHUNK_BYTES)
+    encoding = marked(chunk)
+    if encoding in ("utf-16", "utf-32"):
+        decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+        while chunk:
+            yield decoder.decode(chunk).encode()
+            chunk = read(CHUNK_BYTES)
+    while chunk:
+        yield chunk
+        chunk = read(CHUNK_BYTES)
 
 
 def decoded(line: bytes) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 
 from faqtune.errors import UserError
 from faqtune.evaluate.outcomes import Outcomes
-from faqtune.evaluate.risk import NOISE, REJECTED, WRONG, Risk, needed_units, upper_bound
+from faqtune.evaluate.risk import NOISE, PROMISABLE, REJECTED, WRONG, Risk, needed_units, upper_bound
 
 MARGINS_COSINE = (0.0, 0.01, 0.02, 0.05, 0.1)
 """Margins that are tried where the best of several is asked for: fixed before any data are seen."""
@@ -139,12 +139,16 @@ def refuse_promises(at_most: Mapping[str, float], confidence: float, margins_cos
             "promise one of the two",
         )
     for what, share in at_most.items():
+        if what not in PROMISABLE and not what.startswith(f"{NOISE}/"):
+            raise UserError(
+                f"nothing can be promised of `{what}`", f"promise one of {', '.join(PROMISABLE)}, {NOISE}/ and its kind"
+            )
         if not 0 < share < 1:
             raise UserError(f"{what}: at most {100 * share:g} % is no promise", "give more than 0 and less than 100 %")
 
 
 def _refuse_without_data(outcomes: Outcomes, at_most: Mapping[str, float]) -> None:
-    known = {NOISE, WRONG, REJECTED, *(f"{NOISE}/{stratum}" for stratum in outcomes.data.noise_rows)}
+    known = {*PROMISABLE, *(f"{NOISE}/{stratum}" for stratum in outcomes.data.noise_rows)}
     for what in at_most:
         if what not in known or (what == NOISE and not len(outcomes.data.written_rows)):
             raise UserError(

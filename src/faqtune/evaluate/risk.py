@@ -12,7 +12,7 @@ from scipy.stats import binom
 
 from faqtune.evaluate.outcomes import Outcomes
 
-NOISE, WRONG, REJECTED = "noise", "wrong", "rejected"
+NOISE, WRONG, REJECTED = PROMISABLE = "noise", "wrong", "rejected"
 """What a promise is about: `noise` (of all kinds), `noise/chatter` and so on; `wrong`: answered questions whose
 entry is not the right one; `rejected`: questions with an entry that are not answered."""
 

@@ -10,6 +10,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -151,8 +152,9 @@ def _stage(data: dict[str, Any], number: str, override: str) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """A TOML value; anything that is not one is taken as a string."""
-    try:
-        return tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
-        return text
+    """A TOML value; anything that is not one, or more than one, is taken as a string."""
+    with suppress(tomllib.TOMLDecodeError):
+        read = tomllib.loads(f"x = {text}")
+        if len(read) == 1:
+            return read["x"]
+    return text

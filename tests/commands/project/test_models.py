@@ -43,8 +43,9 @@ def test_a_run_that_has_not_finished_is_no_model(tuned_shop: Workspace) -> None:
 
     with pytest.raises(UserError, match="has not finished"):
         model_place(tuned_shop, run.name)
-    with pytest.raises(UserError, match="no finished run"):
+    with pytest.raises(UserError, match="no finished run") as error:
         model_place(tuned_shop, "tuned")
+    assert f"began {run.name} (recipe {run.recipe})" in error.value.next_step
 
 
 def test_folders_are_looked_for_in_the_project_first(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ from typing import Any
 from faqtune import __version__
 from faqtune.commands.training.run_files import RECIPE_AS_RUN
 from faqtune.commands.training.run_labels import LABELS_NAME
-from faqtune.errors import UserError
-from faqtune.runs import DONE, Run, all_runs, find_run, new_run
+from faqtune.runs import DONE, Run, all_runs, find_run, new_run, refuse_unfinished
 from faqtune.stored import read_json, write_json, write_text
 from faqtune.workspace import Workspace
 
@@ -84,8 +83,7 @@ def source_run(workspace: Workspace, name: str) -> Run:
     """
     if name:
         run = find_run(workspace, name)
-        if run.status != DONE:
-            raise UserError(f"the run {name} has not finished", "run `faqtune train` to go on, or name another run")
+        refuse_unfinished(run)
         return run
     trained = [run for run in all_runs(workspace) if run.status == DONE and "merged" not in run.facts]
     return trained[-1] if trained else find_run(workspace)

@@ -13,7 +13,7 @@ from faqtune.digests import digest
 from faqtune.encoder import Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter
-from faqtune.runs import DONE, RUN_NAME, SET_ASIDE, Run, all_runs, find_run
+from faqtune.runs import RUN_NAME, Run, all_runs, find_run, refuse_unfinished
 from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ def model_place(workspace: Workspace, name: str) -> str:
     name = resolved_name(workspace, name)
     if Path(name).name == name and (workspace.runs_path / name / RUN_NAME).exists():
         run = find_run(workspace, name)
-        if run.status not in (DONE, SET_ASIDE):
-            made_by = "merge" if "merged" in run.facts else "train"
-            raise UserError(f"the run {name} has not finished", f"run `faqtune {made_by}`, or name another model")
+        refuse_unfinished(run)
         return str(run.model_path)
     folder = workspace.resolve(name)
     if folder.is_dir():

@@ -16,11 +16,11 @@ from common import RESULTS, table_of
 from faqtune.commands.project.assemble import evaluation_set, load_project
 from faqtune.evaluate import EvaluationSet, Outcomes
 from faqtune.evaluate.figures import figures
-from faqtune.evaluate.intervals import bootstrap, interval
-from faqtune.evaluate.score import resampling_plan
+from faqtune.evaluate.intervals import interval
 from faqtune.records import TEST
 from faqtune.stored import write_json, write_text
-from quality_tables import ARRAYS, Spread
+from pooled import Spread, Statistic, pooled
+from quality_tables import ARRAYS
 
 SHOWN = ("oscr@5", "oscr@10", "recall@1", "auroc")
 
@@ -40,9 +40,8 @@ in %, mean over seeds.""",
 }
 
 DIFFERENCES = """\
-Differences in points: mean over seeds, with the paired bootstrap's 95 % interval by conversation of that mean
-(tests of different seeds overlap, so it is somewhat narrow; the chance in training is not in it) and the range over
-seeds."""
+Differences in points: mean over seeds, with the paired bootstrap's 95 % interval by conversation of that mean (the
+chance in training is not in it) and the range over seeds."""
 
 STAND_IN = """\
 The page's learning curve comes from a stand-in: the untrained model turned by one matrix, which weak and hand labels
@@ -60,7 +59,7 @@ def write_tables(data_set: str, results: list[Result], simulation_of: Callable[[
     arms: dict[str, dict[int, Result]] = defaultdict(dict)
     for result in sorted(results, key=lambda r: (r["strategy"] == "all", r["amount"], r["strategy"])):
         arms[_name(result)][result["seed"]] = result
-    spreads = {(_name(r), r["seed"]): _spread(r, tests[r["seed"]]) for r in results}
+    spreads = pooled({(_name(r), r["seed"]): (r["seed"], _shown(r, tests[r["seed"]])) for r in results}, tests)
     amounts = sorted({r["amount"] for r in results if r["amount"]})
     # Without weak labels, labels are all that there is to train on.
     before = "weak" if "weak" in arms else "base"
@@ -91,8 +90,8 @@ def _name(result: Result) -> str:
     return result["strategy"] + (f"-{result['amount']}" if result["amount"] else "")
 
 
-def _spread(result: Result, data: EvaluationSet) -> Spread:
-    """Each shown figure in each resample. Raises ValueError for a result of other data."""
+def _shown(result: Result, data: EvaluationSet) -> Statistic:
+    """Each shown figure by the counts of the rows of its test. Raises ValueError for a result of other data."""
     if result["digest"] != data.digest():
         raise ValueError(f"{_name(result)}, seed {result['seed']}: measured on other data; remove it and measure again")
     arrays: dict[str, Any] = {name: np.array(result["outcomes"][name], dtype=kind) for name, kind in ARRAYS.items()}
@@ -102,8 +101,7 @@ def _spread(result: Result, data: EvaluationSet) -> Spread:
         found = figures(outcomes, counts)
         return {name: found[name] for name in SHOWN}
 
-    # A seed of its own: tests of different seeds are drawn anew independently.
-    return bootstrap(shown, resampling_plan(data), seed=result["seed"])
+    return shown
 
 
 def _figures(name: str, seeds: dict[int, Result]) -> dict[str, str]:

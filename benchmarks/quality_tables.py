@@ -13,10 +13,10 @@ import numpy as np
 from common import RESULTS, table_of
 from faqtune.evaluate import EvaluationSet, Outcomes
 from faqtune.evaluate.figures import figures
-from faqtune.evaluate.intervals import RESAMPLES, bootstrap, interval
-from faqtune.evaluate.score import resampling_plan
-from faqtune.evaluate.tallies import Counts, Figures
+from faqtune.evaluate.intervals import interval
+from faqtune.evaluate.tallies import Counts
 from faqtune.stored import write_json, write_text
+from pooled import Spread, Statistic, pooled
 from quality_times import OURS, Result, where
 
 SHOWN = ("recall@1", "auroc", "fpr95", "oscr@1", "oscr@5", "oscr@10")
@@ -28,11 +28,9 @@ ABOUT = """\
 All methods: the same split, the same training data, chosen on the selection part, measured on the test part by
 faqtune's own evaluation. Figures in %; `general` is the loss of AUROC on everyday sentence pairs against the
 original, in points (models only): over all pairs, and within Chinese and within English. `seeds` says which were
-trained on a GPU and which on a CPU. Intervals: paired bootstrap by conversation, 95 %, the same resamples for all
-methods and seeds; of a mean over seeds it is that of the mean difference, and covers the choice of test queries,
-not the chance in training, which the range over seeds shows."""
-
-Spread = dict[str, Figures]
+trained on a GPU and which on a CPU. Intervals: paired bootstrap by conversation, 95 %; a conversation has one weight
+in a resample, for all methods and all seeds that it is a test of. Of a mean over seeds it is that of the mean
+difference, and covers the choice of test queries, not the chance in training, which the range over seeds shows."""
 
 
 def outcomes_of_scores(model: str, scores: np.ndarray[Any, Any], data: EvaluationSet) -> Outcomes:
@@ -75,7 +73,8 @@ def write_tables(name: str, results: list[Result], test_of: Callable[[int], Eval
     for result in results:
         by_method.setdefault(result["method"], {})[result["seed"]] = result
     methods = dict(sorted(by_method.items(), key=lambda item: _order(item[0])))
-    spreads = {(r["method"], r["seed"]): _spread(r, test_of(r["seed"])) for r in results}
+    tests = {seed: test_of(seed) for seed in sorted({r["seed"] for r in results})}
+    spreads = pooled({(r["method"], r["seed"]): (r["seed"], _shown(r, tests[r["seed"]])) for r in results}, tests)
     parts = [
         "## Figures, mean over seeds",
         table_of([_figures_row(method, list(seeds.values()), methods) for method, seeds in methods.items()]),
@@ -105,8 +104,8 @@ def _order(method: str) -> tuple[int, str]:
     return (0 if method == "original" else 1 if method.startswith("faqtune") else 2), method
 
 
-def _spread(result: Result, data: EvaluationSet) -> Spread:
-    """Each shown figure in each resample. Raises ValueError for a result of other data."""
+def _shown(result: Result, data: EvaluationSet) -> Statistic:
+    """Each shown figure by the counts of the rows of its test. Raises ValueError for a result of other data."""
     if result["digest"] != data.digest():
         raise ValueError(
             f"{result['method']}, seed {result['seed']}: measured on other data; remove it and measure again"
@@ -117,7 +116,7 @@ def _spread(result: Result, data: EvaluationSet) -> Spread:
         found = figures(outcomes, counts)
         return {name: found[name] for name in SHOWN if name in found}
 
-    return bootstrap(shown, resampling_plan(data), resamples=RESAMPLES, seed=0)
+    return shown
 
 
 def _figures_row(method: str, results: list[Result], methods: dict[str, dict[int, Result]]) -> dict[str, str]:

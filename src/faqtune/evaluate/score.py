@@ -147,8 +147,12 @@ def _sign_flips(before: Outcomes, after: Outcomes, resamples: int, seed: int) ->
 def resampling_plan(data: EvaluationSet) -> Plan:
     """Conversations with queries are one block; other noise is resampled within its stratum."""
     groups = [positive.group for positive in data.positives] + [negative.group for negative in data.negatives]
-    kinds = [0] * len(data.positives) + [1 + STRATA.index(negative.stratum) for negative in data.negatives]
-    return plan(groups, kinds)
+    return plan(groups, kinds_of(data))
+
+
+def kinds_of(data: EvaluationSet) -> list[int]:
+    """Of each row, queries first: 0 of a query, else that of its stratum."""
+    return [0] * len(data.positives) + [1 + STRATA.index(negative.stratum) for negative in data.negatives]
 
 
 def _counts(data: EvaluationSet) -> dict[str, int]:

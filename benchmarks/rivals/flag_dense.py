@@ -125,7 +125,8 @@ def arguments(task: Task, folder: Path, data: Path) -> dict[str, Any]:
 def main() -> None:
     task, progress = begin()
     base = load_model(task)
-    progress.measured(0, selection_figures(lambda texts: encoded(base, texts), task))
+    start = selection_figures(lambda texts: encoded(base, texts), task)
+    progress.measured(0, start)
     data = progress.folder / "train.jsonl"
     examples = write_data(task, base, data)
     given = arguments(task, progress.folder, data)
@@ -133,11 +134,13 @@ def main() -> None:
     steps = int(settings.num_train_epochs * max(1, examples // settings.per_device_train_batch_size))
     runner = EncoderOnlyEmbedderRunner(**given)
     watch = OnSelection(task, progress, runner, max(1, steps // MEASUREMENTS))
+    watch.best = merit(start)
     runner.trainer.add_callback(watch)
     runner.trainer.train()
     data.unlink()
     shutil.rmtree(progress.folder / "cache", ignore_errors=True)
-    base[0].auto_model.load_state_dict(watch.weights)
+    if watch.weights:
+        base[0].auto_model.load_state_dict(watch.weights)
     base.save_pretrained(str(progress.folder / "model"))
     progress.done(examples=examples, steps=steps, trainer="FlagEmbedding")
 

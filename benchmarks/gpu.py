@@ -6,10 +6,10 @@ DATA holds parsed_data.json; LOG is an output.json. Both sides have the same ran
 contrastive, margin 0.3), AdamW over all weights in float32, matrix products in bfloat16, and run in this process,
 one after the other. Before anything is timed both must give the same loss. sentence-transformers encodes at
 the best of its batch sizes and of its two ways (autocast, or weights in bfloat16), and trains at the better of
-two batch sizes (256 and 1,024 pairs). Seconds are of the wall, the median of the timed steps; memory is the most that torch's allocator
-held. `share of the matmul rate`: operations that a step needs (6 for each weight of the layers and token, padding
-and the attention's own products left out) by what a product of two 8192 by 8192 matrices in bfloat16 reaches on
-the same card.
+two batch sizes (256 and 1,024 pairs). Seconds are of the wall, the median of the timed steps; memory is the most that
+torch's allocator held. `share of the matmul rate`: operations that a step needs (6 for each weight of the layers and
+token, padding and the attention's own products left out) by what a product of two 8192 by 8192 matrices in bfloat16
+reaches on the same card.
 """
 
 from __future__ import annotations

@@ -98,8 +98,6 @@ def train_model(
     Ctrl-C, UserError where a stage cannot learn, or there is nothing to resume. In several processes, which a
     launcher has started, each calls it with the same arguments.
     """
-    from faqtune.train import refuse_untrainable
-
     reporter = reporter or Silent()
     if track:
         refuse_tracker(track)
@@ -127,6 +125,9 @@ def train_model(
         drop_checkpoints(run, keep=config.train.keep_checkpoints)
         tell(read, Told(run.name, base, is_done=True))
         return _concluded(workspace, plan, _trained(True, run), reporter, is_users=without is None)
+    # Seconds of importing, which only a training is worth: whoever mistyped a setting has been told by now.
+    from faqtune.train import refuse_untrainable
+
     refuse_without_figure(point_figures(indifferent(selection)), plan.selection)
     model = load_model(workspace, base, reporter)
     refuse_untrainable(model, plan)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import faqtune
-from faqtune import UserError, Workspace, load_model, match_texts, show_labels, train_model
+from faqtune import UserError, Workspace, door, load_model, match_texts, show_labels, train_model
 
 
 def test_a_project_may_be_the_path_of_its_folder(tuned_shop: Workspace) -> None:
@@ -58,6 +59,14 @@ def test_what_is_no_path_is_said_to_be_none_with_its_parameter(tuned_shop: Works
         faqtune.trim_model(tuned_shop, "builtin", out=given)
     with pytest.raises(TypeError, match="`keep_texts` takes a path"):
         faqtune.trim_model(tuned_shop, "builtin", out=Path("small"), keep_texts=given)
+
+
+def test_every_path_and_list_of_the_door_is_taken_so() -> None:
+    steps = [getattr(faqtune, name) for name in faqtune.__all__ if name in faqtune._HOMES]
+    wrapped = [inspect.signature(step) for step in steps if inspect.isfunction(step) and hasattr(step, "__wrapped__")]
+    forms = {str(parameter.annotation) for one in wrapped for parameter in one.parameters.values()}
+    wanted = {form for form in forms if "Path" in form or form.startswith(("tuple[str", "Sequence[str"))}
+    assert "Workspace" in forms and wanted <= set(door._TAKEN) and len(wanted) >= 4
 
 
 def test_one_script_is_a_script(tuned_shop: Workspace, tmp_path: Path) -> None:

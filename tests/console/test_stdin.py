@@ -50,7 +50,7 @@ def test_a_line_is_answered_before_the_next_one_is_written() -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
 @pytest.mark.parametrize("most", [7, 1000])
 def test_text_with_a_mark_is_read_by_it(encoding: str, most: int) -> None:
-    # 上 and 元 have bytes in UTF-16 that would end a line and a text.
+    # 上 is 4E 0A in UTF-16: read byte by byte, it would end a line.
     raw = "上午能发货吗\r\n五十元可以吗\n\nwhere is it".encode(encoding)
     stream = io.BytesIO(raw)
     blocks = lines_as_they_come(lambda size: stream.read(min(size, most)))

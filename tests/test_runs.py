@@ -1,11 +1,12 @@
 """Runs: found again by name or by age, and never one in the place of another."""
 
 import json
+import shutil
 
 import pytest
 
 from faqtune.errors import UserError
-from faqtune.runs import DONE, INTERRUPTED, RUNNING, all_runs, find_run, finished_runs, new_run
+from faqtune.runs import DONE, INTERRUPTED, RUNNING, all_runs, find_run, finished_runs, new_run, refuse_without_model
 from faqtune.workspace import Workspace
 
 
@@ -105,6 +106,25 @@ def test_where_only_damaged_runs_are_left_no_other_model_takes_their_place(works
     warned = []
     whole = finished(workspace, "whole")
     assert finished_runs(workspace, warned.append) == [whole]
-    assert [f"{damaged.name}/run.json is damaged" in said and f"{whole.name} is taken" in said for said in warned] == [
-        True
-    ]
+    assert find_run(workspace, warn=warned.append) == whole
+    assert [f"{damaged.name}/run.json is damaged" in said and "passed over" in said for said in warned] == [True, True]
+
+
+def test_a_folder_whose_facts_cannot_be_read_is_left_alone(workspace):
+    """Sound checkpoints may be in it."""
+    first = new_run(workspace, "quick", "builtin", "inputs")
+    (first.folder / "run.json").write_text("{", encoding="utf-8")
+    again = new_run(workspace, "quick", "builtin", "inputs")
+    assert (again.name, (first.folder / "run.json").read_text(encoding="utf-8")) == (f"{first.name}-2", "{")
+
+
+def test_a_run_whose_weights_are_gone_says_what_makes_them(workspace):
+    run = finished(workspace, "inputs")
+    shutil.rmtree(run.model_path, ignore_errors=True)
+    with pytest.raises(UserError, match="no weights any more") as caught:
+        refuse_without_model(run)
+    assert f"repeat the `faqtune train` that began it (recipe {run.recipe})" in caught.value.next_step
+    run.facts["merged"] = {}
+    with pytest.raises(UserError) as caught:
+        refuse_without_model(run)
+    assert "repeat the `faqtune merge`" in caught.value.next_step

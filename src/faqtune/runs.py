@@ -65,6 +65,11 @@ class Run(WithCertificates):
         return self.folder / "model"
 
     @property
+    def has_model(self) -> bool:
+        """Whether its weights are there, which somebody may have removed for their size."""
+        return any(self.model_path.glob("*.safetensors"))
+
+    @property
     def checkpoints_path(self) -> Path:
         """What an unfinished training goes on from."""
         return self.folder / "checkpoints"
@@ -96,24 +101,27 @@ class Run(WithCertificates):
 def new_run(workspace: Workspace, recipe: str, base: str, inputs: str) -> Run:
     """A run in `runs/<date>-<recipe>-<digest>`, with a `run.json` that says running.
 
-    Where that is a finished run with its model, which must stay as it is until there is another, a number follows.
+    Where that is a finished run with its model, which must stay as it is until there is another, or one whose
+    `run.json` cannot be read, a number follows.
     """
     name = re.sub(r"[^\w.-]+", "-", recipe)
     # Eight digits: two runs of one day must not fall into one folder by chance, or a model would be lost.
     first = workspace.runs_path / f"{date.today().isoformat()}-{name}-{content_id(inputs, length=8)}"
     numbered = (first.with_name(f"{first.name}-{number}") for number in count(2))
-    folder = next(folder for folder in chain([first], numbered) if not _is_finished(folder))
+    folder = next(folder for folder in chain([first], numbered) if not _is_to_stay(folder))
     run = Run(folder, recipe, base, inputs)
     run.save()
     return run
 
 
-def _is_finished(folder: Path) -> bool:
-    """Whether a folder is a finished run that still has its model. One with a damaged `run.json` is not."""
+def _is_to_stay(folder: Path) -> bool:
+    """Whether a folder is a finished run that still has its model, or what is in it is not known."""
+    if not (folder / RUN_NAME).exists():
+        return False
     with suppress(UserError):
         run = _read(folder)
-        return run.status in FINISHED and run.model_path.is_dir()
-    return False
+        return run.status in FINISHED and run.has_model
+    return True
 
 
 def all_runs(workspace: Workspace, damaged: Callable[[UserError], object] = lambda error: None) -> Iterator[Run]:
@@ -138,12 +146,13 @@ def finished_runs(workspace: Workspace, warn: Callable[[str], None] = lambda tex
     if damaged and not done:
         raise damaged[0]
     for error in damaged:
-        warn(f"note: {error.problem}; this run is passed over, {done[-1].name} is taken")
+        warn(f"note: {error.problem}; this run is passed over")
     return done
 
 
-def find_run(workspace: Workspace, name: str = "") -> Run:
-    """A run by its folder name, or the newest finished one. Raises UserError if there is none."""
+def find_run(workspace: Workspace, name: str = "", warn: Callable[[str], None] = lambda text: None) -> Run:
+    """A run by its folder name, or the newest finished one, with a warning of those that cannot be read. Raises
+    UserError if there is none."""
     if not workspace.runs_path.exists():
         workspace.refuse_no_project()
     if name:
@@ -153,7 +162,7 @@ def find_run(workspace: Workspace, name: str = "") -> Run:
             known = f"use one of {', '.join(names)}" if names else "run `faqtune train` first"
             raise UserError(f"there is no run {name} in {workspace.runs_path}", known)
         return _read(folder)
-    done = finished_runs(workspace)
+    done = finished_runs(workspace, warn)
     if not done:
         nothing = f"there is no finished run in {workspace.runs_path}"
         if begun := [run for run in all_runs(workspace) if run.status not in FINISHED]:
@@ -165,15 +174,17 @@ def find_run(workspace: Workspace, name: str = "") -> Run:
     return done[-1]
 
 
-def refuse_unfinished(run: Run) -> None:
-    """Raises UserError that names what would finish it: a plain `faqtune train` would begin another run, where the
-    recipe or a setting was given by hand."""
+def refuse_without_model(run: Run) -> None:
+    """Raises UserError for a run that has not finished, or whose weights are gone, and names what would make its model:
+    a plain `faqtune train` would begin another run, where the recipe or a setting was given by hand."""
+    by = "merge" if "merged" in run.facts else "train"
     if run.status not in FINISHED:
-        raise UserError(
-            f"the run {run.name} has not finished",
-            f"repeat the `faqtune {'merge' if 'merged' in run.facts else 'train'}` that began it (recipe "
-            f"{run.recipe}), or name another run",
-        )
+        problem = f"the run {run.name} has not finished"
+    elif not run.has_model:
+        problem = f"{run.model_path} has no weights any more"
+    else:
+        return
+    raise UserError(problem, f"repeat the `faqtune {by}` that began it (recipe {run.recipe}), or name another run")
 
 
 def _read(folder: Path) -> Run:

@@ -243,6 +243,18 @@ def test_with_data_the_tables_are_shown(cli: Run_, tuned_shop: Workspace, run: R
     assert "B as it is" in out
 
 
+def test_what_took_minutes_stays_until_the_models_are_others(tuned_shop: Workspace, run: Run) -> None:
+    change_weights(run.model_path, layer_0=lambda w: 1.2 * w)
+    path = Path(compare_models(tuned_shop, data=True, resamples=100).paths[0])
+    found = json.loads(path.read_text(encoding="utf-8"))["data"]
+    compare_models(tuned_shop)
+    assert found and json.loads(path.read_text(encoding="utf-8"))["data"] == found
+
+    change_weights(run.model_path, layer_1=lambda w: 1.2 * w)
+    compare_models(tuned_shop)
+    assert json.loads(path.read_text(encoding="utf-8"))["data"] is None
+
+
 def test_models_that_do_not_differ_have_nothing_to_put_back(
     cli: Run_, tuned_shop: Workspace, run: Run, tmp_path: Path
 ) -> None:

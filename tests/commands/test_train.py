@@ -179,9 +179,13 @@ def test_a_forced_training_leaves_the_finished_one_usable_until_it_is_finished_i
     assert (first.model_path / "model.safetensors").read_bytes() == model
 
 
-def test_a_model_that_was_thrown_away_is_trained_again(tuned_shop: Workspace) -> None:
+@pytest.mark.parametrize("gone", ["", "model.safetensors"])
+def test_a_model_that_was_thrown_away_is_trained_again(tuned_shop: Workspace, gone: str) -> None:
     run = find_run(tuned_shop)
-    shutil.rmtree(run.model_path)
+    if gone:
+        (run.model_path / gone).unlink()
+    else:
+        shutil.rmtree(run.model_path)
 
     assert not train_model(tuned_shop).skipped
     assert (run.model_path / "model.safetensors").exists()
@@ -245,6 +249,10 @@ def test_the_classic_stage_learns_from_weak_labels_and_the_model_with_the_lowest
     measured = [event["figures"]["noise_similarity"] for event in events if event["event"] == "measured"]
     best = [event["figures"]["noise_similarity"] for event in events if event["event"] == "measured" and event["best"]]
     assert best[-1] == min(measured)
+    assert (made.before["noise_similarity"], made.after["noise_similarity"]) == (
+        round(measured[0], 4), round(best[-1], 4)
+    ), "it is what the model was chosen by"  # fmt: skip
+    assert "| noise_similarity |" in (made.run.model_path / "README.md").read_text(encoding="utf-8")
     assert set(events[1]["figures"]) >= {
         "noise_similarity",
         "noise_compared",
@@ -294,6 +302,38 @@ def test_resume_goes_on_with_an_interrupted_training_and_does_nothing_else(tuned
     rest = CtrlC(after_steps=99)
     assert train_model(tuned_shop, overrides=("seed=3",), resume=True, reporter=rest).run.status == DONE
     assert rest.steps == [3, 4]
+
+
+def test_what_people_write_about_the_base_model_changes_no_training(tuned_shop: Workspace, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(tuned_shop.config().model.base, base)
+    with pytest.raises(Interrupted):
+        train_model(tuned_shop, base=str(base), overrides=("seed=3",), reporter=CtrlC(after_steps=2))
+    (base / "README.md").write_text("ours", encoding="utf-8")
+    (base / ".DS_Store").touch()
+    rest = CtrlC(after_steps=99)
+    train_model(tuned_shop, base=str(base), overrides=("seed=3",), reporter=rest)
+    assert rest.steps == [3, 4]
+
+
+def test_a_training_beside_one_that_was_not_finished_says_so(tuned_shop: Workspace, heard: Any) -> None:
+    with pytest.raises(Interrupted):
+        train_model(tuned_shop, overrides=("seed=3",), reporter=CtrlC(after_steps=2))
+    left = list(all_runs(tuned_shop))[-1].name
+    train_model(tuned_shop, overrides=("seed=4",), reporter=heard)
+    assert [text for text in heard.lines if f"{left} is not finished, and does not go on" in text]
+
+
+def test_damaged_facts_of_an_unfinished_run_are_named_and_its_checkpoints_stay(
+    tuned_shop: Workspace, heard: Any
+) -> None:
+    with pytest.raises(Interrupted):
+        train_model(tuned_shop, overrides=("seed=3",), reporter=CtrlC(after_steps=2))
+    begun = list(all_runs(tuned_shop))[-1]
+    (begun.folder / "run.json").write_text("{", encoding="utf-8")
+    made = train_model(tuned_shop, overrides=("seed=3",), reporter=heard)
+    assert made.run.name == f"{begun.name}-2" and (begun.checkpoints_path / "01-0000002").is_dir()
+    assert [text for text in heard.lines if f"{begun.name}/run.json is damaged" in text]
 
 
 def test_who_cannot_resume_is_told_what_the_interrupted_training_was(tuned_shop: Workspace) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import signal
 from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
@@ -44,6 +45,12 @@ def checkpoint_at(step: int, stage: int = 1, training: str = "this") -> Checkpoi
     return Checkpoint(progress, {"w": torch.full((2, 3), float(step))}, {"0.exp_avg": torch.ones(2)}, mined())
 
 
+def save_both(folder: Path, checkpoint: Checkpoint) -> None:
+    """A checkpoint with the best weights that it speaks of, as a training saves them."""
+    save_best(folder, checkpoint.progress.best_stage, checkpoint.progress.best_step, checkpoint.weights)
+    save_checkpoint(folder, checkpoint)
+
+
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
@@ -52,7 +59,7 @@ def names(folder: Path) -> list[str]:
 def test_a_checkpoint_comes_back_as_it_went(tmp_path: Path, suspects: int):
     went = checkpoint_at(40)
     went = Checkpoint(went.progress, {"w": torch.randn(3, 2).T}, {"0.step": torch.tensor(7.0)}, mined(suspects))
-    save_checkpoint(tmp_path, went)
+    save_both(tmp_path, went)
     came = latest_checkpoint(tmp_path, "this")
     assert came is not None and came.progress == went.progress
     assert torch.equal(came.weights["w"], went.weights["w"]) and torch.equal(
@@ -76,7 +83,7 @@ def test_the_optimiser_is_read_tensor_by_tensor(tmp_path: Path, monkeypatch: pyt
     """Of several ranks the first reads and deals out, and holds its own share only: twice the model's size, spread."""
     went = checkpoint_at(40)
     averages = {f"{number}.{name}": torch.randn(3) for number in range(4) for name in ("exp_avg", "exp_avg_sq")}
-    save_checkpoint(tmp_path, Checkpoint(went.progress, went.weights, averages, mined()))
+    save_both(tmp_path, Checkpoint(went.progress, went.weights, averages, mined()))
     read: list[str] = []
     whole = StoredTensors.__getitem__
     monkeypatch.setattr(StoredTensors, "__getitem__", lambda self, name: read.append(name) or whole(self, name))
@@ -99,7 +106,7 @@ def test_nothing_mined_comes_back_as_nothing(tmp_path: Path):
     nothing = np.zeros((0, 0), dtype=np.int32)
     empty = Mined(nothing, nothing, Ragged.of(()), nothing.reshape(-1), nothing.reshape(-1), nothing.reshape(-1))
     went = checkpoint_at(1)
-    save_checkpoint(tmp_path, Checkpoint(went.progress, went.weights, went.optimiser, empty))
+    save_both(tmp_path, Checkpoint(went.progress, went.weights, went.optimiser, empty))
     came = latest_checkpoint(tmp_path, "this")
     assert came is not None and len(came.mined.suspects) == 0 and came.mined.hard.shape == (0, 0)
 
@@ -138,11 +145,15 @@ def test_what_is_later_than_the_checkpoint_or_was_never_finished_is_removed(tmp_
     assert names(tmp_path) == ["01-0000020", "best-01-0000020"]
 
 
-@pytest.mark.parametrize("file", ["weights.safetensors", "optimiser.safetensors", "mined.safetensors", "progress.json"])
+FILES = ["weights.safetensors", "optimiser.safetensors", "mined.safetensors", "progress.json"]
+
+
+@pytest.mark.parametrize("file", [*FILES, "../best-01-0000040/weights.safetensors"])
 @pytest.mark.parametrize("damage", ["truncated", "gone"])
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path, file: str, damage: str):
+    """So does one whose best weights are damaged: its training would have nothing to end with."""
     for step in (20, 40):
-        save_checkpoint(tmp_path, checkpoint_at(step))
+        save_both(tmp_path, checkpoint_at(step))
     path = tmp_path / "01-0000040" / file
     if damage == "gone":
         path.unlink()
@@ -150,22 +161,22 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path, file: 
         path.write_bytes(path.read_bytes()[:-9])
     found = latest_checkpoint(tmp_path, "this")
     assert found is not None and found.progress.step == 20
-    assert names(tmp_path) == ["01-0000020"]
+    assert names(tmp_path) == ["01-0000020", "best-01-0000020"]
 
 
 def test_only_damaged_checkpoints_are_refused_and_not_thrown_away(tmp_path: Path):
-    save_checkpoint(tmp_path, checkpoint_at(20))
+    save_both(tmp_path, checkpoint_at(20))
     (tmp_path / "01-0000020" / "progress.json").write_text("{}", encoding="utf-8")
     with pytest.raises(UserError, match="01-0000020: the checkpoint is damaged"):
         latest_checkpoint(tmp_path, "this")
-    assert names(tmp_path) == ["01-0000020"]
+    assert names(tmp_path) == ["01-0000020", "best-01-0000020"]
 
 
 def test_checkpoints_of_another_training_are_refused_and_not_thrown_away(tmp_path: Path):
-    save_checkpoint(tmp_path, checkpoint_at(20, training="that"))
+    save_both(tmp_path, checkpoint_at(20, training="that"))
     with pytest.raises(UserError, match="another training"):
         latest_checkpoint(tmp_path, "this")
-    assert names(tmp_path) == ["01-0000020"]
+    assert names(tmp_path) == ["01-0000020", "best-01-0000020"]
 
 
 @pytest.mark.parametrize("error", [FULL, FULL_IN_RUST])
@@ -173,7 +184,7 @@ def test_checkpoints_of_another_training_are_refused_and_not_thrown_away(tmp_pat
 def test_a_full_disk_leaves_the_checkpoint_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, writer: str
 ):
-    save_checkpoint(tmp_path, checkpoint_at(20))
+    save_both(tmp_path, checkpoint_at(20))
 
     def full(tensors: Any, path: Any) -> None:
         Path(path).write_bytes(b"half of it")
@@ -183,7 +194,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(
     with pytest.raises(UserError, match=r"01-0000040: the disk is full"):
         save_checkpoint(tmp_path, checkpoint_at(40))
     monkeypatch.undo()
-    assert names(tmp_path) == ["01-0000020"]
+    assert names(tmp_path) == ["01-0000020", "best-01-0000020"]
     found = latest_checkpoint(tmp_path, "this")
     assert found is not None and found.progress.step == 20
 
@@ -234,3 +245,33 @@ def test_a_line_of_the_log_that_a_kill_cut_off_is_dropped(toy: Toys):
         log.write('{"event": "step", "stage": 1, "st')
     again.train()
     assert again.log() == expected
+
+
+@pytest.mark.parametrize("damage", ["gone", "shortened", "a line cut", "no text"])
+def test_what_becomes_of_the_log_changes_nothing_but_the_log(toy: Toys, tmp_path: Path, damage: str):
+    whole, interrupted, resumed = (toy(folder=tmp_path / name) for name in ("whole", "interrupted", "interrupted"))
+    undisturbed = whole.train()
+    interrupted.record.on_step = lambda stage, step: signal.raise_signal(signal.SIGINT) if step == 3 else None
+    interrupted.train()
+    log = resumed.folder / "log.jsonl"
+    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+    log.write_bytes(
+        {
+            "gone": b"",
+            "shortened": "".join(lines[:2]).encode(),
+            "a line cut": "".join([*lines[:1], lines[1][:9] + "\n", *lines[2:]]).encode(),
+            "no text": b"\xff\xfe\n[]\n" + "".join(lines[2:]).encode(),
+        }[damage]
+    )
+    outcome = resumed.train()
+    assert resumed.has(whole.weights()) and outcome.best_step == undisturbed.best_step
+    assert (outcome.before, outcome.after) == (undisturbed.before, undisturbed.after) and outcome.before
+    lost = [event["text"] for event in outcome.history if event["event"] == "noted"]
+    assert len(lost) == 1 and "has lost" in lost[0] and "and the training nothing" in lost[0]
+    assert [event["step"] for event in outcome.history if event["event"] == "step"][-3:] == [4, 5, 6]
+
+
+def test_best_weights_that_are_gone_at_the_end_are_named(tmp_path: Path):
+    progress = checkpoint_at(20).progress
+    with pytest.raises(UserError, match=r"best-01-0000020/weights\.safetensors: the best weights are damaged"):
+        checkpoints.load_best(tmp_path, progress)

@@ -27,7 +27,7 @@ from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, probability_map,
 from faqtune.evaluate.certify import Certified, certify, refuse_promises
 from faqtune.progress import Reporter, Silent
 from faqtune.records import CALIBRATION, TEST, Catalogue
-from faqtune.runs import Run, find_run, refuse_unfinished
+from faqtune.runs import Run, find_run, refuse_without_model
 from faqtune.stored import write_json
 from faqtune.workspace import Workspace
 
@@ -73,8 +73,8 @@ def calibrate_run(
     """
     reporter = reporter or Silent()
     refuse_promises(at_most, confidence, margins_cosine)
-    chosen = find_run(workspace, run)
-    refuse_unfinished(chosen)
+    chosen = find_run(workspace, run, reporter.say)
+    refuse_without_model(chosen)
     whole = load_project(workspace)
     index = read_index(workspace, chosen.name, whole.catalogue) if with_index else None
     if index is not None:

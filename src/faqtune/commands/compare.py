@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from faqtune.alone import alone
 from faqtune.commands.mixing.mixture import FORGETTING_BUDGET, source_run
@@ -61,14 +62,20 @@ def compare_models(
     Models go by the names of every command; no project is needed for two folders. With `data` also what the
     layers do on the selection part, see `commands.mixing.layers`; with `apply` layers that do harm are turned back, see
     `commands.apply`. `compare.json` and the picture `compare.svg` are
-    written to `out`, else to the run that B is if A is its base, else nowhere. Raises UserError for what is no
+    written to `out`, else to the run that B is if A is its base, else nowhere; what was asked for before of models that
+    are the same still stays in it. Raises UserError for what is no
     model, is damaged, or has no tensor in common with the other, before anything is written.
     """
     reporter = reporter or Silent()
     if not forgetting_budget >= 0:
         raise UserError(f"{forgetting_budget:g} of AUROC cannot be forgotten", "give --forgetting 0 or more")
     # A mixture that was made before is not searched once more: what it came from is.
-    name_b = source_run(workspace, "").name if apply and not b else resolved_name(workspace, b or TUNED)
+    is_of_a_training = apply and not b
+    name_b = (
+        source_run(workspace, "", reporter.say).name
+        if is_of_a_training
+        else resolved_name(workspace, b or TUNED, reporter.say)
+    )
     run = _run_of(workspace, name_b)
     name_a = resolved_name(workspace, a or (run.base if run else workspace.config().model.base))
     folder_a, folder_b = _folder(workspace, name_a), _folder(workspace, name_b)
@@ -172,5 +179,20 @@ def _write(workspace: Workspace, compared: Compared, place: Path) -> None:
     """The picture first: the data names it."""
     from faqtune.report import heat_map_svg
 
+    content = asdict(compared)
+    for name, found in _found_before(place / DATA_NAME, content["weights"]).items():
+        content[name] = content[name] or found
     write_text(place / PICTURE_NAME, heat_map_svg(compared.weights, compared.a, compared.b))
-    write_json(place / DATA_NAME, asdict(compared))
+    write_json(place / DATA_NAME, content)
+
+
+def _found_before(path: Path, weights: dict[str, Any]) -> dict[str, Any]:
+    """What takes minutes, `data` and `applied`, of an earlier comparison with the same outcome."""
+    if not path.exists():
+        return {}
+    try:
+        before = read_json(path, "faqtune compare")
+    except UserError:
+        return {}  # it is written anew
+    is_same = before.get("weights") == json.loads(json.dumps(weights))
+    return {name: before.get(name) for name in ("data", "applied")} if is_same else {}

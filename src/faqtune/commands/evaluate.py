@@ -67,7 +67,7 @@ def evaluate_models(
         raise UserError("--gold-catalogue is of a file of hand labels", "give that file with --gold as well")
     tasks = refuse_without_mteb(mteb) if mteb else []
     project = whole = load_project(workspace)
-    names = tuple(resolved_name(workspace, name) for name in models) or _usual_models(workspace, reporter)
+    names = tuple(resolved_name(workspace, name, reporter.say) for name in models) or _usual_models(workspace, reporter)
     project, seen, seen_noise = without_seen(workspace, project, names)
     files = named_noise(noise)
     data = gold_set(workspace, project, gold, gold_catalogue, reporter) if gold else evaluation_set(project, part)

@@ -39,7 +39,7 @@ def merge_models(
     reporter = reporter or Silent()
     refuse_coefficient(coefficient)
     refuse_existing(out)
-    names = resolved_name(workspace, start), resolved_name(workspace, end)
+    names = resolved_name(workspace, start, reporter.say), resolved_name(workspace, end, reporter.say)
     if model_place(workspace, names[0]) == model_place(workspace, names[1]):
         raise UserError(f"{start} and {end} are the same model", "give a model and one that was trained from it")
     models = [load_unchanged(workspace, name, reporter) for name in names]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from faqtune.commands.vectors.kept import vectors_of
 from faqtune.errors import UserError
 from faqtune.evaluate.wording import Language
 from faqtune.label import BY as BY_RULES
+from faqtune.progress import Reporter, Silent
 from faqtune.records import TEST
 from faqtune.report import (
     Checked,
@@ -52,7 +52,14 @@ class Reported:
 
 
 @alone
-def write_report(workspace: Workspace, *, run: str = "", form: str = HTML, language: Language = "zh") -> Reported:
+def write_report(
+    workspace: Workspace,
+    *,
+    run: str = "",
+    form: str = HTML,
+    language: Language = "zh",
+    reporter: Reporter | None = None,
+) -> Reported:
     """Write `report.html` and `before_after.svg` into a run (default: the newest finished one).
 
     `form`: `md` for tables in `language`, `json` for all data with the files that it is from. Raises UserError
@@ -62,7 +69,7 @@ def write_report(workspace: Workspace, *, run: str = "", form: str = HTML, langu
         raise UserError(f"there is no form `{form}` of a report", f"choose one of {', '.join(FORMS)}")
     if language not in ("zh", "en"):
         raise UserError(f"there is no report in `{language}`", "choose zh or en")
-    chosen = find_run(workspace, run)
+    chosen = find_run(workspace, run, (reporter or Silent()).say)
     report = _gathered(workspace, chosen)
     if form != HTML:
         page = chosen.report_path.with_suffix(f".{form}")
@@ -124,14 +131,9 @@ def _optional(path: Path, made_by: str) -> dict[str, Any] | None:
 
 def _history(run: Run) -> list[dict[str, Any]]:
     """The events of a finished training."""
-    path = run.folder / "log.jsonl"
-    try:
-        events = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except ValueError:
-        events = [None]
-    if not all(isinstance(event, dict) for event in events):
-        raise UserError(f"{path} is damaged", "run `faqtune train --force`")
-    return events
+    from faqtune.train.log import RunLog
+
+    return RunLog(run.folder / "log.jsonl").read()
 
 
 def _label_summary(workspace: Workspace, run: Run) -> LabelSummary:

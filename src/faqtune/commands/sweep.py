@@ -66,7 +66,7 @@ def merge_run(
         refuse_coefficient(coefficient)
     if not forgetting_budget >= 0:
         raise UserError(f"{forgetting_budget:g} of AUROC cannot be forgotten", "give --forgetting 0 or more")
-    source = source_run(workspace, run)
+    source = source_run(workspace, run, reporter.say)
     choice = _selection(source)
     project = load_project(workspace)
     selection = selection_set(project)
@@ -129,7 +129,7 @@ def _swept(
     swept = Swept(source.name, source.base, best.coefficient, "", choice.metric, choice.guard, budget, curve)
     if best.coefficient in (0, 1):
         return swept
-    before, after = shown(curve[0].figures), shown(best.figures)
+    before, after = (shown(place.figures, choice.metric, choice.guard) for place in (curve[0], best))
     card = ModelCard(
         figures=after,
         figures_before=before,

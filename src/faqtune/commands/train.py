@@ -15,12 +15,13 @@ from faqtune.commands.project.training_set import training_data
 from faqtune.commands.training.finish import drop_checkpoints, finish_training, training_facts
 from faqtune.commands.training.learning import ON_PURPOSE, has_point, keep_point
 from faqtune.commands.training.listener import TrainingListener
-from faqtune.commands.training.on_its_way import Interrupted, on_its_way, refuse_nothing_to_resume
+from faqtune.commands.training.on_its_way import Interrupted, on_its_way, refuse_nothing_to_resume, unfinished_like
 from faqtune.commands.training.run_files import RunFiles
 from faqtune.commands.training.run_labels import keep_labels
 from faqtune.commands.training.together import Told, tell, together, told
 from faqtune.commands.training.trackers import Tracked, refuse_tracker
 from faqtune.digests import digest
+from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, evaluate, indifferent, point_figures
 from faqtune.label import pairs_of
 from faqtune.progress import Reporter, Silent
@@ -110,11 +111,14 @@ def train_model(
         plan.model_dump_json(), config.model.model_dump_json(), model_digest(workspace, base), data.digest(),
         selection.digest(),
     )  # fmt: skip
-    runs = list(all_runs(workspace))
+    damaged: list[UserError] = []
+    runs = list(all_runs(workspace, damaged.append))
+    for error in damaged:
+        reporter.say(f"note: {error.problem}; this run is passed over, and a training that it holds does not go on")
     run = next((run for run in reversed(runs) if run.inputs == inputs), None)
     if resume:
         refuse_nothing_to_resume(run, plan.name, runs)
-    if run is not None and run.status in FINISHED and run.model_path.is_dir() and not force:
+    if run is not None and run.status in FINISHED and run.has_model and not force:
         # Looked for by its time, the run that was asked for last is the newest.
         if without is None:
             run.facts.pop(ON_PURPOSE, None)
@@ -132,6 +136,8 @@ def train_model(
     model = load_model(workspace, base, reporter)
     refuse_untrainable(model, plan)
     if run is None or run.status in FINISHED:
+        if left := unfinished_like(runs, plan.name, base):
+            reporter.say(left)
         run = new_run(workspace, plan.name, base, inputs)
         shutil.rmtree(run.checkpoints_path, ignore_errors=True)
         if without is not None:

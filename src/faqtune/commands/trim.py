@@ -97,7 +97,7 @@ def trim_model(
     check_scripts(scripts)
     refuse_existing(out)
     prompt = workspace.config().model.prompt or ""
-    name = resolved_name(workspace, model)
+    name = resolved_name(workspace, model, reporter.say)
     loaded = load_unchanged(workspace, name, reporter, stored=True)
     content = read_pieces(loaded)
     prompts = tuple(dict.fromkeys(["", loaded.prompt, prompt]))

@@ -7,12 +7,16 @@ from typing import cast
 
 from faqtune.commands.report import write_report
 from faqtune.console.output import emit, emit_json
+from faqtune.console.reporter import ConsoleReporter
 from faqtune.evaluate.wording import Language
 from faqtune.workspace import Workspace
 
 
 def run_report(project: Path, run: str, form: str, language: str, *, as_json: bool) -> None:
-    result = write_report(Workspace(project), run=run, form=form, language=cast(Language, language))
+    with ConsoleReporter() as reporter:
+        result = write_report(
+            Workspace(project), run=run, form=form, language=cast(Language, language), reporter=reporter
+        )
     if as_json:
         emit_json(result)
     elif result.picture:

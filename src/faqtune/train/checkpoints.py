@@ -1,7 +1,7 @@
 """Checkpoints that can always be read: each a folder written aside and renamed, the last two kept.
 
     checkpoints/01-0000040/        stage 1, after step 40: weights, optimiser, mined, progress
-    checkpoints/best-01-0000020/   the best weights that a checkpoint speaks of
+    checkpoints/best-01-0000020/   the best weights that a checkpoint speaks of, and no checkpoint without them
 
 Weights are those that some stage trains; the others are the base model's.
 """
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file as load_arrays
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
@@ -47,6 +47,9 @@ class Progress:
     best_value: float = float("-inf")
     best_guard: float = float("-inf")
     best_tie_break: float = float("-inf")
+    figures_at_start: dict[str, float] = field(default_factory=dict)
+    figures_at_best: dict[str, float] = field(default_factory=dict)
+    """Of the base model and of the best weights: the log, which a power cut may shorten, need not be there."""
     guard_at_start: float = float("-inf")
     related_at_start: float = 1.0
     unrelated_at_start: float = 0.0
@@ -130,8 +133,12 @@ def save_best(folder: Path, stage: int, step: int, weights: dict[str, Tensor]) -
 
 
 def load_best(folder: Path, progress: Progress) -> dict[str, Tensor]:
-    """The best weights of a training."""
-    return load_file(folder / f"{BEST}{_name(progress.best_stage, progress.best_step)}" / "weights.safetensors")
+    """The best weights of a training. Raises UserError where they are gone or damaged."""
+    path = _best(folder, progress)
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path}: the best weights are damaged ({error})", f"remove {folder} to start anew") from None
 
 
 def digest_of_training(recipe: str, data: str, weights: dict[str, Tensor]) -> str:
@@ -155,9 +162,16 @@ def _progress(path: Path) -> Progress:
     return Progress(**json.loads((path / "progress.json").read_text(encoding="utf-8")))
 
 
+def _best(folder: Path, progress: Progress) -> Path:
+    return folder / f"{BEST}{_name(progress.best_stage, progress.best_step)}" / "weights.safetensors"
+
+
 def _load(path: Path) -> Checkpoint:
+    progress = _progress(path)
+    with safe_open(_best(path.parent, progress), "numpy"):
+        pass  # it is whole: without it there would be nothing to end with
     return Checkpoint(
-        _progress(path),
+        progress,
         load_file(path / "weights.safetensors"),
         StoredTensors(path / "optimiser.safetensors"),
         Mined.of_arrays(load_arrays(str(path / "mined.safetensors"))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from faqtune.stored import write_text
 
 class RunLog:
     """Appends events. `length` is how many there are; a resumed run goes back to the length of its checkpoint.
+
+    It is there to be looked at: what a power cut or an editor has done to it stops no training. Lines that are no
+    events are passed over, and go when a training is taken up again.
 
     `writes`: whether this process writes the file. Of several that train one model only the first does.
     """
@@ -34,24 +38,33 @@ class RunLog:
 
     def end(self, event: str, **fields: Any) -> None:
         """The last event of a training that ends too early. Raises UserError when the disk is full."""
-        kept = self._lines()
+        self.length = len(self._events())
         if self.path.exists() and not self.path.read_bytes().endswith(b"\n"):
-            self.rewind(len(kept))  # what a full disk has cut off
-        self.length = len(kept)
+            self.rewind(self.length)  # what a full disk has cut off
         self.write(event, **fields)
 
     def read(self) -> list[dict[str, Any]]:
         """All events."""
-        return [json.loads(line) for line in self._lines()]
+        return [event for _, event in self._events()]
 
-    def rewind(self, length: int) -> None:
-        """Keep the first `length` events, and with them no line that a kill has cut off."""
+    def rewind(self, length: int) -> int:
+        """Keep the first `length` events, and with them no line that a kill has cut off. How many of them are lost."""
         self.length = length
         if not self.writes:
-            return
-        kept = self._lines()[:length]
-        write_text(self.path, "".join(f"{line}\n" for line in kept))
+            return 0
+        kept = self._events()[:length]
+        write_text(self.path, "".join(f"{line}\n" for line, _ in kept))
         self.length = len(kept)
+        return length - self.length
 
-    def _lines(self) -> list[str]:
-        return self.path.read_text(encoding="utf-8").split("\n")[:-1] if self.path.exists() else []
+    def _events(self) -> list[tuple[str, dict[str, Any]]]:
+        """Each whole line that is an event, with what it says."""
+        if not self.path.exists():
+            return []
+        found = []
+        for line in self.path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]:
+            with suppress(ValueError):
+                event = json.loads(line)
+                if isinstance(event, dict) and "event" in event:
+                    found.append((line, event))
+        return found

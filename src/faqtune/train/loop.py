@@ -31,7 +31,8 @@ from faqtune.train.trainable import what_is_trained
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a training ended: `status` is "done" or "interrupted"; `history` are the events of `log.jsonl`.
+    """How a training ended: `status` is "done" or "interrupted"; `before` and `after` are the figures of the base model
+    and of the best step; `history` are the events of `log.jsonl`.
 
     `best_step` is (stage, step); (0, 0) means that the base model stayed best.
     """
@@ -39,6 +40,8 @@ class Outcome:
     status: str
     best_step: tuple[int, int]
     best_value: float
+    before: dict[str, float] = field(default_factory=dict)
+    after: dict[str, float] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -111,4 +114,11 @@ def _noise_before(model: TextModel, data: TrainingData, recipe: Recipe) -> Tenso
 
 def _outcome(training: Training, status: str) -> Outcome:
     progress = training.progress
-    return Outcome(status, (progress.best_stage, progress.best_step), progress.best_value, training.log.read())
+    return Outcome(
+        status,
+        (progress.best_stage, progress.best_step),
+        progress.best_value,
+        progress.figures_at_start,
+        progress.figures_at_best,
+        training.log.read(),
+    )

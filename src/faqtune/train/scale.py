@@ -40,8 +40,7 @@ def refuse_not_finite(what: str, value: float, model: TextModel, place: str) -> 
         return
     raise UserError(
         f"{place}: the {what} is {value}",
-        "set precision to bfloat16 or float32 under [model] in faqtune.toml, or lower the learning rate; the last "
-        "checkpoint is kept"
+        "set precision to bfloat16 or float32 under [model] in faqtune.toml, or lower the learning rate, and train anew"
         if model.precision.name == "float16"
-        else "lower the learning rate; the last checkpoint is kept",
+        else "lower the learning rate and train anew",
     )

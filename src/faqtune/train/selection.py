@@ -36,12 +36,13 @@ def note_if_best(figures: Mapping[str, float], selection: Selection, progress: P
         and tie_break > progress.best_tie_break
     )
     if at_start:
-        progress.guard_at_start = guard
+        progress.guard_at_start, progress.figures_at_start = guard, dict(figures)
     is_guarded = guard >= progress.guard_at_start - selection.guard_tolerance
     progress.without_better = 0 if is_better and is_guarded else progress.without_better + 1
     if not (is_guarded and (is_better or wins_tie)):
         return False
     progress.best_value, progress.best_guard, progress.best_tie_break = value, guard, tie_break
+    progress.figures_at_best = dict(figures)
     progress.best_stage, progress.best_step = (0, 0) if at_start else (progress.stage, progress.step)
     return True
 

@@ -90,7 +90,11 @@ class Training:
         prepare(self.model, self.recipe.stages[self.progress.stage - 1], self.recipe.seed)
         put_weights(self.model, found.weights)
         found.weights.clear()  # as much memory as the model takes
-        self.log.rewind(found.progress.events)
+        if lost := self.log.rewind(found.progress.events):
+            self.note(
+                f"{self.log.path} has lost {lost} of its {found.progress.events} lines: the curves will lack these, "
+                "and the training nothing"
+            )
         return found
 
     def _newest_checkpoint(self) -> Checkpoint | None:

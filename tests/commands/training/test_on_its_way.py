@@ -74,7 +74,7 @@ def test_a_training_that_fails_says_why_and_is_taken_up_by_the_same_command(
     run = newest(tuned_shop)
     reason = {
         "problem": "stage 1 (train), step 3: the gradient's norm is nan",
-        "next": "lower the learning rate; the last checkpoint is kept",
+        "next": "lower the learning rate and train anew",
     }
     assert (run.status, run.facts[FAILURE]) == (FAILED, reason) and run.facts["seconds"] > 0
     assert events_of(run)[-1] == {"event": "failed", **reason}

@@ -4,7 +4,7 @@ best one."""
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 from faqtune import __version__
 from faqtune.commands.training.run_files import RECIPE_AS_RUN
 from faqtune.commands.training.run_labels import LABELS_NAME
-from faqtune.runs import DONE, Run, all_runs, find_run, new_run, refuse_unfinished
+from faqtune.runs import DONE, Run, all_runs, find_run, finished_runs, new_run, refuse_without_model
 from faqtune.stored import read_json, write_json, write_text
 from faqtune.workspace import Workspace
 
@@ -76,23 +76,24 @@ def swept_facts(swept: Swept) -> dict[str, Any]:
     }
 
 
-def source_run(workspace: Workspace, name: str) -> Run:
-    """The run to mix with its base: the named one, else the newest finished one that is no mixture itself.
+def source_run(workspace: Workspace, name: str, warn: Callable[[str], None]) -> Run:
+    """The run to mix with its base: the named one, else the newest finished one that is no mixture itself, with a
+    warning of those that cannot be read.
 
     Raises UserError if the named run has not finished, or if there is none.
     """
     if name:
         run = find_run(workspace, name)
-        refuse_unfinished(run)
+        refuse_without_model(run)
         return run
-    trained = [run for run in all_runs(workspace) if run.status == DONE and "merged" not in run.facts]
+    trained = [run for run in finished_runs(workspace, warn) if "merged" not in run.facts]
     return trained[-1] if trained else find_run(workspace)
 
 
 def made_before(workspace: Workspace, name: str) -> Run | None:
     """A mixture that was made of the same before and is still there; it becomes the newest run again."""
     made = next((run for run in all_runs(workspace) if run.name == name and run.status == DONE), None)
-    if made is None or not made.model_path.is_dir():
+    if made is None or not made.has_model:
         return None
     # Looked for by its time, the run that was asked for last is the newest.
     made.save()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from faqtune.digests import digest
 from faqtune.encoder import Vectors
 from faqtune.errors import UserError
 from faqtune.progress import Reporter
-from faqtune.runs import RUN_NAME, Run, all_runs, find_run, refuse_unfinished
+from faqtune.runs import RUN_NAME, Run, all_runs, find_run, refuse_without_model
 from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ LONGEST_TOKENS = 1_000_000
 """Beyond what any model reads, so that its own limit holds."""
 
 
-def resolved_name(workspace: Workspace, name: str) -> str:
-    """The name of the newest run for `tuned`, that of the run whose model lies in a folder of that name, any other name
-    as it is. Raises UserError if no run has finished."""
+def resolved_name(workspace: Workspace, name: str, warn: Callable[[str], None] = lambda text: None) -> str:
+    """The name of the newest run for `tuned`, with a warning of those that cannot be read, that of the run whose model
+    lies in a folder of that name, any other name as it is. Raises UserError if no run has finished."""
     if name == TUNED:
-        return find_run(workspace).name
+        return find_run(workspace, warn=warn).name
     model = _folder(workspace, name) or Path()
     is_of_run = model.parent.parent == workspace.runs_path.resolve() and (model.parent / RUN_NAME).is_file()
     return model.parent.name if is_of_run and model.name == "model" else name
@@ -50,7 +50,7 @@ def model_place(workspace: Workspace, name: str) -> str:
     name = resolved_name(workspace, name)
     if Path(name).name == name and (workspace.runs_path / name / RUN_NAME).exists():
         run = find_run(workspace, name)
-        refuse_unfinished(run)
+        refuse_without_model(run)
         return str(run.model_path)
     folder = workspace.resolve(name)
     if folder.is_dir():
@@ -192,14 +192,19 @@ def card_base(workspace: Workspace, name: str) -> str:
 def model_digest(workspace: Workspace, name: str) -> str:
     """Changes when the model behind a name does; of `builtin` and of hub names only the name counts.
 
-    Evenly spread samples of each file stand for gigabytes of weights: training moves numbers everywhere.
+    What people write about a model, and what systems leave in folders, is no part of it. Evenly spread samples of each
+    file stand for gigabytes of weights: training moves numbers everywhere.
     """
     place = model_place(workspace, name)
     folder = Path(place)
     if not folder.is_dir():
         return digest(place)
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and not _is_beside(file.relative_to(folder)))
     return digest(*(f"{file.relative_to(folder).as_posix()} {_sample(file)}" for file in files))
+
+
+def _is_beside(path: Path) -> bool:
+    return path.suffix.lower() == ".md" or any(part.startswith(".") for part in path.parts)
 
 
 def _sample(file: Path) -> str:

@@ -101,9 +101,8 @@ def finish_training(
     """The same of a run that was trained, whose best step is one of `outcome`."""
     from faqtune.model import ModelCard
 
-    measured = [event for event in outcome.history if event["event"] == "measured"]
-    before = shown(measured[0]["figures"])
-    after = shown(next(event["figures"] for event in reversed(measured) if event["best"]))
+    chosen_by = plan.selection.metric, plan.selection.guard
+    before, after = shown(outcome.before, *chosen_by), shown(outcome.after, *chosen_by)
     card = ModelCard(
         recipe=json.dumps(plan.model_dump(), ensure_ascii=False, indent=1),
         data=trained_sizes(plan, data.sizes()),
@@ -130,12 +129,13 @@ def drop_checkpoints(run: Run, *, keep: bool) -> None:
     Only of a run that is done, once its model and `run.json` have reached the disk: a power cut then leaves these, and
     before that the checkpoints.
     """
-    if keep or run.status not in FINISHED or not run.model_path.is_dir():
+    if keep or run.status not in FINISHED or not run.has_model:
         return
     sync_folder(run.folder)
     shutil.rmtree(run.checkpoints_path, ignore_errors=True)
 
 
-def shown(figures: dict[str, float]) -> dict[str, float]:
-    """The figures that are shown of a run's selection part, rounded."""
-    return {name: round(figures[name], 4) for name in SHOWN_FIGURES if name in figures}
+def shown(figures: Mapping[str, float], *chosen_by: str) -> dict[str, float]:
+    """The figures that are shown of a run's selection part, rounded: the usual ones, and those that it was
+    `chosen_by`."""
+    return {name: round(figures[name], 4) for name in dict.fromkeys((*SHOWN_FIGURES, *chosen_by)) if name in figures}

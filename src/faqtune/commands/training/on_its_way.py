@@ -57,6 +57,17 @@ def refuse_nothing_to_resume(run: Run | None, recipe: str, runs: Sequence[Run]) 
         )
 
 
+def unfinished_like(runs: Sequence[Run], recipe: str, base: str) -> str:
+    """What to tell whoever begins a training although one of this recipe and base was not finished; "" if none is."""
+    left = [run.name for run in runs if run.status not in FINISHED and (run.recipe, run.base) == (recipe, base)]
+    if not left:
+        return ""
+    return (
+        f"note: {left[-1]} is not finished, and does not go on: labels, settings, base model or data are not those "
+        "that it was begun with"
+    )
+
+
 def _reason(error: Exception) -> UserError:
     """The error as a user reads it."""
     if isinstance(error, UserError):

@@ -50,11 +50,17 @@ def plan_over(tests: Mapping[int, EvaluationSet]) -> Plan:
     """
     groups: list[str] = []
     kinds: list[int] = []
+    rows_of: Counter[str] = Counter()
+    for data in tests.values():
+        rows_of |= Counter(row.group for row in _rows(data))
     for _, data in sorted(tests.items()):
-        rows: list[Positive | Negative] = [*data.positives, *data.negatives]
-        rows_of = Counter(row.group for row in rows)
         groups += [
-            f"text {row.text}" if not row.group or rows_of[row.group] == 1 else f"group {row.group}" for row in rows
+            f"text {row.text}" if not row.group or rows_of[row.group] == 1 else f"group {row.group}"
+            for row in _rows(data)
         ]
         kinds += kinds_of(data)
     return plan(groups, kinds)
+
+
+def _rows(data: EvaluationSet) -> list[Positive | Negative]:
+    return [*data.positives, *data.negatives]

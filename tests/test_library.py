@@ -41,7 +41,7 @@ def test_a_path_may_be_text_and_one_thing_may_stand_where_several_go(tmp_path: P
     project: Any = str(tmp_path / "shop")
     table: Any = str(tmp_path / "faq.csv")
     Path(table).write_text("question,answer\nwhen does it ship,tomorrow\n", encoding="utf-8")
-    noise: Any = []
+    noise: Any = None
     name: Any = Path("builtin")
     made = faqtune.init_project(project, table, noise=noise, model=name)
     assert made.written
@@ -53,7 +53,7 @@ def test_a_path_may_be_text_and_one_thing_may_stand_where_several_go(tmp_path: P
     assert Path(target).exists()
 
 
-@pytest.mark.parametrize("given", [3, None, b"model"])
+@pytest.mark.parametrize("given", [3, b"model"])
 def test_what_is_no_path_is_said_to_be_none_with_its_parameter(tuned_shop: Workspace, given: Any) -> None:
     with pytest.raises(TypeError, match=f"`out` takes a path, and no {type(given).__name__}"):
         faqtune.trim_model(tuned_shop, "builtin", out=given)

@@ -17,8 +17,8 @@ T = TypeVar("T")
 
 def opening(step: Callable[P, T]) -> Callable[P, T]:
     """`step`, which also takes the path of a project's folder as the project, text or any path object as a path, a
-    path as the name of a model, and one of a thing, or any list, where a tuple goes. It raises TypeError, naming the
-    parameter, for anything else where a project or a path is wanted."""
+    path as the name of a model, and one of a thing, any list, or None, where a tuple goes. It raises TypeError, naming
+    the parameter, for anything else where a project or a path is wanted."""
     signature = inspect.signature(step)
 
     @functools.wraps(step)
@@ -50,7 +50,7 @@ def _path(name: str, given: object) -> Path:
 
 
 def _path_or_none(name: str, given: object) -> Path | None:
-    return None if given is None else _path(name, given)
+    return None if given in (None, "") else _path(name, given)
 
 
 def _text(_name: str, given: object) -> object:
@@ -59,6 +59,8 @@ def _text(_name: str, given: object) -> object:
 
 def _several(of: Callable[[str, object], object]) -> Callable[[str, object], object]:
     def taken(name: str, given: object) -> object:
+        if given is None:
+            return ()
         if isinstance(given, str | os.PathLike) or not isinstance(given, Iterable):
             return (of(name, given),)
         return tuple(of(name, each) for each in given)

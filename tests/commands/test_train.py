@@ -304,18 +304,6 @@ def test_resume_goes_on_with_an_interrupted_training_and_does_nothing_else(tuned
     assert rest.steps == [3, 4]
 
 
-def test_what_people_write_about_the_base_model_changes_no_training(tuned_shop: Workspace, tmp_path: Path) -> None:
-    base = tmp_path / "base"
-    shutil.copytree(tuned_shop.config().model.base, base)
-    with pytest.raises(Interrupted):
-        train_model(tuned_shop, base=str(base), overrides=("seed=3",), reporter=CtrlC(after_steps=2))
-    (base / "README.md").write_text("ours", encoding="utf-8")
-    (base / ".DS_Store").touch()
-    rest = CtrlC(after_steps=99)
-    train_model(tuned_shop, base=str(base), overrides=("seed=3",), reporter=rest)
-    assert rest.steps == [3, 4]
-
-
 def test_a_training_beside_one_that_was_not_finished_says_so(tuned_shop: Workspace, heard: Any) -> None:
     with pytest.raises(Interrupted):
         train_model(tuned_shop, overrides=("seed=3",), reporter=CtrlC(after_steps=2))

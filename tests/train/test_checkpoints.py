@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
@@ -247,31 +249,60 @@ def test_a_line_of_the_log_that_a_kill_cut_off_is_dropped(toy: Toys):
     assert again.log() == expected
 
 
-@pytest.mark.parametrize("damage", ["gone", "shortened", "a line cut", "no text"])
+@pytest.mark.parametrize("damage", ["gone", "shortened", "a line cut", "lines removed", "no text"])
 def test_what_becomes_of_the_log_changes_nothing_but_the_log(toy: Toys, tmp_path: Path, damage: str):
     whole, interrupted, resumed = (toy(folder=tmp_path / name) for name in ("whole", "interrupted", "interrupted"))
     undisturbed = whole.train()
     interrupted.record.on_step = lambda stage, step: signal.raise_signal(signal.SIGINT) if step == 3 else None
     interrupted.train()
     log = resumed.folder / "log.jsonl"
+    with log.open("a", encoding="utf-8") as file:  # as a kill after the checkpoint leaves it, and who starts a training
+        file.write('{"event": "step", "stage": 1, "step": 4, "loss": 9.0}\n{"event": "interrupted"}\n')
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
     log.write_bytes(
         {
             "gone": b"",
             "shortened": "".join(lines[:2]).encode(),
             "a line cut": "".join([*lines[:1], lines[1][:9] + "\n", *lines[2:]]).encode(),
+            "lines removed": "".join([*lines[:1], *lines[3:]]).encode(),
             "no text": b"\xff\xfe\n[]\n" + "".join(lines[2:]).encode(),
         }[damage]
     )
+    if damage == "gone":
+        log.unlink()
     outcome = resumed.train()
     assert resumed.has(whole.weights()) and outcome.best_step == undisturbed.best_step
     assert (outcome.before, outcome.after) == (undisturbed.before, undisturbed.after) and outcome.before
     lost = [event["text"] for event in outcome.history if event["event"] == "noted"]
-    assert len(lost) == 1 and "has lost" in lost[0] and "and the training nothing" in lost[0]
-    assert [event["step"] for event in outcome.history if event["event"] == "step"][-3:] == [4, 5, 6]
+    assert len(lost) == 1 and re.search(r"has lost \d+ of its \d+ lines: curves will lack them, the model not", lost[0])
+    steps = [event for event in outcome.history if event["event"] == "step"]
+    assert [event["step"] for event in steps][-3:] == [4, 5, 6] and 9.0 not in [event["loss"] for event in steps]
+    assert len({event["step"] for event in steps}) == len(steps)
+    assert "interrupted" not in [event["event"] for event in outcome.history]
 
 
-def test_best_weights_that_are_gone_at_the_end_are_named(tmp_path: Path):
-    progress = checkpoint_at(20).progress
-    with pytest.raises(UserError, match=r"best-01-0000020/weights\.safetensors: the best weights are damaged"):
-        checkpoints.load_best(tmp_path, progress)
+def test_best_weights_that_are_gone_are_named(tmp_path: Path):
+    for step in (20, 40):
+        save_checkpoint(tmp_path, replace(checkpoint_at(step), progress=checkpoint_at(20).progress))
+    with pytest.raises(UserError, match=r"best-01-0000020/weights\.safetensors: the best weights are gone or damaged"):
+        latest_checkpoint(tmp_path, "this")
+    with pytest.raises(UserError, match=r"best-01-0000020/weights\.safetensors: the best weights are gone or damaged"):
+        checkpoints.load_best(tmp_path, checkpoint_at(20).progress)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "gone"])
+def test_the_base_models_weights_are_those_of_the_base_model_again(toy: Toys, tmp_path: Path, damage: str):
+    whole, interrupted, resumed = (toy(folder=tmp_path / name) for name in ("whole", "interrupted", "interrupted"))
+    whole.train()
+    interrupted.record.on_step = lambda stage, step: signal.raise_signal(signal.SIGINT) if step == 1 else None
+    interrupted.train()
+    path = resumed.folder / "checkpoints" / "best-00-0000000" / "weights.safetensors"
+    kept = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(kept[:-9])
+    read: list[bytes] = []
+    resumed.record.on_step = lambda stage, step: read.append(path.read_bytes()) if step == 2 else None
+    resumed.train()
+    assert read == [kept] and resumed.has(whole.weights())

@@ -180,19 +180,19 @@ def _write(workspace: Workspace, compared: Compared, place: Path) -> None:
     from faqtune.report import heat_map_svg
 
     content = asdict(compared)
-    for name, found in _found_before(place / DATA_NAME, content["weights"]).items():
+    for name, found in _found_before(place / DATA_NAME, content).items():
         content[name] = content[name] or found
     write_text(place / PICTURE_NAME, heat_map_svg(compared.weights, compared.a, compared.b))
     write_json(place / DATA_NAME, content)
 
 
-def _found_before(path: Path, weights: dict[str, Any]) -> dict[str, Any]:
-    """What takes minutes, `data` and `applied`, of an earlier comparison with the same outcome."""
+def _found_before(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """What takes minutes, `data` and `applied`, of an earlier comparison of these models with the same outcome."""
     if not path.exists():
         return {}
     try:
         before = read_json(path, "faqtune compare")
     except UserError:
         return {}  # it is written anew
-    is_same = before.get("weights") == json.loads(json.dumps(weights))
+    is_same = all(before.get(name) == json.loads(json.dumps(content[name])) for name in ("a", "b", "weights"))
     return {name: before.get(name) for name in ("data", "applied")} if is_same else {}

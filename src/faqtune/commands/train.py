@@ -136,7 +136,7 @@ def train_model(
     model = load_model(workspace, base, reporter)
     refuse_untrainable(model, plan)
     if run is None or run.status in FINISHED:
-        if left := unfinished_like(runs, plan.name, base):
+        if without is None and (left := unfinished_like(runs, plan.name, base)):
             reporter.say(left)
         run = new_run(workspace, plan.name, base, inputs)
         shutil.rmtree(run.checkpoints_path, ignore_errors=True)

@@ -104,10 +104,12 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 def latest_checkpoint(folder: Path, training: str) -> Checkpoint | None:
     """The newest checkpoint that can be read, or None if there is none.
 
-    Anything newer, and what a kill left half written, is removed: the training will write it again.
-    Raises UserError if the checkpoints are another training's, or if none of them can be read.
+    Anything newer, and what a kill left half written, is removed: the training will write it again. The best weights
+    that it speaks of are there, but where these are the base model's. Raises UserError if the checkpoints are another
+    training's, or if none of them can be read.
     """
     found = _checkpoints(folder)
+    without: Path | None = None
     for path in reversed(found):
         try:
             checkpoint = _load(path)
@@ -118,8 +120,14 @@ def latest_checkpoint(folder: Path, training: str) -> Checkpoint | None:
                 f"{folder} holds checkpoints of another training (other data, recipe or base model)",
                 "choose another folder, or remove this one",
             )
+        is_tuned = (checkpoint.progress.best_stage, checkpoint.progress.best_step) != (0, 0)
+        if is_tuned and not has_best(folder, checkpoint.progress):
+            without = without or _best(folder, checkpoint.progress)
+            continue
         _forget_after(folder, checkpoint.progress)
         return checkpoint
+    if without is not None:
+        raise UserError(f"{without}: the best weights are gone or damaged", f"remove {folder} to start anew")
     if found:
         raise UserError(f"{found[-1]}: the checkpoint is damaged", f"remove {folder} to start anew")
     shutil.rmtree(folder, ignore_errors=True)
@@ -138,7 +146,16 @@ def load_best(folder: Path, progress: Progress) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise UserError(f"{path}: the best weights are damaged ({error})", f"remove {folder} to start anew") from None
+        raise UserError(f"{path}: the best weights are gone or damaged", f"remove {folder} to start anew") from error
+
+
+def has_best(folder: Path, progress: Progress) -> bool:
+    """Whether the best weights are there, and whole: only what they are is read."""
+    try:
+        with safe_open(_best(folder, progress), "numpy"):
+            return True
+    except (OSError, SafetensorError):
+        return False
 
 
 def digest_of_training(recipe: str, data: str, weights: dict[str, Tensor]) -> str:
@@ -167,11 +184,8 @@ def _best(folder: Path, progress: Progress) -> Path:
 
 
 def _load(path: Path) -> Checkpoint:
-    progress = _progress(path)
-    with safe_open(_best(path.parent, progress), "numpy"):
-        pass  # it is whole: without it there would be nothing to end with
     return Checkpoint(
-        progress,
+        _progress(path),
         load_file(path / "weights.safetensors"),
         StoredTensors(path / "optimiser.safetensors"),
         Mined.of_arrays(load_arrays(str(path / "mined.safetensors"))),

@@ -21,6 +21,7 @@ from faqtune.train.budget import TokenBudget
 from faqtune.train.checkpoints import (
     Checkpoint,
     Progress,
+    has_best,
     latest_checkpoint,
     save_best,
     save_checkpoint,
@@ -87,15 +88,25 @@ class Training:
         # In other batches vectors would have other last digits.
         self.model.room.most_tokens = found.progress.encode_tokens or None
         self.saved_at = (found.progress.stage, found.progress.step)
+        if ranks.is_writer() and not has_best(self.checkpoints, self.progress):
+            # Of the base model alone can a checkpoint do without: it is here, as it was.
+            save_best(self.checkpoints, 0, 0, effective_weights(self.model, self.trained.names))
         prepare(self.model, self.recipe.stages[self.progress.stage - 1], self.recipe.seed)
         put_weights(self.model, found.weights)
         found.weights.clear()  # as much memory as the model takes
-        if lost := self.log.rewind(found.progress.events):
-            self.note(
-                f"{self.log.path} has lost {lost} of its {found.progress.events} lines: the curves will lack these, "
-                "and the training nothing"
-            )
+        known = found.progress.events
+        if lost := self.log.rewind(known, self.saved_at):
+            self.note(f"{self.log.path} has lost {lost} of its {known} lines: curves will lack them, the model nothing")
+        if not self.progress.figures_at_start:
+            self._take_figures_of_log()
         return found
+
+    def _take_figures_of_log(self) -> None:
+        """Of a checkpoint from before they were kept in it."""
+        for event in self.log.read():
+            if event["event"] == "measured":
+                self.progress.figures_at_start = self.progress.figures_at_start or event["figures"]
+                self.progress.figures_at_best = event["figures"] if event["best"] else self.progress.figures_at_best
 
     def _newest_checkpoint(self) -> Checkpoint | None:
         """The one that rank 0 chooses, and tidies up after, on all ranks."""

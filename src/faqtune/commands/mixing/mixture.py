@@ -126,7 +126,7 @@ def _carry_along(source: Run, kind: str, facts: dict[str, Any], run: Run) -> Non
     write_json(run.folder / "recipe.json", recipe | {kind: outline})
     for name in ("log.jsonl", "loss_curve.svg", RECIPE_AS_RUN, LABELS_NAME):
         if (source.folder / name).is_file():
-            write_text(run.folder / name, (source.folder / name).read_text(encoding="utf-8"))
+            write_text(run.folder / name, (source.folder / name).read_text(encoding="utf-8", errors="replace"))
 
 
 def forgotten_words(general: float, forgetting: float, low: float, high: float) -> str:

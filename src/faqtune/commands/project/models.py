@@ -192,19 +192,14 @@ def card_base(workspace: Workspace, name: str) -> str:
 def model_digest(workspace: Workspace, name: str) -> str:
     """Changes when the model behind a name does; of `builtin` and of hub names only the name counts.
 
-    What people write about a model, and what systems leave in folders, is no part of it. Evenly spread samples of each
-    file stand for gigabytes of weights: training moves numbers everywhere.
+    Evenly spread samples of each file stand for gigabytes of weights: training moves numbers everywhere.
     """
     place = model_place(workspace, name)
     folder = Path(place)
     if not folder.is_dir():
         return digest(place)
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and not _is_beside(file.relative_to(folder)))
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
     return digest(*(f"{file.relative_to(folder).as_posix()} {_sample(file)}" for file in files))
-
-
-def _is_beside(path: Path) -> bool:
-    return path.suffix.lower() == ".md" or any(part.startswith(".") for part in path.parts)
 
 
 def _sample(file: Path) -> str:

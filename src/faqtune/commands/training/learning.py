@@ -54,7 +54,8 @@ def has_point(run: Run) -> bool:
 
 def refresh_points(workspace: Workspace, reporter: Reporter) -> None:
     """Bring the points of all runs to today's selection part; a run that cannot be measured any more has none."""
-    runs = [run for run in all_runs(workspace) if run.status in FINISHED and has_point(run)][-MOST_RUNS:]
+    runs = [run for run in all_runs(workspace) if run.status in FINISHED and run.has_model and has_point(run)]
+    runs = runs[-MOST_RUNS:]
     if not runs:
         return
     try:

@@ -189,7 +189,7 @@ def test_a_reason_is_not_lost_because_it_cannot_be_written(
 def test_the_last_event_stands_alone_behind_a_line_that_was_cut_off(tmp_path: Path) -> None:
     log = RunLog(tmp_path / "log.jsonl")
     log.end("failed", problem="before anything began", next="")
-    log.path.write_text('{"event": "step"}\n{"event": "st', encoding="utf-8")
+    log.path.write_text('{"event": "step", "stage": 1, "step": 1}\n{"event": "st', encoding="utf-8")
     RunLog(log.path).end("failed", problem="the disk is full", next="")
     assert [event["event"] for event in log.read()] == ["step", "failed"]
     assert log.path.read_bytes().endswith(b"\n")

@@ -159,8 +159,9 @@ def test_a_number_out_of_range_is_told_what_it_has_to_be(two_stages: str, settin
 
 
 def test_a_value_with_another_setting_behind_it_hides_nothing(two_stages: str):
-    with pytest.raises(UserError, match=r"`seed` is '5\\nlearning_rate = 1': a whole number"):
+    with pytest.raises(UserError, match=r"`seed` is '5\\nlearning_rate = 1': a whole number") as refused:
         load_recipe(two_stages, ("seed=5\nlearning_rate = 1",))
+    assert "without" not in refused.value.next_step
 
 
 def test_shares_add_up_however_far_apart_they_are(two_stages: str):

@@ -84,8 +84,8 @@ def _mend(kind: str, value: Any, key: str) -> str:
         return f"write [[{key}]], in double brackets"
     if isinstance(value, str) and kind in ("int_type", "float_type", "bool_type"):
         try:
-            written = type(tomllib.loads(f"x = {value}")["x"])
-        except tomllib.TOMLDecodeError:
+            (written,) = map(type, tomllib.loads(f"x = {value}").values())
+        except ValueError:  # no value, or several
             written = str
         if written in {"int_type": (int,), "float_type": (int, float), "bool_type": (bool,)}[kind]:
             return f"write {value} without quotation marks"

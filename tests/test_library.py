@@ -54,11 +54,13 @@ def test_a_path_may_be_text_and_one_thing_may_stand_where_several_go(tmp_path: P
 
 
 @pytest.mark.parametrize("given", [3, b"model"])
-def test_what_is_no_path_is_said_to_be_none_with_its_parameter(tuned_shop: Workspace, given: Any) -> None:
+def test_what_is_no_path_is_said_to_be_none_with_its_parameter(
+    tuned_shop: Workspace, tmp_path: Path, given: Any
+) -> None:
     with pytest.raises(TypeError, match=f"`out` takes a path, and no {type(given).__name__}"):
         faqtune.trim_model(tuned_shop, "builtin", out=given)
     with pytest.raises(TypeError, match="`keep_texts` takes a path"):
-        faqtune.trim_model(tuned_shop, "builtin", out=Path("small"), keep_texts=given)
+        faqtune.trim_model(tuned_shop, "builtin", out=tmp_path / "small", keep_texts=given)
 
 
 def test_every_path_and_list_of_the_door_is_taken_so() -> None:

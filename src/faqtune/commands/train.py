@@ -21,7 +21,6 @@ from faqtune.commands.training.run_labels import keep_labels
 from faqtune.commands.training.together import Told, tell, together, told
 from faqtune.commands.training.trackers import Tracked, refuse_tracker
 from faqtune.digests import digest
-from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, evaluate, indifferent, point_figures
 from faqtune.label import pairs_of
 from faqtune.progress import Reporter, Silent
@@ -36,6 +35,9 @@ from faqtune.workspace import Workspace
 if TYPE_CHECKING:
     from faqtune.model import TextModel
     from faqtune.train import Measure, TrainingData
+
+
+PASSED_OVER = "this run is passed over, and a training that it holds does not go on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +113,7 @@ def train_model(
         plan.model_dump_json(), config.model.model_dump_json(), model_digest(workspace, base), data.digest(),
         selection.digest(),
     )  # fmt: skip
-    damaged: list[UserError] = []
-    runs = list(all_runs(workspace, damaged.append))
-    for error in damaged:
-        reporter.say(f"note: {error.problem}; this run is passed over, and a training that it holds does not go on")
+    runs = list(all_runs(workspace, lambda error: reporter.say(f"note: {error.problem}; {PASSED_OVER}")))
     run = next((run for run in reversed(runs) if run.inputs == inputs), None)
     if resume:
         refuse_nothing_to_resume(run, plan.name, runs)

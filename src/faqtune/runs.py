@@ -146,8 +146,13 @@ def finished_runs(workspace: Workspace, warn: Callable[[str], None] = lambda tex
     if damaged and not done:
         raise damaged[0]
     for error in damaged:
-        warn(f"note: {error.problem}; this run is passed over")
+        warn(passed_over(error))
     return done
+
+
+def passed_over(error: UserError) -> str:
+    """What to tell of a run that cannot be read."""
+    return f"note: {error.problem}; this run is passed over"
 
 
 def find_run(workspace: Workspace, name: str = "", warn: Callable[[str], None] = lambda text: None) -> Run:

@@ -25,7 +25,7 @@ from faqtune.evaluate import EvaluationSet, evaluate, indifferent, point_figures
 from faqtune.label import pairs_of
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import Recipe, load_recipe
-from faqtune.runs import DONE, FINISHED, INTERRUPTED, Run, all_runs, find_run, new_run
+from faqtune.runs import DONE, FINISHED, INTERRUPTED, Run, all_runs, find_run, new_run, passed_over
 from faqtune.steps import KEPT, of_another_version
 from faqtune.stored import write_json
 from faqtune.train.empty import refuse_empty_stages
@@ -35,9 +35,6 @@ from faqtune.workspace import Workspace
 if TYPE_CHECKING:
     from faqtune.model import TextModel
     from faqtune.train import Measure, TrainingData
-
-
-PASSED_OVER = "this run is passed over, and a training that it holds does not go on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +110,7 @@ def train_model(
         plan.model_dump_json(), config.model.model_dump_json(), model_digest(workspace, base), data.digest(),
         selection.digest(),
     )  # fmt: skip
-    runs = list(all_runs(workspace, lambda error: reporter.say(f"note: {error.problem}; {PASSED_OVER}")))
+    runs = list(all_runs(workspace, lambda error: reporter.say(passed_over(error))))
     run = next((run for run in reversed(runs) if run.inputs == inputs), None)
     if resume:
         refuse_nothing_to_resume(run, plan.name, runs)

@@ -63,8 +63,8 @@ def compare_models(
     layers do on the selection part, see `commands.mixing.layers`; with `apply` layers that do harm are turned back, see
     `commands.apply`. `compare.json` and the picture `compare.svg` are
     written to `out`, else to the run that B is if A is its base, else nowhere; what was asked for before of models that
-    are the same still stays in it. Raises UserError for what is no
-    model, is damaged, or has no tensor in common with the other, before anything is written.
+    are the same still stays in it. Raises UserError for what is no model, is damaged, or has no tensor in common with
+    the other, before anything is written.
     """
     reporter = reporter or Silent()
     if not forgetting_budget >= 0:

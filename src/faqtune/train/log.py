@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -51,13 +50,17 @@ class RunLog:
         """All events."""
         return [event for _, event in self._events()]
 
-    def rewind(self, length: int, last: tuple[int, int] = (sys.maxsize, 0)) -> int:
+    def rewind(self, length: int, last: tuple[int, int] = (0, 0)) -> int:
         """Keep the first `length` lines, as far as they are events up to the `last` stage and step, and with them no
         line that a kill has cut off. How many of them are lost: others may lie in their places."""
         self.length = length
         if not self.writes:
             return 0
-        kept = [line for line, event in self._events(length) if _place(event) <= last]
+        kept = [
+            line
+            for line, event in self._events(length)
+            if event["event"] not in ENDS and (event.get("stage", 0), event["step"]) <= last
+        ]
         write_text(self.path, "".join(f"{line}\n" for line in kept))
         self.length = len(kept)
         return length - self.length
@@ -73,8 +76,3 @@ class RunLog:
                 if isinstance(event, dict) and "event" in event and ("step" in event or event["event"] in ENDS):
                     found.append((line, event))
         return found
-
-
-def _place(event: dict[str, Any]) -> tuple[int, int]:
-    """Stage and step; of an end, which no checkpoint knows of, one that is behind them all."""
-    return (event.get("stage", 0), event["step"]) if "step" in event else (sys.maxsize, 1)

@@ -52,7 +52,8 @@ QUERIES = (512, 1024, 2048)
 PAIRS = (256, 1024)
 BATCH_SIZES = (128, 512)
 TRIED_TEXTS = 4000
-WARM_UP_TEXTS = 1024
+WARM_UP_EVERY = 5
+"""Of the texts to encode, as long as all of them, before the clock runs: kernels are built when they are first used."""
 CHECKED_QUERIES = 2
 MOST_DIFFERENCE = 1e-4
 
@@ -109,11 +110,13 @@ def train_ours(folder: Path, workload: Any, queries: int, frozen: bool, profile:
     def batch_of(number: int) -> Batch:
         return workload.batch(examples[number])
 
+    def make(number: int) -> None:
+        model.tokenise(batch_of(number).texts)
+
     def step(number: int) -> None:
         batch = batch_of(number)
-        learn(model, batch, LOSSES, budget.at_once, budget.graph)
-        if number < steps:  # made ahead, as in a training
-            model.tokenise(batch_of(number + 1).texts)
+        meanwhile = partial(make, number + 1) if number < steps else None  # made ahead, as in a training
+        learn(model, batch, LOSSES, budget.at_once, budget.graph, meanwhile=meanwhile)
         update(optimiser, LEARNING_RATE, stage.max_gradient_norm)
         tokens.append(sum(map(len, model.tokenise(batch.texts))))
         texts.append(len(batch.texts))
@@ -136,12 +139,13 @@ def train_ours(folder: Path, workload: Any, queries: int, frozen: bool, profile:
 
 
 def keep_profile(step: Callable[[], None], path: Path) -> None:
-    """Where the time of one step goes, as a table."""
+    """Where the time of one step goes, as a table, and as a trace beside it."""
     with torch.profiler.profile() as found:
         step()
         torch.cuda.synchronize()
     table = found.key_averages().table(sort_by="self_cuda_time_total", row_limit=40, max_name_column_width=90)
     path.write_text(table, encoding="utf-8")
+    found.export_chrome_trace(str(path.with_suffix(".json.gz")))
 
 
 def train_theirs(folder: Path, workload: Any, pairs: int) -> dict[str, Any]:
@@ -219,7 +223,7 @@ def encode_theirs(folder: Path, texts: list[str], way: str, batch: int) -> dict[
     if way == "weights":
         model = model.bfloat16()
     with torch.autocast("cuda", dtype=torch.bfloat16) if way == "autocast" else nullcontext():
-        model.encode(texts[:WARM_UP_TEXTS], batch_size=batch)
+        model.encode(texts[::WARM_UP_EVERY], batch_size=batch)
         started = gpu_clock()
         vectors = model.encode(texts, batch_size=batch, normalize_embeddings=True, convert_to_tensor=True)
         return {"seconds": gpu_clock() - started, "vectors": vectors.float().cpu().numpy()}
@@ -227,7 +231,7 @@ def encode_theirs(folder: Path, texts: list[str], way: str, batch: int) -> dict[
 
 def encode_ours(folder: Path, texts: list[str], precision: str) -> dict[str, Any]:
     model = ours(folder, precision)
-    model.encode(texts[:WARM_UP_TEXTS])
+    model.encode(texts[::WARM_UP_EVERY])
     started = gpu_clock()
     vectors = model.encode(texts)
     return {"seconds": gpu_clock() - started, "vectors": vectors}

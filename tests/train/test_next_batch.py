@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from faqtune.train import memory, stage
+from faqtune.train import engine, heads, memory, stage
 from faqtune.train.batches import batch_at
 
 Toys = Callable[..., Any]
@@ -40,17 +40,25 @@ def test_each_step_learns_from_the_batch_that_is_its_own_by_what_was_mined_last(
     assert len(learned) == 6 and len(set(learned)) == 6
 
 
-def test_the_next_batch_is_made_after_the_gradients_are_asked_for_and_before_they_are_read(
-    toy: Toys, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("sparse", [False, True])
+def test_the_next_batch_is_made_after_texts_were_sent_to_the_encoder_and_before_their_vectors_are_read(
+    sparse: bool, toy: Toys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
-    learn, update = memory.learn, memory.update
-    monkeypatch.setattr(memory, "learn", lambda *given: order.append("learn") or learn(*given))
-    monkeypatch.setattr(memory, "update", lambda *given: order.append("update") or update(*given))
+
+    def watch(module: Any, name: str, label: str) -> None:
+        does = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given: order.append(label) or does(*given))
+
+    watch(engine, "_embed", "encode")
+    watch(engine, "batch_loss", "loss")
+    watch(heads, "_encode", "encode")
+    watch(heads, "batch_loss", "loss")
+    watch(memory, "update", "update")
     monkeypatch.setattr(stage, "batch_at", lambda *given: order.append(f"batch {given[-1]}") or batch_at(*given))
-    toy(mining={"every_steps": 3}, max_steps=4).train()
-    of_steps = order[order.index("learn") - 1 :]  # before that it is tried whether batches can teach at all
+    toy(mining={"every_steps": 3}, max_steps=4, heads={"sparse": sparse}).train()
+    of_steps = order[order.index("encode") - 1 :]  # before that it is tried whether batches can teach at all
     assert of_steps == [
-        "batch 0", "learn", "batch 1", "update", "learn", "batch 2", "update", "learn", "update",
-        "batch 3", "learn", "update",
+        "batch 0", "encode", "batch 1", "loss", "update", "encode", "batch 2", "loss", "update",
+        "encode", "loss", "update", "batch 3", "encode", "loss", "update",
     ]  # fmt: skip

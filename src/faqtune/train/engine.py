@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,7 @@ def learn(
     graph_tokens: int,
     before: Tensor | None = None,
     nested: Sequence[int] = (),
+    meanwhile: Callable[[], None] | None = None,
 ) -> StepLoss:
     """Add the gradients of one batch to the model's parameters: of several ranks each adds those of its own texts.
 
@@ -54,6 +55,9 @@ def learn(
 
     Several ranks share the texts, not the loss: each has the vectors of all, so that a query is compared
     with what other ranks encoded, and the gradients add up to those of one rank.
+
+    `meanwhile` is called when a GPU has been told to encode and before anything waits for it: work of the CPU that
+    then takes no time of its own.
     """
     token_ids = model.tokenise(batch.texts)
     shares = stretches([len(ids) for ids in token_ids], ranks.count())
@@ -63,6 +67,8 @@ def learn(
     fits = tokens_of(parts, model.pads) <= graph_tokens
     with ranks.all_or_none(), sparse_embedding_gradients(model), torch.set_grad_enabled(fits):
         own = _embed(model, parts)
+    if meanwhile is not None:
+        meanwhile()
     vectors = gather_rows(own.detach(), shares).requires_grad_(True)
     # The tables' gradients become dense at the end, which takes memory, too.
     with ranks.all_or_none(), sparse_embedding_gradients(model):

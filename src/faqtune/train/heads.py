@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -42,6 +42,7 @@ def learn_with_heads(
     graph_tokens: int,
     before: Tensor | None = None,
     nested: Sequence[int] = (),
+    meanwhile: Callable[[], None] | None = None,
 ) -> StepLoss:
     """Add the gradients of one batch to the parameters of the model and of its attached heads.
 
@@ -59,6 +60,8 @@ def learn_with_heads(
     fits = tokens_of([[token_ids[place] for place in part] for part in parts], model.pads) <= graph_tokens
     with ranks.all_or_none(), sparse_embedding_gradients(model), torch.set_grad_enabled(fits):
         own = _encode(model, token_ids, parts)
+    if meanwhile is not None:
+        meanwhile()
     every = _gathered(own, token_ids, shares)
     with ranks.all_or_none(), sparse_embedding_gradients(model):
         loss, step_loss = heads_loss(model, every, token_ids, batch, settings, heads, before, nested)

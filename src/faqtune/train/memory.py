@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from faqtune.errors import UserError, is_out_of_memory
@@ -20,9 +22,12 @@ LEAST_TOKENS = 64
 """A text of this length has to go through the encoder at once."""
 
 
-def learn_within_memory(training: Training, stage: Stage, batch: Batch, place: str) -> StepLoss:
+def learn_within_memory(
+    training: Training, stage: Stage, batch: Batch, place: str, meanwhile: Callable[[], None]
+) -> StepLoss:
     """Add the gradients of a batch. Where memory does not hold it, half as many tokens go through the encoder at
-    once, from then on: with gradient caching the arithmetic is the same."""
+    once, from then on: with gradient caching the arithmetic is the same. `meanwhile` is called in each try, as in
+    `engine.learn`."""
     model, progress = training.model, training.progress
     losses = stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start)
     before = None
@@ -34,12 +39,11 @@ def learn_within_memory(training: Training, stage: Stage, batch: Batch, place: s
         at_once = progress.micro_batch_tokens or budget.at_once
         graph_tokens = 0 if progress.micro_batch_tokens else budget.graph
         try:
+            room = at_once, graph_tokens, before, stage.nested_dimensions, meanwhile
             if stage.heads.trained:
-                loss = learn_with_heads(
-                    model, batch, losses, stage.heads, at_once, graph_tokens, before, stage.nested_dimensions
-                )
+                loss = learn_with_heads(model, batch, losses, stage.heads, *room)
             else:
-                loss = learn(model, batch, losses, at_once, graph_tokens, before, stage.nested_dimensions)
+                loss = learn(model, batch, losses, *room)
             unscale(model)
             return loss
         except (RuntimeError, MemoryError) as error:

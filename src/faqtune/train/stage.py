@@ -218,11 +218,14 @@ def _step(
     started = time.perf_counter()
     batch = batch_of(progress.step)
     rate = stage.learning_rate * schedule(progress.step, steps, stage.warmup_share)
-    while True:
-        loss = learn_within_memory(training, stage, batch, place)
-        # A GPU is told what to do long before it has done it, and would wait for its next batch if it were made later.
+
+    def make_the_next() -> None:
         if progress.step + 1 < until:
             training.model.tokenise(batch_of(progress.step + 1).texts)  # which the model remembers
+
+    while True:
+        # A GPU would wait for its next batch if it were made later.
+        loss = learn_within_memory(training, stage, batch, place, make_the_next)
         refuse_not_finite("loss", loss.total, training.model, place)
         norm = update_within_memory(training, stage, optimiser, rate, place)
         # Where it is not finite the weights are as they were.

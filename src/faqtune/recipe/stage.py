@@ -182,7 +182,7 @@ class Recipe(Part):
     micro_batch_tokens: int | None = Field(
         default=None,
         ge=64,
-        title="Tokens that go through the encoder at once; unset: up to 2048 on a CPU, 32768 on a GPU",
+        title="Tokens that go through the encoder at once; unset: up to 2048 on a CPU, 131072 on a GPU",
     )
     graph_tokens: int | None = Field(
         default=None,

@@ -15,76 +15,43 @@ reaches on the same card.
 from __future__ import annotations
 
 import argparse
-import gc
-import json
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from functools import cache, partial
-from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 import torch
 
 from common import gpu_clock, keep_run
-from faqtune.model import TextModel, freeze, load, unfreeze
+from faqtune.model import TextModel, freeze, unfreeze
 from faqtune.recipe import Losses, Recipe, Stage
 from faqtune.train.batches import Batch
 from faqtune.train.budget import still_to_come_bytes, token_budget
 from faqtune.train.engine import batch_loss, learn
 from faqtune.train.optimiser import make_optimiser, update
+from gpu_card import MAX_LENGTH_TOKENS, alone, matmul_rate, ours
+from gpu_encoding import compare_encoding, read_texts
 from peer import load_peer, pair_loss, train_seconds
 from shapes import BGE_M3, model_folder
 from workload import PAIRS_PER_QUERY, load_workload
 
-MAX_LENGTH_TOKENS = 128
 MARGIN = 0.3
 LEARNING_RATE = 5e-6
 LOSSES = Losses.model_validate({"online_contrastive": {"weight": 1.0, "margin": MARGIN}})
-MATMUL_SIZE = 8192
 WARM_UP_STEPS = 2
 TIMED_STEPS = 6
 THEIR_TIMED_STEPS = 12
 QUERIES = (512, 1024, 2048)
 PAIRS = (256, 1024)
-BATCH_SIZES = (128, 512)
-TRIED_TEXTS = 4000
-WARM_UP_EVERY = 5
-"""Of the texts to encode, as long as all of them, before the clock runs: kernels are built when they are first used."""
 CHECKED_QUERIES = 2
 MOST_DIFFERENCE = 1e-4
-
-
-def matmul_rate() -> float:
-    """Operations a second of a product of two large matrices in bfloat16, on random numbers."""
-    left, right = (torch.randn(MATMUL_SIZE, MATMUL_SIZE, device="cuda", dtype=torch.bfloat16) for _ in range(2))
-    seconds = []
-    for _ in range(12):
-        started = gpu_clock()
-        left @ right
-        seconds.append(gpu_clock() - started)
-    return float(2 * MATMUL_SIZE**3 / median(seconds[2:]))
-
-
-def ours(folder: Path, precision: str) -> TextModel:
-    return load(folder, max_length_tokens=MAX_LENGTH_TOKENS, prompt="", device="cuda", precision=precision)  # type: ignore[arg-type]
 
 
 def layer_weights(model: TextModel) -> int:
     """Weights of the layers' matrices: each is multiplied once for every token."""
     return sum(p.numel() for name, p in model.named_parameters() if ".layer." in name and p.ndim == 2)
-
-
-def alone(work: Callable[..., dict[str, Any]], *given: Any) -> dict[str, Any]:
-    """Run `work` with the GPU's memory empty; its peak is added to what it found."""
-    gc.collect()
-    torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats()
-    found = work(*given)
-    return found | {"peak_bytes": torch.cuda.max_memory_allocated()}
 
 
 def check(folder: Path, workload: Any) -> dict[str, float]:
@@ -212,55 +179,6 @@ def tried(work: Callable[..., dict[str, Any]], ways: list[tuple[Any, ...]]) -> I
         yield found
 
 
-def read_texts(log: Path, most: int) -> list[str]:
-    """Messages of the log that are not empty: first the customers', then the agents'."""
-    turns = [t for one in json.loads(log.read_text(encoding="utf-8")) for t in one["conversation"]]
-    return list(islice((turn[side] for side in ("input", "output") for turn in turns if turn[side].strip()), most))
-
-
-def encode_theirs(folder: Path, texts: list[str], way: str, batch: int) -> dict[str, Any]:
-    model = load_peer(folder, "cuda")
-    if way == "weights":
-        model = model.bfloat16()
-    with torch.autocast("cuda", dtype=torch.bfloat16) if way == "autocast" else nullcontext():
-        model.encode(texts[::WARM_UP_EVERY], batch_size=batch)
-        started = gpu_clock()
-        vectors = model.encode(texts, batch_size=batch, normalize_embeddings=True, convert_to_tensor=True)
-        return {"seconds": gpu_clock() - started, "vectors": vectors.float().cpu().numpy()}
-
-
-def encode_ours(folder: Path, texts: list[str], precision: str) -> dict[str, Any]:
-    model = ours(folder, precision)
-    model.encode(texts[::WARM_UP_EVERY])
-    started = gpu_clock()
-    vectors = model.encode(texts)
-    return {"seconds": gpu_clock() - started, "vectors": vectors}
-
-
-def compare_encoding(folder: Path, texts: list[str]) -> None:
-    exact = alone(encode_ours, folder, texts, "float32")
-    for precision, ways in (("bfloat16", ("autocast", "weights")), ("float32", ("float32",))):
-        some = texts[:: max(1, len(texts) // TRIED_TEXTS)]
-        seconds = {(w, b): alone(encode_theirs, folder, some, w, b)["seconds"] for w in ways for b in BATCH_SIZES}
-        way, batch = min(seconds, key=lambda key: seconds[key])
-        for kind, wanted in (("all", texts), ("distinct", list(dict.fromkeys(texts)))):
-            theirs = alone(encode_theirs, folder, wanted, way, batch)
-            mine = alone(encode_ours, folder, wanted, precision)
-            row_of = {text: row for row, text in enumerate(texts)}
-            base = exact["vectors"][[row_of[text] for text in wanted]].astype(np.float64)
-            cosines = [float((base * side["vectors"]).sum(axis=1).min()) for side in (theirs, mine)]
-            row = {
-                "precision": precision,
-                "texts": f"{len(wanted):,} {kind}",
-                "sentence-transformers, texts/s": f"{len(wanted) / theirs['seconds']:.0f} ({way}, batch {batch})",
-                "faqtune, texts/s": f"{len(wanted) / mine['seconds']:.0f}",
-                "ratio": f"{theirs['seconds'] / mine['seconds']:.2f}",
-                "least cosine with float32, theirs and ours": " and ".join(f"{cosine:.5f}" for cosine in cosines),
-            }
-            details = {"tried_seconds": {f"{w} {b}": took for (w, b), took in seconds.items()}}
-            keep_run("gpu_encoding", __doc__ or "", f"{precision} {kind}", row, details)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
@@ -279,7 +197,7 @@ def main() -> None:
         if not losses["theirs"] or abs(losses["ours"] - losses["theirs"]) > MOST_DIFFERENCE:
             raise SystemExit("the two sides do not compute the same loss; nothing is timed")
         compare_training(folder, workload, matmul_rate(), given.profile)
-        compare_encoding(folder, read_texts(given.log, given.texts))
+        compare_encoding(folder, read_texts(given.log, given.texts), __doc__ or "")
 
 
 if __name__ == "__main__":

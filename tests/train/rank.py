@@ -23,9 +23,9 @@ from unittest import mock
 import torch
 
 from faqtune.model import TextModel, attach_heads, freeze, load
-from faqtune.processes import place
+from faqtune.processes import LAUNCHER, place
 from faqtune.recipe import Heads, Losses, Mining, Recipe
-from faqtune.train import TrainingData, engine, ranks, shares, train
+from faqtune.train import TrainingData, engine, ranks, sending, shares, stage, train
 from faqtune.train import heads as heads_module
 from faqtune.train.batches import batch_at
 from faqtune.train.engine import learn
@@ -185,6 +185,35 @@ def too_little_memory_for_a_table(model: TextModel, data: TrainingData, recipe: 
         return whole(model, data, recipe, folder, Listener()) | {"failed": ranks.of_all(len(failed))}
 
 
+def too_little_memory_to_gather(model: TextModel, data: TrainingData, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """On the last rank, once, where it makes room for the vectors of all."""
+    room, failed = sending.room_for_rows, []
+
+    def small(*given: Any) -> Any:
+        if not failed and not torch.is_inference_mode_enabled() and given[0].dtype == torch.float32 and learning:
+            failed.append(1)
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return room(*given)
+
+    learning: list[int] = []
+    with ExitStack() as patched:
+        if ranks.number() == ranks.count() - 1:
+            patched.enter_context(mock.patch.object(sending, "room_for_rows", small))
+        return whole(model, data, recipe, folder, Listener(learning.append)) | {"failed": ranks.of_all(len(failed))}
+
+
+def failing_together(model: TextModel, data: TrainingData, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Too little main memory on the last rank, for the next batch, inside of what is done together."""
+
+    def small(*given: Any) -> Any:
+        if ranks.number() == ranks.count() - 1 and given[-1] == 2:
+            raise MemoryError
+        return batch_at(*given)
+
+    with mock.patch.object(stage, "batch_at", small):
+        return whole(model, data, recipe, folder, Listener())
+
+
 def failing(model: TextModel, data: TrainingData, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """An error on the last rank, outside of what is done together."""
 
@@ -231,11 +260,14 @@ def do(scenario: str, model: TextModel, data: TrainingData, recipe: Recipe, fold
         recipe = with_adapters(recipe)
     if scenario.endswith("apart") and not ranks.is_writer():
         folder = folder / "another disk"
+    if scenario.endswith("launcher"):
+        os.environ[LAUNCHER] = str(os.getppid())
     if scenario.startswith(("whole", "resumed", "adapters")):
         return whole(model, data, recipe, folder / scenario.removeprefix("resumed "), Listener())
     acts = {
         "too little memory": too_little_memory, "too little for a table": too_little_memory_for_a_table,
-        "failing": failing, "killed": killed,
+        "too little to gather": too_little_memory_to_gather, "failing": failing, "killed": killed,
+        "failing together": failing_together, "failing together under a launcher": failing_together,
     }  # fmt: skip
     return acts.get(scenario, interrupted)(model, data, recipe, folder / scenario)
 

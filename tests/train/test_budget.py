@@ -88,7 +88,11 @@ def test_on_a_cpu_no_more_is_kept_than_free_memory_holds(
         monkeypatch.setattr(budget, "free_memory_bytes", lambda device, free=free: int(free))
         found.append(budget.token_budget(tiny_model, recipe_of(), to_come))
     assert found == [TokenBudget(*pair) for pair in ((512, 512), (1000, 1000), (2048, 5000), (2048, 8192))]
-    assert budget.token_budget(tiny_model, recipe_of().model_copy(update={"graph_tokens": 7}), to_come).graph == 7
+    # What the graph of a step may not have, no part of it may have.
+    asked = recipe_of().model_copy(update={"graph_tokens": 700})
+    assert budget.token_budget(tiny_model, asked, to_come) == TokenBudget(700, 700)
+    asked = asked.model_copy(update={"micro_batch_tokens": 900})
+    assert budget.token_budget(tiny_model, asked, to_come) == TokenBudget(900, 700)
 
 
 def test_room_is_left_for_the_stage_that_needs_most(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from faqtune.errors import UserError
 from faqtune.train import memory
+from faqtune.train.budget import TokenBudget
 
 Toys = Callable[..., Any]
 
@@ -35,6 +37,43 @@ def test_too_little_memory_for_what_the_optimiser_remembers_says_what_to_do(
     assert advice in error.value.next_step and "lora_rank" in error.value.next_step
     assert ("adafactor" in error.value.next_step) is (optimiser == "adamw")
     assert (training.folder / "checkpoints" / "01-0000002").is_dir()
+
+
+@pytest.mark.parametrize("pads", [False, True])
+def test_memory_is_halved_from_what_the_batch_has_not_from_what_there_would_be_room_for(
+    toy: Toys, monkeypatch: pytest.MonkeyPatch, pads: bool
+):
+    """Eleven tries of the same part, where a GPU has room for 131,072 tokens, before one was smaller."""
+    monkeypatch.setattr(memory, "token_budget", lambda *given: TokenBudget(131_072, 131_072))
+    monkeypatch.setattr(memory, "CPU_AT_ONCE_TOKENS", 131_072)
+    training = toy(max_steps=1)
+    monkeypatch.setattr(type(training.model), "pads", property(lambda model: pads))
+    embed, held = training.model.embed_ids, []
+
+    def small(ids: Sequence[Sequence[int]]) -> Tensor:
+        tokens = sum(map(len, ids))
+        if not torch.is_inference_mode_enabled():
+            held.append(tokens)
+            if tokens > 100:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+        return embed(ids)
+
+    training.model.embed_ids = small
+    assert training.train().status == "done"
+    tries = [tokens for tokens in held if tokens > 100]
+    assert tries == sorted(tries, reverse=True) and len(set(tries)) == len(tries) <= 4
+    notes = [told[1] for told in training.record.told if told[0] == "noted"]
+    assert len(notes) == len(tries) and "131072" not in "".join(notes)
+
+
+def test_after_too_little_memory_a_part_is_no_larger_than_this_machine_has_room_for():
+    """A GPU's checkpoint says how much it held, which may be more than a CPU's main memory does."""
+    state = SimpleNamespace(progress=SimpleNamespace(micro_batch_tokens=51_218), budget=TokenBudget(2048, 8192))
+    assert memory.budget_in_use(state) == TokenBudget(2048, 0)
+    state.progress.micro_batch_tokens = 100
+    assert memory.budget_in_use(state) == TokenBudget(100, 0)
+    state.progress.micro_batch_tokens = 0
+    assert memory.budget_in_use(state) == TokenBudget(2048, 8192)
 
 
 def test_mining_and_measuring_in_too_little_memory_change_nothing_but_the_time_and_are_noted(toy: Toys):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from faqtune.errors import UserError
 from faqtune.train import engine, heads, memory, stage
 from faqtune.train.batches import batch_at
 
@@ -38,6 +39,21 @@ def test_each_step_learns_from_the_batch_that_is_its_own_by_what_was_mined_last(
     training = toy(mining={"negatives_per_query": 1, **mining})
     training.train()
     assert len(learned) == 6 and len(set(learned)) == 6
+
+
+def test_too_little_main_memory_for_the_next_batch_is_not_taken_for_the_encoders(
+    toy: Toys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def small(*given: Any) -> Any:
+        if given[-1] == 2:
+            raise MemoryError
+        return batch_at(*given)
+
+    monkeypatch.setattr(stage, "batch_at", small)
+    training = toy()
+    with pytest.raises(UserError, match="there is not enough memory"):
+        training.train()
+    assert not [told for told in training.record.told if told[0] == "noted"]
 
 
 @pytest.mark.parametrize("sparse", [False, True])

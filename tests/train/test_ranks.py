@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -42,6 +43,7 @@ TRAININGS = (
     "resumed interrupted",
     "too little memory",
     "too little for a table",
+    "too little to gather",
     *APART,
 )
 
@@ -187,8 +189,18 @@ def test_one_goes_on_where_two_were_interrupted_and_two_where_one_was(
 
 def test_memory_that_is_too_small_on_one_rank_is_halved_on_all(together: Callable[[str], dict[str, Any]]):
     found, undisturbed = together("too little memory"), together("whole")
-    assert found["status"] == "done" and "128 tokens at once" in found["notes"][-1]
+    assert found["status"] == "done"
+    # Half of the half that a rank has, and half of that again, until it is 128 or less.
+    assert 64 < int(re.findall(r"(\d+) tokens at once", found["notes"][-1])[0]) <= 128
     agree(found["weights"], undisturbed["weights"])
+
+
+def test_memory_that_is_too_small_to_gather_is_halved_on_all(together: Callable[[str], dict[str, Any]]):
+    """The other rank waited for half an hour."""
+    found = together("too little to gather")
+    assert found["failed"] == [0, 1], "on the last rank"
+    assert found["status"] == "done" and "tokens at once" in found["notes"][-1]
+    agree(found["weights"], together("whole")["weights"])
 
 
 def test_memory_that_is_too_small_where_gradients_become_dense_is_halved_on_all(
@@ -203,6 +215,14 @@ def test_memory_that_is_too_small_where_gradients_become_dense_is_halved_on_all(
 def test_an_error_on_one_rank_ends_all_and_is_told_once(pairs: Pairs, tmp_path: Path):
     codes, said = pairs.run(tmp_path, "failing")
     assert all(codes) and said == ["", "ValueError('this rank has had enough')"]
+
+
+@pytest.mark.parametrize("again", range(3))
+@pytest.mark.parametrize("scenario", ["failing together", "failing together under a launcher"])
+def test_the_rank_that_knows_why_is_the_one_that_says_so(pairs: Pairs, tmp_path: Path, scenario: str, again: int):
+    """Which of the two was first was a matter of luck, and where that was the other one nobody ever knew."""
+    codes, said = pairs.run(tmp_path, scenario)
+    assert all(codes) and said[0] == "" and "there is not enough memory" in said[1]
 
 
 def test_a_killed_rank_ends_all_and_is_told_by_the_other(pairs: Pairs, tmp_path: Path):

@@ -34,9 +34,16 @@ class Line:
         refuse_coefficient(coefficient)
         weights = self.model.backbone.state_dict()
         with torch.no_grad():
-            for name, (start, end) in self.ends.items():
-                weights[name].copy_((1 - coefficient) * start.double() + coefficient * end.double())
+            for name, ends in self.ends.items():
+                start, end = (_exact(tensor) for tensor in ends)
+                between = (1 - coefficient) * start + coefficient * end
+                weights[name].copy_(between.to(weights[name].dtype))
         return self.model
+
+
+def _exact(tensor: Tensor) -> Tensor:
+    """In float64: on the CPU of a Mac, whose GPU has none."""
+    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
 
 
 def refuse_coefficient(coefficient: float) -> None:

@@ -52,7 +52,9 @@ def token_budget(model: TextModel, recipe: Recipe, to_come_bytes: int) -> TokenB
             # Linux ends a process that takes more than there is: no error to go on from, as on a GPU.
             graph = min(CPU_GRAPH_TOKENS, max(CPU_LEAST_TOKENS, fitting))
             at_once = min(CPU_AT_ONCE_TOKENS, graph)
-    return TokenBudget(recipe.micro_batch_tokens or at_once, recipe.graph_tokens or graph)
+    graph = recipe.graph_tokens or graph
+    # A part whose graph is larger than what is kept would make caching of no use.
+    return TokenBudget(recipe.micro_batch_tokens or min(at_once, graph), graph)
 
 
 def spare_scarce_memory(model: TextModel, stage: Stage) -> bool:

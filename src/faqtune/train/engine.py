@@ -22,7 +22,7 @@ from faqtune.train.gradients import sparse_embedding_gradients
 from faqtune.train.shares import gather_rows, stretches
 
 ENOUGH_TOKENS = 4096
-"""Of a part: a GPU gains little from larger ones, and padding grows with them."""
+"""Of a padded part: padding grows with larger ones faster than a GPU gains from them."""
 LEAST_FILLED = 0.9
 
 
@@ -67,8 +67,8 @@ def learn(
     fits = tokens_of(parts, model.pads) <= graph_tokens
     with ranks.all_or_none(), sparse_embedding_gradients(model), torch.set_grad_enabled(fits):
         own = _embed(model, parts)
-    if meanwhile is not None:
-        meanwhile()
+        if meanwhile is not None:
+            meanwhile()
     vectors = gather_rows(own.detach(), shares).requires_grad_(True)
     # The tables' gradients become dense at the end, which takes memory, too.
     with ranks.all_or_none(), sparse_embedding_gradients(model):

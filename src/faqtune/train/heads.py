@@ -60,8 +60,8 @@ def learn_with_heads(
     fits = tokens_of([[token_ids[place] for place in part] for part in parts], model.pads) <= graph_tokens
     with ranks.all_or_none(), sparse_embedding_gradients(model), torch.set_grad_enabled(fits):
         own = _encode(model, token_ids, parts)
-    if meanwhile is not None:
-        meanwhile()
+        if meanwhile is not None:
+            meanwhile()
     every = _gathered(own, token_ids, shares)
     with ranks.all_or_none(), sparse_embedding_gradients(model):
         loss, step_loss = heads_loss(model, every, token_ids, batch, settings, heads, before, nested)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import torch
 
-from faqtune.errors import UserError, is_out_of_memory
-from faqtune.model import free_memory
+from faqtune.errors import UserError, is_out_of_memory, out_of_memory
+from faqtune.model import TextModel, free_memory
 from faqtune.recipe import Stage
 from faqtune.train import ranks
 from faqtune.train.batches import Batch
@@ -16,6 +16,7 @@ from faqtune.train.engine import StepLoss, learn
 from faqtune.train.heads import learn_with_heads
 from faqtune.train.optimiser import update
 from faqtune.train.scale import unscale
+from faqtune.train.shares import stretches
 from faqtune.train.state import Training
 
 LEAST_TOKENS = 64
@@ -27,19 +28,23 @@ def learn_within_memory(
 ) -> StepLoss:
     """Add the gradients of a batch. Where memory does not hold it, half as many tokens go through the encoder at
     once, from then on: with gradient caching the arithmetic is the same. `meanwhile` is called in each try, as in
-    `engine.learn`."""
+    `engine.learn`; it is work of the CPU, whose lack of memory is told as such."""
     model, progress = training.model, training.progress
     losses = stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start)
     before = None
     if training.before is not None:
         before = training.before[torch.from_numpy(batch.noise_numbers)].to(model.device)
-    budget = budget_of(training)
-    while True:
-        # What did not fit once is not tried again in one piece.
-        at_once = progress.micro_batch_tokens or budget.at_once
-        graph_tokens = 0 if progress.micro_batch_tokens else budget.graph
+
+    def apart() -> None:
         try:
-            room = at_once, graph_tokens, before, stage.nested_dimensions, meanwhile
+            meanwhile()
+        except MemoryError as error:
+            raise out_of_memory(error) from error
+
+    while True:
+        budget = budget_in_use(training)
+        try:
+            room = budget.at_once, budget.graph, before, stage.nested_dimensions, apart
             if stage.heads.trained:
                 loss = learn_with_heads(model, batch, losses, stage.heads, *room)
             else:
@@ -50,10 +55,11 @@ def learn_within_memory(
             if not is_out_of_memory(error):
                 raise
             model.zero_grad(set_to_none=True)
-            smaller = at_once // 2 if progress.micro_batch_tokens else at_once
-            if smaller < LEAST_TOKENS:
+            tokens = min(budget.at_once, _most_tokens(model, batch))
+            smaller = max(tokens // 2, LEAST_TOKENS)
+            if smaller >= tokens:
                 raise UserError(
-                    f"{place}: the memory of {model.device} is too small, even for {at_once} tokens at once",
+                    f"{place}: the memory of {model.device} is too small, even for {tokens} tokens at once",
                     "freeze more layers, set optimiser to adafactor, lower batch_queries or max_length_tokens, or "
                     "take a smaller base model",
                 ) from error
@@ -63,6 +69,20 @@ def learn_within_memory(
             f"{place}: memory was too small; going on with gradient caching and {smaller} tokens at once, "
             "which changes nothing but the time"
         )
+
+
+def budget_in_use(training: Training) -> TokenBudget:
+    """What there is room for, or what was left of it when memory turned out to be smaller: then no graph is kept of
+    more than one part. Of a training that began on another machine no more than this one's."""
+    budget, smaller = budget_of(training), training.progress.micro_batch_tokens
+    return TokenBudget(min(smaller, budget.at_once), 0) if smaller else budget
+
+
+def _most_tokens(model: TextModel, batch: Batch) -> int:
+    """Tokens of a batch of the rank that has most of them, in one part, with the padding if there is any."""
+    lengths = [len(ids) for ids in model.tokenise(batch.texts)]
+    shares = [[lengths[place] for place in share] for share in stretches(lengths, ranks.count())]
+    return max(len(share) * max(share, default=0) if model.pads else sum(share) for share in shares)
 
 
 def update_within_memory(

@@ -9,6 +9,7 @@ ranks on different hardware never part.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -25,6 +26,8 @@ PATIENCE = timedelta(minutes=30)
 """How long a rank waits for the others: rank 0 may be writing a checkpoint to a slow disk."""
 LAST_PATIENCE = timedelta(days=1)
 """How long the others wait for rank 0 to save and measure the model."""
+HEARING_SECONDS = 3.0
+"""How long a rank that others have left waits for one that knows why."""
 FAILURES, FINISHED = "failures", "finished"
 
 T = TypeVar("T")
@@ -81,8 +84,7 @@ def joined(place: Place) -> Iterator[None]:
     except SystemExit:
         raise
     except BaseException as error:
-        # Of a process that was killed, `faqtune train --gpus` says so.
-        if _is_spoken_for(store) or (isinstance(error, RankLostError) and LAUNCHER in os.environ):
+        if _is_spoken_for(store, error):
             raise SystemExit(error.exit_code if isinstance(error, UserError) else 1) from None
         raise
     finally:
@@ -204,9 +206,15 @@ def waited_for() -> Iterator[None]:
         raise RankLostError from error
 
 
-def _is_spoken_for(store: Any) -> bool:
-    """Whether another rank failed before: it has told why."""
+def _is_spoken_for(store: Any, error: BaseException) -> bool:
+    """Whether another rank failed before, or is about to say why: only who was not lost by others knows the reason."""
+    is_lost = isinstance(error, RankLostError)
+    if is_lost and LAUNCHER in os.environ:
+        return True  # of a process that was killed, `faqtune train --gpus` says so
     try:
+        until = time.monotonic() + HEARING_SECONDS
+        while is_lost and not store.add(FAILURES, 0) and time.monotonic() < until:
+            time.sleep(0.05)
         return bool(store.add(FAILURES, 1) > 1)
     except RuntimeError:
-        return True  # the rank that kept the store is gone
+        return is_lost  # the rank that kept the store is gone

@@ -23,13 +23,20 @@ def total_norm(norm: Tensor) -> Tensor:
     return square.sqrt().to(norm)
 
 
-def all_rows(own: Tensor, rows: int) -> list[Tensor]:
-    """The rows of each rank, (rows, d): the `own` of fewer rows are padded with zeros."""
+def room_for_rows(own: Tensor, rows: int) -> tuple[Tensor, list[Tensor]]:
+    """What `all_rows` sends, `own` padded with zeros to so many rows, and what it receives, of each rank (rows, d):
+    memory that may be too small on one rank, so it is taken before the ranks meet."""
     if ranks.count() == 1:
-        return [own]
+        return own, []
     padded = own.new_zeros(rows, own.shape[1])
     padded[: len(own)] = own
-    parts = [torch.empty_like(padded) for _ in range(ranks.count())]
+    return padded, [torch.empty_like(padded) for _ in range(ranks.count())]
+
+
+def all_rows(padded: Tensor, parts: list[Tensor]) -> list[Tensor]:
+    """The rows of each rank, padded with zeros, in what `room_for_rows` has prepared."""
+    if ranks.count() == 1:
+        return [padded]
     with ranks.waited_for():
         dist.all_gather(parts, padded)
     return parts

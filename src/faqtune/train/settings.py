@@ -8,7 +8,7 @@ from faqtune.recipe import Stage
 from faqtune.train import ranks
 from faqtune.train.data import TrainingData
 from faqtune.train.draws import queries_per_step
-from faqtune.train.memory import budget_of
+from faqtune.train.memory import budget_in_use
 from faqtune.train.remarks import nested_below
 from faqtune.train.state import Training
 
@@ -23,7 +23,7 @@ def settings_in_use(
     that go through the encoder at once, and of how many a graph is kept (0: of none, gradients are cached).
     """
     progress, model = training.progress, training.model
-    budget = budget_of(training)
+    budget = budget_in_use(training)
     filled = {
         "losses": stage.losses.resolved(progress.related_at_start, progress.unrelated_at_start),
         "evaluate_every_steps": measure_every,
@@ -33,8 +33,8 @@ def settings_in_use(
         "steps": steps,
         "queries_per_step": queries_per_step(stage, data),
         "sizes": data.sizes(),
-        "micro_batch_tokens": progress.micro_batch_tokens or budget.at_once,
-        "graph_tokens": 0 if progress.micro_batch_tokens else budget.graph,
+        "micro_batch_tokens": budget.at_once,
+        "graph_tokens": budget.graph,
         "device": str(model.device),
         "precision": model.precision.name,
         "processes": ranks.count(),

@@ -38,8 +38,10 @@ def gather_rows(own: Tensor, shares: Sequence[Sequence[int]]) -> Tensor:
 
     `own` (len of this rank's share, d), without a graph. Every place must be in one share.
     """
-    rows = own.new_empty(sum(map(len, shares)), own.shape[1])
-    for part, share in zip(sending.all_rows(own, max(map(len, shares))), shares, strict=True):
+    with ranks.all_or_none():
+        rows = own.new_empty(sum(map(len, shares)), own.shape[1])
+        room = sending.room_for_rows(own, max(map(len, shares)))
+    for part, share in zip(sending.all_rows(*room), shares, strict=True):
         rows[torch.tensor(share, dtype=torch.int64, device=own.device)] = part[: len(share)]
     return rows
 

@@ -303,6 +303,28 @@ def test_a_run_that_is_named_by_its_folder_has_its_certificate(tuned_shop: Works
         evaluate_models(tuned_shop, models=(place, run.name))
 
 
+def test_a_report_is_of_the_threshold_at_which_is_answered(
+    tuned_shop: Workspace, cli: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said what became of customers at the threshold from before, beside the certificate of another one."""
+    seen = {"accepted/chatter": (1.0, 0.9995, 1.0), "precision": (0.5, 0.2, 0.7)}
+    monkeypatch.setattr("faqtune.commands.calibrate._on_test", lambda *given: seen)
+    asked = ("--project", str(tuned_shop.root))
+    code, said, _ = cli("calibrate", *asked, "--chatter", "99.9")
+    assert code == 0 and "certified: answer from" in said
+    assert (
+        "! everyday chatter answered: 100.0% [100.0%, 100.0%] there, not at most 99.9 %: the two parts differ" in said
+    )
+    assert said.endswith(f"Next: faqtune evaluate --project {tuned_shop.root}\n")
+    code, _, refused = cli("report", *asked)
+    assert code == 2 and "since it was calibrated" in refused
+    command = re.findall(r"`faqtune (evaluate [^`]+)`", refused)[0]
+    assert cli(*command.split(), *asked)[0] == 0 and cli("report", *asked)[0] == 0
+    assert cli("calibrate", *asked, "--chatter", "70")[1].endswith(
+        f"Next: faqtune report --project {tuned_shop.root}\n"
+    )
+
+
 def test_the_next_step_is_one_that_works(tuned_shop: Workspace, cli: Callable[..., tuple[int, str, str]]) -> None:
     """A run that was not measured, as one of `merge`, has no report yet; one that was named is named again."""
     run = find_run(tuned_shop)

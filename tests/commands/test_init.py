@@ -259,6 +259,13 @@ def test_a_log_alone_is_no_catalogue(files: Path) -> None:
     assert not (files / "faqtune.toml").exists()
 
 
+def test_a_catalogue_given_as_chatter_is_named(files: Path) -> None:
+    (files / "log.csv").write_text("会话ID,发送者,内容\n1,客户,几天到\n1,客服,三天\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"FAQ\.xlsx was given as chatter \(--noise\), has questions and answers"):
+        init_project(Workspace(files), (files / "log.csv",), noise=(files / "FAQ.xlsx",))
+    assert not (files / "faqtune.toml").exists()
+
+
 def test_a_table_of_hand_labels_with_unknown_headers_is_refused_as_such(files: Path) -> None:
     (files / "odd.csv").write_text("甲,乙\n几天到,三天\n", encoding="utf-8")
 

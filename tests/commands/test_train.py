@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -334,6 +336,27 @@ def test_who_cannot_resume_is_told_what_the_interrupted_training_was(tuned_shop:
     with pytest.raises(UserError) as recipe:
         train_model(tuned_shop, recipe="quick", resume=True)
     assert f"give the recipe few steps to go on with {name}" in recipe.value.next_step
+
+
+def test_what_was_changed_of_a_preset_is_named_so_that_it_can_be_resumed(
+    tuned_shop: Workspace, cli: Callable[..., tuple[int, str, str]]
+) -> None:
+    begun = (
+        "stage.1.max_steps=4",
+        "selection.metric='recall@1'",
+        "stage.1.losses.ranking.temperature=0.25",
+        'stage.1.name="my own"',
+    )
+    with pytest.raises(Interrupted):
+        train_model(tuned_shop, recipe="quick", overrides=begun, reporter=CtrlC(after_steps=2))
+    name = list(all_runs(tuned_shop))[-1].name
+    with pytest.raises(UserError) as error:
+        train_model(tuned_shop, overrides=("seed=9",), resume=True)
+    options = error.value.next_step.partition("give ")[2].partition(" to go on with")[0]
+    assert options.startswith("--recipe quick --set ") and name in error.value.next_step
+    code, _, said = cli("train", "--project", str(tuned_shop.root), "--resume", *shlex.split(options))
+    assert code == 0, said
+    assert next(run for run in all_runs(tuned_shop) if run.name == name).status == DONE
 
 
 def test_a_finished_training_is_nothing_to_resume_and_does_not_become_the_newest(tuned_shop: Workspace) -> None:

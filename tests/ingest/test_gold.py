@@ -53,11 +53,27 @@ def test_ids_of_another_catalogue_are_mapped_by_shared_questions(put):
 
 @pytest.mark.parametrize(
     ("entry", "told"),
-    [("x9", "line 2: no entry 'x9'"), ("F02", "line 2: no entry 'F02'"), ("包邮吗", "under the entries x2, x3")],
+    [
+        ("x9", "line 2: no entry 'x9'"),
+        ("F02", "line 2: no entry 'F02'"),
+        ("包邮吗", r"under the entries x2 \(answer: .+\), x3 \(answer: .+\)"),
+    ],
 )
 def test_entries_that_cannot_be_found_are_named_with_their_line(put, entry, told):
     with pytest.raises(UserError, match=told):
         labels(put, {"query": "q", "entry": None}, {"query": "q", "entry": entry}, id_catalogue=THEIRS)
+
+
+@pytest.mark.parametrize("given", [{}, {"id_catalogue": THEIRS}])
+def test_all_that_name_no_entry_are_told_at_once(put, given):
+    rows = [{"query": "q", "entry": entry} for entry in ("x1", "x9", "x1", *["gone"] * 12)]
+    with pytest.raises(UserError, match=r"line 2: no entry 'x9' in the catalogue, nor what 12 more name") as error:
+        labels(put, *rows, **given)
+    assert "(line 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, …)" in error.value.problem
+    # Whoever has said where the ids are from is not told to say it.
+    assert ("set gold.catalogue" in error.value.next_step) is not bool(given)
+    with pytest.raises(UserError, match=r"'x9' in the catalogue\. Next"):
+        labels(put, *rows[:3], **given)
 
 
 def test_numbers_are_indices_in_the_one_log_file(put):

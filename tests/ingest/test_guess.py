@@ -11,6 +11,7 @@ from faqtune.config import Config, load_config, validated
 from faqtune.errors import UserError
 from faqtune.ingest import inspect, read_catalogue, read_conversations, write_config
 from faqtune.ingest.draft_config import CHINESE
+from faqtune.ingest.looks import SAMPLE_BYTES
 from faqtune.ingest.names import ROLE, TEXT
 from faqtune.ingest.unrecognised import KNOWN_ROLES, KNOWN_TEXTS
 
@@ -82,6 +83,18 @@ def test_only_the_beginning_of_a_large_log_is_looked_at(put):
     (guess,) = inspect([put("a.jsonl", "\n".join([*lines, "{broken"]))])
     assert guess.is_sample
     assert guess.counts == {"conversations": 200, "turns": 400}
+
+
+def test_counts_of_a_beginning_are_said_to_be_such_also_of_a_small_file(put):
+    """200 conversations were told of a file of 300, and 5,000 rows of one with more."""
+
+    def is_sample(sessions: int, rows: int) -> bool:
+        lines = [f"{session},{n % 2},{n}" for session in range(sessions) for n in range(rows)]
+        (guess,) = inspect([put("logs.csv", "\n".join(["会话,发送者,内容", *lines]).replace(",0,", ",客户,"))])
+        assert (guess.kind, guess.path.stat().st_size < SAMPLE_BYTES) == ("conversations", True)
+        return guess.is_sample
+
+    assert [is_sample(*size) for size in ((200, 4), (201, 4), (100, 50), (100, 51))] == [False, True, False, True]
 
 
 def test_an_unreadable_file_is_a_problem_and_a_missing_one_an_error(put, tmp_path):

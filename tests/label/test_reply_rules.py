@@ -126,6 +126,23 @@ def test_a_stock_reply_that_follows_everything_labels_nothing(labelling, talk, l
     assert len(labelled) == len(logs)
 
 
+def test_chatter_is_nobodys_question(shop, logs, encoder, talk):
+    """However well it finds an entry; with the turn before it, it says more."""
+    asked, address = "收货地址填错了", ("咋整啊", ADDRESS_REPLY)
+    alone, after = talk("x", ("咋整啊，收货地址填错了", ADDRESS_REPLY)), talk("y", (asked, "您稍等一下亲"), address)
+    for chatter, turns in (
+        (frozenset(), [(0,), (0, 1)]),
+        ({normalise("咋整啊,收货地址填错了")}, [(0, 1)]),
+        ({normalise(asked), normalise("咋整啊")}, [(0,), (0, 1)]),
+        ({normalise("收货地址填错了，咋整啊")}, [(0,)]),
+    ):
+        found = list(exchanges([*logs, alone, after], 3))
+        made = label(shop, found, encoder, LabelConfig(reply_threshold=0.6), chatter)
+        assert [query.turns for query in made.queries if query.conversation in "xy"] == turns
+    whole = LabelConfig(reply_threshold=0.6, query_top=0)  # the older workflow does not look at what was asked
+    assert len(label(shop, found, encoder, whole, chatter).claims) == len(label(shop, found, encoder, whole).claims)
+
+
 def test_at_most_one_claim_per_exchange_and_only_within_the_conversation(labelling, logs, talk):
     """Conversations shuffled together at random."""
     chance = random.Random(3)

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from faqtune.errors import UserError
 from faqtune.model import load
+from faqtune.model.layout import read_layout
 
 
 @pytest.fixture
@@ -165,3 +166,33 @@ def test_a_transformer_in_a_subfolder_is_found(folder: Path, tiny_model_folder: 
     (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")
     expected = load(tiny_model_folder, max_length_tokens=32).encode(["能便宜点吗"])
     np.testing.assert_array_equal(load(folder, max_length_tokens=32).encode(["能便宜点吗"]), expected)
+
+
+def test_the_length_of_a_text_is_read_where_sentence_transformers_keeps_it(tiny_model_folder: Path, tmp_path: Path):
+    """Since version 6 with the tokenizer: read at the wrong place, a text of another length made another vector."""
+    from sentence_transformers import SentenceTransformer
+
+    theirs = SentenceTransformer(str(tiny_model_folder), device="cpu")
+    theirs.max_seq_length = 12
+    theirs.save(str(tmp_path / "saved"))
+    ours = load(tmp_path / "saved", max_length_tokens=64, device="cpu", precision="float32")
+    assert ours.max_length_tokens == 12
+    texts = ["我昨天拍的那件衣服怎么到现在都还没有发货，能不能帮我看看是什么情况", "发货"]
+    again = SentenceTransformer(str(tmp_path / "saved"), device="cpu")
+    vectors = again.encode(texts, normalize_embeddings=True)
+    assert (ours.encode(texts) * vectors).sum(axis=1) == pytest.approx([1.0, 1.0], abs=1e-5)
+
+
+def test_what_the_folder_says_of_the_length_comes_before_what_the_tokenizer_says(
+    tiny_model_folder: Path, tmp_path: Path
+):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model_folder, folder)
+    for told, tokenizer, expected in ((20, 12, 20), (None, 12, 12), (None, int(1e30), None), (None, None, None)):
+        for name, key, value in (
+            ("sentence_bert_config.json", "max_seq_length", told),
+            ("tokenizer_config.json", "model_max_length", tokenizer),
+        ):
+            kept = json.loads((folder / name).read_text(encoding="utf-8")) if (folder / name).exists() else {}
+            (folder / name).write_text(json.dumps({**kept, key: value}), encoding="utf-8")
+        assert read_layout(folder, "model").max_length_tokens == expected

@@ -73,6 +73,38 @@ def test_the_steps_that_are_wanted_take_every_standard_question_once(recipe_of: 
     assert note.endswith("set stage.2.epochs=40 for about 40 steps, as many as take every standard question once")
 
 
+def test_labels_that_a_limit_leaves_out_are_not_told_to_be_unsure(recipe_of: Callable[..., Recipe]):
+    shares = {"labels": 1, "catalogue": 1, "minimum_confidence": 0.5, "most_pairs": 9}
+    stage = recipe_of(
+        data=shares, batch_queries=20, epochs=3, max_steps=1000, mining={"negatives_per_query": 1}
+    ).stages[0]
+    data = shop_of(100)
+    (note,) = remarks(stage, 1, usable(stage, data, 0), data, 384)
+    assert "there are 3, which is what most_pairs, 9, leaves of 100. Raise it, or set" in note
+
+
+@pytest.mark.parametrize(("near_cosine", "steps"), [(-1.0, 6), (1.0, 6), (-1.0, 4)])
+def test_a_loss_that_the_vectors_keep_silent_is_named(toy: Toys, near_cosine: float, steps: int):
+    """That its entries are too near to each other is not to be seen in a batch."""
+    near = {"weight": 1.0, "temperature": 0.1, "near_cosine": near_cosine}
+    training = toy(losses={"ranking": {"weight": 1.0, "temperature": 0.1}, "near_rejection": near}, max_steps=steps)
+    training.train()
+    told = f"stage 1 (warm): in {steps} steps near_rejection found nothing to compare: hardly any two entries have"
+    assert [note for note in noted(training) if note.startswith(told) and note.endswith("than near_cosine, -1")] == [
+        note for note in noted(training) if "nothing to compare" in note
+    ]
+    assert len([note for note in noted(training) if "nothing to compare" in note]) == (near_cosine < 1)
+
+
+def test_a_short_stage_without_any_loss_says_that_it_changed_nothing(toy: Toys):
+    near = {"weight": 1.0, "temperature": 0.1, "near_cosine": -1.0}
+    training = toy(losses={"near_rejection": near}, max_steps=3)
+    assert training.train().status == "done"
+    assert "stage 1 (warm) ends after step 3: the loss was 0, or had no gradient, in all of its steps" in noted(
+        training
+    )
+
+
 def test_a_stage_that_is_short_by_its_own_settings_is_no_news(recipe_of: Callable[..., Recipe]):
     stage = recipe_of(data={"labels": 1}, batch_queries=4, epochs=3, max_steps=2).stages[0]
     assert not list(remarks(stage, 1, shop_of(9), shop_of(9), 384))

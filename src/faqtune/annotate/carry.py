@@ -11,7 +11,7 @@ from typing import NamedTuple
 from faqtune import claims as claim_store
 from faqtune.annotate.answers import Answer
 from faqtune.annotate.decisions import Decision, act_of, query_in
-from faqtune.annotate.exchange import Annotated, Known, Unasked, export, form_of, read
+from faqtune.annotate.exchange import Annotated, Known, Unasked, export, form_of, read, triples
 from faqtune.annotate.exchange.taken import moment, new_answers, refuse_gone
 from faqtune.annotate.insight import Insight
 from faqtune.annotate.refused import Refused
@@ -61,14 +61,26 @@ def write_annotations(session: Session, path: Path, form: str = "") -> int:
     Forms that do not tell one act from another get the last label of each person on each query; those without people
     the last label of each query, which decides.
     """
+    return export(path, _rows_for(session, form_of(path, form)), _known(session), form)
+
+
+def without_a_pair(session: Session, path: Path, form: str = "") -> int:
+    """How many labels leave nothing in a file of pairs: those without an entry and without candidates."""
+    if (kind := form_of(path, form)) != "triples":
+        return 0
+    known = _known(session)
+    return sum(not any(triples.pairs(row, known)) for row in _rows_for(session, kind))
+
+
+def _rows_for(session: Session, kind: str) -> list[Annotated]:
     answers = {answer.id: answer for answer in session.answers()}
     rows = [
         Annotated(query_in(act.data), answers[act.act]) for act in session.store.standing(ANSWER) if act.act in answers
     ]
-    if (kind := form_of(path, form)) not in WITH_ACTS:
+    if kind not in WITH_ACTS:
         labels = [row for row in rows if row.answer.is_label]
         rows = list({("" if kind in WITHOUT_PEOPLE else row.answer.by, row.query.id): row for row in labels}.values())
-    return export(path, rows, _known(session), form)
+    return rows
 
 
 class TakenIn(NamedTuple):

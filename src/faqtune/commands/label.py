@@ -16,7 +16,7 @@ from faqtune.errors import UserError
 from faqtune.ingest import GoldLabel
 from faqtune.label import BY, NO_THRESHOLD, SEVERAL, Bin, Labelling, exchanges, label
 from faqtune.progress import Reporter, Silent
-from faqtune.records import Catalogue, Query
+from faqtune.records import Catalogue, Query, normalise
 from faqtune.steps import forget, is_current, mark_current, was_finished
 from faqtune.stored import read_json, write_json, write_jsonl
 from faqtune.workspace import Workspace
@@ -148,8 +148,9 @@ def _inputs(workspace: Workspace, name: str, gold_files: Sequence[Path]) -> tupl
     config = workspace.config()
     data = digest(workspace.catalogue_path, workspace.conversations_path)
     by_rules = digest(
-        config.label.model_dump_json(), config.model.model_dump_json(), name, model_digest(workspace, name), data
-    )
+        config.label.model_dump_json(), config.model.model_dump_json(), name, model_digest(workspace, name), data,
+        workspace.noise_path,
+    )  # fmt: skip
     ids_from = [workspace.resolve(config.gold.catalogue)] if config.gold.catalogue else []
     return by_rules, digest(data, config.gold.model_dump_json(), *gold_files, *ids_from)
 
@@ -162,7 +163,7 @@ def _labelling(workspace: Workspace, catalogue: Catalogue, name: str, reporter: 
             raise UserError(*NO_EXCHANGE)
         return Labelling((), (), NO_THRESHOLD, 0, ())
     encoder = ReportingEncoder(load_model(workspace, name, reporter), reporter, name)
-    return label(catalogue, found, encoder, settings)
+    return label(catalogue, found, encoder, settings, {normalise(noise.text) for noise in workspace.noise()})
 
 
 def _kept(workspace: Workspace) -> Labelling:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from faqtune.alone import alone
+from faqtune.commands.figures.certificate import certified_threshold
 from faqtune.commands.figures.details import details_path, read_details
 from faqtune.commands.figures.general import general_path, mteb_path, read_about
 from faqtune.commands.figures.scorecards import read_scorecards, scorecard_paths
 from faqtune.commands.figures.side_by_side import side_by_side
-from faqtune.commands.project.assemble import load_project, measured_queries
+from faqtune.commands.project.assemble import evaluation_set, load_project, measured_queries
+from faqtune.commands.project.seen import without_seen
 from faqtune.commands.training.finish import digests_of_files
 from faqtune.commands.training.run_labels import labels_of
 from faqtune.commands.vectors.files import INDEX_NAME, index_folder
@@ -21,7 +24,7 @@ from faqtune.errors import UserError
 from faqtune.evaluate.wording import Language
 from faqtune.label import BY as BY_RULES
 from faqtune.progress import Reporter, Silent
-from faqtune.records import TEST
+from faqtune.records import CALIBRATION, TEST
 from faqtune.report import (
     Checked,
     EntryLabels,
@@ -34,6 +37,7 @@ from faqtune.report import (
     report_markdown,
 )
 from faqtune.runs import Run, find_run
+from faqtune.scorecard import Comparison
 from faqtune.stored import read_json, write_text
 from faqtune.workspace import Workspace
 
@@ -87,6 +91,7 @@ def _gathered(workspace: Workspace, run: Run) -> RunReport:
     evaluated = read_scorecards(paths)
     comparison = evaluated.comparison
     assert comparison is not None
+    _refuse_another_threshold(workspace, run, comparison)
     names = comparison.before.model, comparison.after.model
     digests = comparison.before.model_digest, comparison.after.model_digest
     details, general, mteb = details_path(paths[2]), general_path(paths), mteb_path(paths)
@@ -123,6 +128,18 @@ def _gathered(workspace: Workspace, run: Run) -> RunReport:
         compared=_optional(run.folder / COMPARED, "faqtune compare"),
         sources={name: path.relative_to(workspace.root).as_posix() for name, path in files.items() if path.exists()},
     )
+
+
+def _refuse_another_threshold(workspace: Workspace, run: Run, comparison: Comparison) -> None:
+    """The page would say what becomes of customers at a threshold at which nobody answers any more."""
+    names = comparison.before.model, comparison.after.model
+    calibration = evaluation_set(without_seen(workspace, load_project(workspace), names)[0], CALIBRATION)
+    promised = certified_threshold(run, calibration.digest())
+    if promised is not None and promised != comparison.after.threshold_cosine:
+        raise UserError(
+            f"{run.name} answers from a cosine of {promised:.4f} on since it was calibrated; it was measured before",
+            f"run `faqtune evaluate --models {' '.join(map(shlex.quote, names))}`, then `faqtune report`",
+        )
 
 
 def _optional(path: Path, made_by: str) -> dict[str, Any] | None:

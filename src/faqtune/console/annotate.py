@@ -63,7 +63,7 @@ def run_annotate(
 
 def _carry(workspace: Workspace, out: Path | None, into: Path | None, form: str, by: str, *, as_json: bool) -> None:
     """Annotations from a file, to a file, or both."""
-    from faqtune.annotate.carry import take_in, write_annotations
+    from faqtune.annotate.carry import take_in, without_a_pair, write_annotations
     from faqtune.annotate.exchange import form_of, told_form
     from faqtune.commands.annotation_files import open_for_files, refuse_unready
 
@@ -81,6 +81,7 @@ def _carry(workspace: Workspace, out: Path | None, into: Path | None, form: str,
         told |= take_in(session, into, by or _user(), form)._asdict()
     if out is not None:
         told |= {"written": write_annotations(session, out, form), "path": out}
+        told |= {"without_a_pair": without_a_pair(session, out, form)}
     session.close()
     if as_json:
         emit_json(told)
@@ -93,6 +94,8 @@ def _carry(workspace: Workspace, out: Path | None, into: Path | None, form: str,
         )
     if out is not None:
         emit(f"{out}: {told['written']} records.")
+        if count := told["without_a_pair"]:
+            emit(f"{count} answers are not in it: they have no pair, and this form has nothing else (jsonl has all).")
 
 
 def _what_was_newer(told: dict[str, Any]) -> list[str]:

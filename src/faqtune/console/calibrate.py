@@ -6,11 +6,11 @@ import shlex
 from pathlib import Path
 
 from faqtune.commands.calibrate import Calibrated, calibrate_run
-from faqtune.commands.figures.scorecards import scorecard_paths
+from faqtune.commands.figures.scorecards import read_scorecards, scorecard_paths
 from faqtune.console.output import emit, emit_json, next_step, plain, table
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.errors import UserError
-from faqtune.evaluate.certify import MARGINS_COSINE, Kept
+from faqtune.evaluate.certify import MARGINS_COSINE, Kept, contradicted
 from faqtune.records import TEST
 from faqtune.report import PROMISE_WORDS
 from faqtune.workspace import Workspace
@@ -56,8 +56,12 @@ def run_calibrate(
 
 
 def _next(project: Path, made: Calibrated, named: str) -> str:
-    """The report, of the run that was named; before that it has to be measured."""
-    if not scorecard_paths(Workspace(project), made.run, TEST, models=2)[2].exists():
+    """The report, of the run that was named; before that it has to be measured, at this very threshold."""
+    paths = scorecard_paths(Workspace(project), made.run, TEST, models=2)
+    measured = read_scorecards(paths).comparison if paths[2].exists() else None
+    if measured is None or (
+        made.certified.is_certified and measured.after.threshold_cosine != made.certified.threshold_cosine
+    ):
         return next_step(
             "evaluate", project, f" --models {shlex.quote(made.run.base)} {made.run.name}" if named else ""
         )
@@ -101,9 +105,20 @@ def _show(made: Calibrated) -> None:
             (name, f"{value:.1%}", f"[{low:.1%}, {high:.1%}]") for name, (value, low, high) in made.observed.items()
         ]
         emit(*(f"  {line}" for line in table(("figure", "value", "interval"), rows)))
+        emit(*_against(made))
     emit(f"  certificate: {made.certificate}")
     if made.to_label is not None:
         emit(f"  queries whose labels would tell most: {made.to_label}; `faqtune annotate` asks about them first")
+
+
+def _against(made: Calibrated) -> list[str]:
+    """Where the test part is no data of the same kind as the calibration part."""
+    kept = {promise.what: promise.at_most for promise in made.certified.promises if promise.is_kept}
+    return [
+        f"! {PROMISE_WORDS['en'][what]}: {value:.1%} [{low:.1%}, {high:.1%}] there, not at most "
+        f"{100 * kept[what]:g} %: the two parts differ, and promises are about texts like those of calibration"
+        for what, (value, low, high) in contradicted(kept, made.observed).items()
+    ]
 
 
 def _row(promise: Kept) -> tuple[str, ...]:

@@ -83,7 +83,8 @@ def _rows(weight: Weight) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = [(*first, *whole, "")]
     for level in source.levels:
         interval = f"{level.right.low:.0%} to {level.right.high:.0%}"
-        counts_as = f"{source.precision(level.low):.0%} and more"
+        share = f"{source.precision(level.low):.0%}"
+        counts_as = share if share == "100%" else f"{share} and more"
         rows.append(
             (f"  from {level.low:.2f} on", "", "", level.right.n, f"{level.right.share:.0%}", interval, counts_as)
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from faqtune.commands.init import init_project
 from faqtune.console.output import emit, emit_json, next_step
+from faqtune.ingest import WILL_STOP
 from faqtune.workspace import Workspace
 
 
@@ -27,4 +28,6 @@ def run_init(
     if as_json:
         emit_json(result)
     else:
-        emit(*result.preview, "", f"Wrote {result.path}: check it.", next_step("tune", project))
+        emit(*result.preview, "", f"Wrote {result.path}: check it.")
+        stops = any(remark.startswith(WILL_STOP) for guess in result.guesses for remark in guess.remarks)
+        emit("Mend what `ingest` will stop at first." if stops else next_step("tune", project))

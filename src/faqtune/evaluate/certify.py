@@ -155,3 +155,23 @@ def _refuse_without_data(outcomes: Outcomes, at_most: Mapping[str, float]) -> No
                 f"{outcomes.data.part}: there is no {what.partition('/')[2] or 'noise'} to set a threshold on",
                 "promise nothing about it, or add such noise and run `faqtune split`",
             )
+
+
+def contradicted(
+    at_most: Mapping[str, float], figures: Mapping[str, tuple[float, float, float]]
+) -> dict[str, tuple[float, float, float]]:
+    """Of promises `what` to largest share, those that other data speak against: the share there, with its interval,
+    which lies above what was promised as a whole. `figures`: value, low and high of a scorecard at the threshold.
+
+    >>> contradicted({"wrong": 0.1, "rejected": 0.5}, {"precision": (0.75, 0.5, 0.875), "answered": (0.75, 0.5, 1.0)})
+    {'wrong': (0.25, 0.125, 0.5)}
+    """
+    found = {}
+    for what, most in at_most.items():
+        name = {WRONG: "precision", REJECTED: "answered"}.get(what, what.replace(NOISE, "accepted", 1))
+        if name in figures:
+            value, low, high = figures[name]
+            share = (value, low, high) if name.startswith("accepted") else (1 - value, 1 - high, 1 - low)
+            if share[1] > most:
+                found[what] = share
+    return found

@@ -14,7 +14,7 @@ from faqtune.ingest.gold import NO_SUCH_TURN, NOT_READ, GoldLabel, read_gold
 from faqtune.ingest.guess import inspect, meant_as_catalogue
 from faqtune.ingest.lineage import successors
 from faqtune.ingest.logs import read_conversations
-from faqtune.ingest.looks import Guess, Kind
+from faqtune.ingest.looks import WILL_STOP, Guess, Kind
 from faqtune.ingest.messages import JOINT
 from faqtune.ingest.noise import read_noise
 from faqtune.ingest.own_pairs import read_own_pairs
@@ -25,6 +25,7 @@ __all__ = [
     "JOINT",
     "NOT_READ",
     "NO_SUCH_TURN",
+    "WILL_STOP",
     "ConvertReport",
     "FileReport",
     "GoldLabel",

@@ -17,6 +17,9 @@ from faqtune.records import Catalogue, Conversation, Entry, normalise
 
 NOT_READ = "its conversation is not among the logs"
 NO_SUCH_TURN = "its conversation has no such turn"
+NAMED_LINES = 10
+"""Of those that name no entry: so many are told after the first."""
+SHOWN_CHARACTERS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ def read_gold(
     entry_of = _entry_finder(catalogue, id_catalogue, former)
     ids, lengths, lone_file = _conversation_ids({row.conversation for row in rows}, conversations)
     labels: list[GoldLabel] = []
+    missing: list[_Row] = []
     for row in rows:
         conversation = ids.get(row.conversation) or str(row.conversation)
         if row.conversation is None:
@@ -70,11 +74,35 @@ def read_gold(
                 conversation = f"{lone_file}#{row.conversation}"
         elif row.turn >= lengths[conversation]:
             report.note(row.file, NO_SUCH_TURN, f"{row.turn} of {lengths[conversation]}, from 0", row=row.line)
-        entry = entry_of(row)
+        try:
+            entry = entry_of(row)
+        except _NoEntryError:
+            missing.append(row)
+            continue
         labels.append(GoldLabel(row.query, conversation, row.turn, entry, row.reason, row.context_turns))
         report.count(row.file, "labels")
         report.count(row.file, "with an entry" if entry else "without an entry")
+    if missing:
+        raise _missing(missing, has_ids=id_catalogue is not None)
     return labels, report
+
+
+class _NoEntryError(Exception):
+    """A label is about an entry that the catalogue does not have."""
+
+
+def _missing(rows: Sequence[_Row], *, has_ids: bool) -> UserError:
+    """All of them at once: mended one by one, each would cost a reading of the logs."""
+    first, *others = rows
+    also = ""
+    if others:
+        lines = ", ".join(str(row.line) for row in others[:NAMED_LINES]) + ", …" * (len(others) > NAMED_LINES)
+        also = f", nor what {len(others)} more name (line {lines})"
+    told = "name another entry there, or take these lines out (their entries may have left the catalogue)"
+    return UserError(
+        f"{first.where}: no entry {first.entry!r} in the catalogue{also}",
+        told if has_ids else f"{told}; where ids are another file's, set gold.catalogue to that file",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +193,20 @@ def _shared(row: _Row, wanted: Entry, by_question: dict[str, list[Entry]]) -> st
     """Id of the entry that shares most standard questions with `wanted`, on a tie the one with the same answer."""
     owners = [owner for question in wanted.questions for owner in by_question.get(normalise(question), ())]
     if not owners:
-        raise UserError(
-            f"{row.where}: no entry {row.entry!r} in the catalogue",
-            "correct it, or set gold.catalogue to the file that the ids come from",
-        )
+        raise _NoEntryError
     times = Counter(owner.id for owner in owners)
     best = [owner for owner in owners if times[owner.id] == max(times.values())]
     same_answer = [owner for owner in best if normalise(owner.answer) == normalise(wanted.answer)]
     ids = {owner.id for owner in same_answer or best}
     if len(ids) > 1:
-        raise UserError(f"{row.where}: {row.entry!r} stands under the entries {', '.join(sorted(ids))}", "write the id")
+        answers = {owner.id: owner.answer for owner in best}
+        named = ", ".join(f"{id_} (answer: {_short(answers[id_])})" for id_ in sorted(ids))
+        raise UserError(f"{row.where}: {row.entry!r} stands under the entries {named}", "write the id")
     return ids.pop()
+
+
+def _short(answer: str) -> str:
+    return answer if len(answer) <= SHOWN_CHARACTERS else f"{answer[: SHOWN_CHARACTERS - 1]}…"
 
 
 def _conversation_ids(

@@ -25,6 +25,9 @@ from faqtune.ingest.unrecognised import headers_in, keys_in, nothing_recognised
 
 Kind = Literal["catalogue", "conversations", "noise", "gold", "pairs", "unknown"]
 
+WILL_STOP = "ingest will stop at"
+"""Begins the remark about what has to be mended first."""
+
 SAMPLE = 200
 """Conversations that are looked at; catalogues and chatter are read whole."""
 SAMPLE_ROWS = 5_000
@@ -120,7 +123,7 @@ def _look_at_catalogue(source: Source, form: Form) -> Guess:
     try:
         catalogue, report = read_catalogue([source.path], CatalogueConfig())
     except UserError as error:
-        gap = f"ingest will stop at {error}"
+        gap = f"{WILL_STOP} {error}"
         catalogue, report = read_catalogue([source.path], CatalogueConfig(skip_empty=True))
     lines = [f"{' / '.join(entry.questions)} → {entry.answer}" for entry in catalogue.entries[:PREVIEW]]
     guess = _from_report(source, "catalogue", form, report, lines)
@@ -130,7 +133,8 @@ def _look_at_catalogue(source: Source, form: Form) -> Guess:
 def _look_at_conversations(source: Source, form: Form) -> Guess:
     report = IngestReport()
     looked_at = session_turns(source, ConversationsConfig(), report, most_rows=SAMPLE_ROWS)
-    seen = [turns for _, turns in islice(looked_at, SAMPLE) if turns]
+    found = [turns for _, turns in islice(looked_at, SAMPLE + 1)]
+    seen = [turns for turns in found[:SAMPLE] if turns]
     if not seen:
         raise UserError(f"{source.name}: no conversation with any text", "check that this is the right file")
     report.count(source.name, "conversations", len(seen))
@@ -141,7 +145,8 @@ def _look_at_conversations(source: Source, form: Form) -> Guess:
         )
     lines = [f"{turn.customer} → {turn.agent}" for turn in chain.from_iterable(seen[:PREVIEW])]
     guess = _from_report(source, "conversations", form, report, lines[:PREVIEW])
-    return replace(guess, is_sample=source.path.stat().st_size > SAMPLE_BYTES)
+    is_sample = len(found) > SAMPLE or report.file(source.name).is_cut
+    return replace(guess, is_sample=is_sample or source.path.stat().st_size > SAMPLE_BYTES)
 
 
 def _look_at_noise(source: Source, form: Form) -> Guess:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 KEPT_PER_FILE = 100
 """Places kept per file for skipped items, and as many for notes; all of them are counted."""
@@ -46,6 +48,16 @@ class FileReport:
     counts: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     noted: dict[str, int] = field(default_factory=dict)
+    is_cut: bool = False
+    """Whether there is more than was looked at; never of a file that is read for good."""
+
+    def first(self, items: Iterable[T], most: int | None) -> Iterator[T]:
+        """So many of the items of the file at most."""
+        for number, item in enumerate(items):
+            if number == most:
+                self.is_cut = True
+                return
+            yield item
 
 
 @dataclass(slots=True)

@@ -59,7 +59,7 @@ def _json_sessions(
         items = [(1, whole_object(source))]
     else:
         items = stream_items(source, layout)
-    items = islice(items, most_rows)
+    items = report.file(source.name).first(items, most_rows)
     first = list(islice(items, 1))
     items = chain(first, items)
     if first and session_of(first[0][1], config, known) is None:
@@ -105,7 +105,7 @@ def _table_sessions(
         header, _ = found_at
         names = [cell_text(cell) for cell in top[header]]
         body = enumerate(chain(top[header + 1 :], sheet.rows), header + 2)
-        used = islice(((row, cells) for row, cells in body if any(cells)), most_rows)
+        used = report.file(source.name).first(((row, cells) for row, cells in body if any(cells)), most_rows)
         rows = ((row, dict(zip(names, map(cell_text, cells), strict=False))) for row, cells in used)
         yield from _row_sessions(source, rows, config, report)
     if not found:

@@ -8,7 +8,7 @@ everything count for nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,13 @@ class Labelling:
     bins: tuple[Bin, ...]
 
 
-def label(catalogue: Catalogue, found: Sequence[Exchange], encoder: Encoder, settings: LabelConfig) -> Labelling:
+def label(
+    catalogue: Catalogue,
+    found: Sequence[Exchange],
+    encoder: Encoder,
+    settings: LabelConfig,
+    chatter: Collection[str] = frozenset(),
+) -> Labelling:
     """Claims of the reply rules, one at most per exchange; `found` are exchanges in the logs' order.
 
     The text that is labelled is the shortest prefix that finds the entry (`settings.prefix`: or the shortest that
@@ -54,7 +60,9 @@ def label(catalogue: Catalogue, found: Sequence[Exchange], encoder: Encoder, set
     that the prefix starts anew after it. With
     `settings.query_top` 0 the query's side is not asked, as in the old workflow: everything from
     the threshold on labels the whole accumulated prefix, with the estimated share of right replies
-    as confidence. `why` names the reply that decided, its cosine and its margin.
+    as confidence. `why` names the reply that decided, its cosine and its margin. A prefix that says no more than
+    one of `chatter`, sentences as `normalise` gives them, is nobody's question, whatever it finds: every agent greets
+    whoever greets, and greetings look like each other.
     """
     found = [exchange for exchange in found if len(normalise(exchange.reply)) >= MINIMUM_REPLY_CHARACTERS]
     answered = Catalogue(tuple(entry for entry in catalogue if entry.answer))
@@ -71,7 +79,7 @@ def label(catalogue: Catalogue, found: Sequence[Exchange], encoder: Encoder, set
         reaches &= confidence >= LEAST_CONFIDENCE
     queries: list[Query] = []
     claims: list[Claim] = []
-    for number, prefix in _recognised(found, evidence, reaches, settings):
+    for number, prefix in _recognised(found, evidence, reaches, settings, chatter if both_sides else frozenset()):
         query = query_of(found[number], *found[number].prefixes[prefix])
         entry = answered.entries[evidence.entries[number, prefix]]
         queries.append(query)
@@ -88,7 +96,11 @@ def _query_top(settings: LabelConfig, entries: int) -> int:
 
 
 def _recognised(
-    found: Sequence[Exchange], evidence: Evidence, reaches: NDArray[np.bool_], settings: LabelConfig
+    found: Sequence[Exchange],
+    evidence: Evidence,
+    reaches: NDArray[np.bool_],
+    settings: LabelConfig,
+    chatter: Collection[str],
 ) -> Iterator[tuple[int, int]]:
     """Number and prefix of each exchange that is labelled."""
     last_turn: dict[str, int] = {}
@@ -96,7 +108,8 @@ def _recognised(
         exchange = found[number]
         after = last_turn.get(exchange.conversation, -1)
         own = sum(first_turn > after for first_turn, _ in exchange.prefixes)
-        places = evidence.places[number, :own]
+        says = [normalise(text) not in chatter for _, text in exchange.prefixes[:own]]
+        places = np.where(says, evidence.places[number, :own], evidence.query_top)
         if settings.query_top and places.min() >= evidence.query_top:
             continue
         last_turn[exchange.conversation] = exchange.turn

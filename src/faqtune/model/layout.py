@@ -47,6 +47,9 @@ OFFICIAL_E5 = re.compile(r"(multilingual-)?e5-(small|base|large)(-v2|-unsupervis
 
 OTHER_MODEL = "choose an encoder with CLS or mean pooling, such as BAAI/bge-m3"
 
+NO_LIMIT = 10**9
+"""Tokens of a text, from which on it is no limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -71,11 +74,10 @@ def read_layout(folder: Path, name: str, pooling: Pooling | None = None) -> Layo
     if pooling is not None and pooling not in get_args(Pooling):
         raise UserError(f"pooling {pooling!r} is not supported", "pass cls or mean")
     transformer = read_config(transformer_folder(folder) / "sentence_bert_config.json", {})
-    length = transformer.get("max_seq_length")
     return Layout(
         _pooling(folder, name, pooling),
         _prompt(folder, name),
-        length if isinstance(length, int) else None,
+        _length(folder, transformer),
         bool(transformer.get("do_lower_case")),
     )
 
@@ -134,6 +136,15 @@ def read_config(path: Path, default: T) -> T:
 def write_config(path: Path, data: list[Any] | dict[str, Any]) -> None:
     """Plain write: it is the folder around it that is atomic."""
     path.write_text(json.dumps(data, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def _length(folder: Path, transformer: dict[str, Any]) -> int | None:
+    """Most tokens of a text: sentence-transformers wrote it beside the transformer until version 5, and leaves it with
+    the tokenizer since. Tokenizers without a limit say a number of thirty digits."""
+    length = transformer.get("max_seq_length")
+    if length is None:
+        length = read_config(transformer_folder(folder) / "tokenizer_config.json", {}).get("model_max_length")
+    return length if isinstance(length, int) and 0 < length < NO_LIMIT else None
 
 
 def _pooling(folder: Path, name: str, override: Pooling | None) -> Pooling:

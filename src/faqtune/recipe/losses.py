@@ -11,6 +11,8 @@ from faqtune.config import Section
 LEAST_TEMPERATURE = 0.005
 MOST = 1e6
 """Weights, shares and epochs above it are slips; arithmetic with them would overflow."""
+LEAST = 1e-4
+"""Of what cosines are divided by: with less, float32 holds no more of a softmax than its largest term."""
 SPREAD_SHARE = 0.1
 """An open temperature is this share of the distance between related and unrelated cosines."""
 
@@ -27,7 +29,7 @@ class Loss(Part):
 
 class RankingLoss(Loss):
     temperature: float | None = Field(
-        default=None, gt=0, title="Cosines are divided by it; unset: a tenth of the spread"
+        default=None, ge=LEAST, title="Cosines are divided by it; unset: a tenth of the spread"
     )
 
 
@@ -58,7 +60,7 @@ class PositiveFloorLoss(Loss):
 
 class RejectionLoss(Loss):
     temperature: float | None = Field(
-        default=None, gt=0, title="Score differences are divided by it; unset: a tenth of the spread"
+        default=None, ge=LEAST, title="Score differences are divided by it; unset: a tenth of the spread"
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from faqtune.recipe.losses import MOST, Losses, Part
+from faqtune.recipe.losses import LEAST, MOST, Losses, Part
 
 FILE_NAME = r'^[^\\/:*?"<>|\x00-\x1f.][^\\/:*?"<>|\x00-\x1f]*$'
 """A recipe's name becomes part of its runs' folders."""
@@ -107,7 +107,7 @@ class Heads(Part):
     sparse: bool = Field(default=False, title="Train `sparse_linear.pt`, the weights of tokens in lexical matching")
     multi_vector: bool = Field(default=False, title="Train `colbert_linear.pt`, the vectors of single tokens")
     weight: float = Field(default=1.0, gt=0, le=MOST, title="Share of the heads' loss in the sum of losses")
-    temperature: float = Field(default=0.02, gt=0, title="Scores of all heads are divided by it")
+    temperature: float = Field(default=0.02, ge=LEAST, title="Scores of all heads are divided by it")
     distillation: float = Field(
         default=1.0,
         ge=0,
@@ -140,7 +140,9 @@ class Stage(Part):
     layer_decay: float = Field(
         default=1.0, gt=0, le=1, title="Each layer below the highest learns so much slower than the one above it"
     )
-    weight_decay: float = Field(default=0.01, ge=0, title="Pull of weights towards 0; biases and norms are left out")
+    weight_decay: float = Field(
+        default=0.01, ge=0, le=100, title="Pull of weights towards 0; biases and norms are left out"
+    )
     warmup_share: float = Field(default=0.1, ge=0, le=1, title="Share of the steps in which the learning rate rises")
     max_gradient_norm: float = Field(default=1.0, gt=0, title="Longer gradients are cut to this length")
     epochs: float = Field(

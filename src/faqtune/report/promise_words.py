@@ -24,6 +24,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "promise": "{what}, at most {at_most:g} %",
         "broken": "Not certified: {promises}.",
         "break": "{what}, up to {bound:.1f} % instead of {at_most:g} %",
+        "against": "In the test part, however, {what}: {value:.1f} % [{low:.1f}, {high:.1f}] instead of at most "
+        "{at_most:g} %. It is not of the same kind as the calibration part.",
         "noise": "noise of all kinds answered",
         "noise/chatter": "everyday chatter answered",
         "noise/other_domain": "questions of another domain answered",
@@ -76,6 +78,8 @@ WORDS: dict[Language, dict[str, str]] = {
         "promise": "{what}至多 {at_most:g}%",
         "broken": "承诺不成立：{promises}。",
         "break": "{what}可能达到 {bound:.1f}%，而不是 {at_most:g}%",
+        "against": "但在测试集上，{what}为 {value:.1f}% [{low:.1f}, {high:.1f}]，超过承诺的 {at_most:g}%："
+        "测试集与校准集不是同类数据。",
         "noise": "被作答的噪声（全部）",
         "noise/chatter": "被作答的日常闲聊",
         "noise/other_domain": "被作答的其他领域问题",

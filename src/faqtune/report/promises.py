@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from faqtune.evaluate import difference_mark
+from faqtune.evaluate.certify import contradicted
 from faqtune.evaluate.wording import Language, figure_name
 from faqtune.report.names import FILES
 from faqtune.report.promise_words import WORDS
@@ -45,6 +46,7 @@ def promises(certificate: Mapping[str, Any], measured: Scorecard, language: Lang
         state.format(threshold=certificate["threshold_cosine"]),
         say["lead"].format(margin=margin) if margin else "",
         "" if certificate.get("better_than_base") else say["unpaired"],
+        *_against(certificate, language),
         *strange(certificate, measured, language),
     ]
     sheets = [
@@ -78,8 +80,23 @@ def fact(certificate: Mapping[str, Any], language: Language) -> tuple[str, str]:
         if kept or not promise["kept"]
     ]
     joined = ("；" if language == "zh" else "; ").join(told)
-    whole = say["promised" if kept else "broken"]
-    return "better" if kept else "worse", whole.format(confidence=100 * certificate["confidence"], promises=joined)
+    whole = say["promised" if kept else "broken"].format(confidence=100 * certificate["confidence"], promises=joined)
+    against = _against(certificate, language)
+    return "better" if kept and not against else "worse", sentences(language, whole, *against)
+
+
+def _against(certificate: Mapping[str, Any], language: Language) -> list[str]:
+    """A sentence for each promise that was kept and that the test part speaks against all the same."""
+    say = WORDS[language]
+    kept = {promise["what"]: promise["at_most"] for promise in certificate["promises"] if promise["kept"]}
+    figures = certificate.get("test", {}).get("figures", {})
+    seen = {name: (found["value"], found["low"], found["high"]) for name, found in figures.items()}
+    return [
+        say["against"].format(
+            what=say[what], value=100 * value, low=100 * low, high=100 * high, at_most=100 * kept[what]
+        )
+        for what, (value, low, high) in contradicted(kept, seen).items()
+    ]
 
 
 def strange(certificate: Mapping[str, Any], measured: Scorecard, language: Language) -> list[str]:

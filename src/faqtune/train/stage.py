@@ -32,7 +32,7 @@ from faqtune.train.memory import budget_of, learn_within_memory, update_within_m
 from faqtune.train.mined import Mined
 from faqtune.train.mining import mine
 from faqtune.train.optimiser import make_optimiser, restore_optimiser, schedule
-from faqtune.train.remarks import remarks
+from faqtune.train.remarks import NOTHING_FOUND, remark_on_silence, remarks
 from faqtune.train.scale import halve_scale, refuse_not_finite
 from faqtune.train.settings import settings_in_use
 from faqtune.train.shares import encoder_of
@@ -86,7 +86,8 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
             batch_of = lru_cache(maxsize=2)(partial(batch_at, data, stage, mined, training.recipe.seed, progress.stage))
         _step(training, stage, batch_of, until, optimiser, steps)
         refuse_standstill(training.model, stage, progress, steps)
-        ended = _why_it_ends(training, stage)
+        remark_on_silence(training, stage, min(PROBED_STEPS, steps))
+        ended = _why_it_ends(training, stage, steps)
         is_last = progress.step == steps or bool(ended)
         measures = is_last or _is_due(progress.step, measure_every)
         mines = not is_last and _mining_is_due(stage.mining, progress.step, measure_every)
@@ -130,11 +131,11 @@ def _next_round(mining: Mining, step: int, measure_every: int, steps: int) -> in
     return next((later for later in range(step + 1, steps) if _mining_is_due(mining, later, measure_every)), steps)
 
 
-def _why_it_ends(training: Training, stage: Stage) -> str:
+def _why_it_ends(training: Training, stage: Stage, steps: int) -> str:
     """Why a stage that had nothing to learn for many steps ends; "" if it had. Raises UserError if it never had."""
     progress = training.progress
     if progress.idle_steps < IDLE_STEPS:
-        return ""
+        return "the loss was 0, or had no gradient, in all of its steps" if progress.idle_steps == steps else ""
     if progress.idle_steps == progress.step:
         raise UserError(
             f"stage {progress.stage} ({stage.name}): the loss was 0, or had no gradient, in all of its first "
@@ -199,7 +200,7 @@ def _refuse_hopeless(training: Training, stage: Stage, data: TrainingData, mined
     if idle := idle_losses(first(), stage.losses):
         alone = " (no query asks a standard question in other words: add labels, or second questions to entries)"
         training.note(
-            f"stage {number} ({stage.name}): {' and '.join(idle)} found nothing to compare in the first {probed} "
+            f"stage {number} ({stage.name}): {' and '.join(idle)} {NOTHING_FOUND} in the first {probed} "
             f"batches and may take no part{alone * (not any(has_own_question(batch) for batch in first()))}"
         )
 

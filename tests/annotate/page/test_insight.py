@@ -17,7 +17,7 @@ import pytest
 from faqtune import claims
 from faqtune.annotate import insight as insight_module
 from faqtune.annotate import standin_points
-from faqtune.annotate.carry import EXPORTS, exported, take_in, write_annotations
+from faqtune.annotate.carry import EXPORTS, exported, take_in, without_a_pair, write_annotations
 from faqtune.annotate.decisions import Decision, act_of, query_in
 from faqtune.annotate.insight import Insight
 from faqtune.annotate.queue import Shares
@@ -276,6 +276,21 @@ def test_of_people_who_differ_the_older_workflow_gets_the_last_label(
     there = world.open_world(tmp_path / "other")
     take_in(there, path, "me")
     assert [answer.entries for answer in there.answers() if answer.query == query.id] == [(other,)]
+
+
+def test_labels_that_leave_no_pair_are_counted(annotated: Session, tmp_path: Path) -> None:
+    write_annotations(annotated, path := tmp_path / "annonated_dataset.json")
+    texts = {text for text, _, _ in json.loads(path.read_text(encoding="utf-8"))}
+    rows = [act for act in annotated.store.standing(ANSWER) if act.data["what"] == "pick"]
+    assert rows and all(query_in(act.data).text in texts for act in rows)
+    queries = {answer.query for answer in annotated.answers() if answer.is_label}
+    left = sum(
+        query_in(act.data).text not in texts
+        for act in {act.data["item"]: act for act in annotated.store.standing(ANSWER)}.values()
+        if query_in(act.data).id in queries
+    )
+    assert without_a_pair(annotated, path) == left
+    assert without_a_pair(annotated, tmp_path / "all.jsonl") == 0
 
 
 def test_an_answer_keeps_the_time_at_which_it_was_given(world: ModuleType, annotated: Session, tmp_path: Path) -> None:

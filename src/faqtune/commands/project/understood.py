@@ -11,6 +11,7 @@ from faqtune.ingest.kinds import distinct, expand
 from faqtune.workspace import Workspace
 
 WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
+CATALOGUE_FORMS = {"sheet", "parsed_data", "catalogue_json", "catalogue"}
 
 
 def settled_in(workspace: Workspace) -> dict[Path, Kind]:
@@ -98,6 +99,11 @@ def unclear_among(guesses: Sequence[Guess], noise: Sequence[Path]) -> Guess | No
     if any(guess.kind == "catalogue" for guess in guesses):
         return unclear[0] if unclear else None
     chatter = {source.path for source in expand(noise)}
+    if swapped := [guess.path.name for guess in guesses if guess.kind == "noise" and guess.form in CATALOGUE_FORMS]:
+        raise UserError(
+            f"{swapped[0]} was given as chatter (--noise), has questions and answers, and no other file is a catalogue",
+            "give it without --noise",
+        )
     meant = meant_as_catalogue([guess for guess in guesses if guess.path.resolve() not in chatter])
     able = [*(guess for guess in unclear if guess.seen), *([meant] if meant else [])]
     if not able:

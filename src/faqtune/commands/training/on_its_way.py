@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from faqtune.errors import UserError, is_out_of_memory, out_of_memory
+from faqtune.recipe import load_recipe
 from faqtune.runs import FAILED, FINISHED, INTERRUPTED, RUNNING, Run
+from faqtune.stored import read_json
 
 FAILURE = "failure"
 """The fact of a run that says why its training failed."""
@@ -44,7 +49,9 @@ def refuse_nothing_to_resume(run: Run | None, recipe: str, runs: Sequence[Run]) 
     if run is None:
         anew = "run the same command without --resume to begin one"
         left = [other for other in runs if other.status not in FINISHED]
-        if left and left[-1].recipe != recipe:
+        if left and (options := _options(left[-1], recipe)):
+            anew = f"give {' '.join(options)} to go on with {left[-1].name}, or {anew}"
+        elif left and left[-1].recipe != recipe:
             anew = f"give the recipe {left[-1].recipe} to go on with {left[-1].name}, or {anew}"
         elif left:
             anew = f"give the --set and the files that {left[-1].name} was begun with to go on with it, or {anew}"
@@ -55,6 +62,29 @@ def refuse_nothing_to_resume(run: Run | None, recipe: str, runs: Sequence[Run]) 
             "resume",
             "run the same command without --resume to make it the newest run, with --force to train anew",
         )
+
+
+def _options(run: Run, named: str) -> list[str]:
+    """The recipe that a run was begun with, if another one was `named`, and every `--set`; [] where that cannot be
+    told: it is a recipe of one's own, which its name alone does not find, or it is damaged."""
+    try:
+        plan, preset = read_json(run.folder / "recipe.json", "faqtune train"), load_recipe(run.recipe)
+    except UserError:
+        return []
+    recipe = [f"--recipe {shlex.quote(run.recipe)}"] if run.recipe != named else []
+    return recipe + [f"--set {shlex.quote(found)}" for found in _changes(preset.model_dump(mode="json"), plan, "")]
+
+
+def _changes(preset: Any, plan: Any, place: str) -> Iterator[str]:
+    """`stage.1.max_steps=30` for each value of `plan` that `preset` has otherwise."""
+    if isinstance(preset, dict) and isinstance(plan, dict):
+        for key in (key for key in plan if key in preset):
+            yield from _changes(preset[key], plan[key], f"{place}.{key}" if place else key)
+    elif place == "stages" and isinstance(plan, list) and len(plan) == len(preset):
+        for number, (left, right) in enumerate(zip(preset, plan, strict=True), start=1):
+            yield from _changes(left, right, f"stage.{number}")
+    elif preset != plan and plan is not None:
+        yield f"{place}={json.dumps(plan, ensure_ascii=False)}"
 
 
 def unfinished_like(runs: Sequence[Run], recipe: str, base: str) -> str:

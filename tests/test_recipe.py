@@ -145,6 +145,9 @@ def test_a_number_that_no_arithmetic_holds_is_refused(two_stages: str, setting: 
         ("stage.1.epochs=nan", "it has to be a finite number"),
         ("stage.1.batch_queries=1.5", "a whole number is wanted here"),
         ("stage.1.optimiser=sgd", "it has to be 'adamw' or 'adafactor'"),
+        ("stage.1.name=", "it has to have 1 characters at least"),
+        ("stage.1.weight_decay=1000", "it has to be at most 100"),
+        ("stage.1.losses.ranking.temperature=1e-300", "it has to be at least 0.0001"),
     ],
 )
 def test_a_number_out_of_range_is_told_what_it_has_to_be(two_stages: str, setting: str, wanted: str):
@@ -156,6 +159,24 @@ def test_a_number_out_of_range_is_told_what_it_has_to_be(two_stages: str, settin
     with pytest.raises(UserError) as refused:
         load_recipe(two_stages, (written,))
     assert refused.value.problem.startswith(f"--set {written}: ")
+
+
+@pytest.mark.parametrize(
+    "setting", ["merge.coefficients=[1.5]", "stage.1.nested_dimensions=[0]", "stage.1.losses.rank.weight=1"]
+)
+def test_what_is_set_is_blamed_for_what_is_in_it(two_stages: str, setting: str):
+    with pytest.raises(UserError) as refused:
+        load_recipe(two_stages, (setting,))
+    assert refused.value.problem.startswith(f"--set {setting}: ")
+
+
+def test_a_name_that_a_recipe_has_from_its_file_is_told_to_be_that(two_stages: str, tmp_path: Path):
+    text = re.sub(r"(?m)^name = .*\n", "", Path(two_stages).read_text(encoding="utf-8"), count=1)
+    (tmp_path / ("a" * 70 + ".toml")).write_text(text, encoding="utf-8")
+    with pytest.raises(
+        UserError, match=r"which has the name of its file: `name` is .*: it has to have 60 characters at"
+    ):
+        load_recipe(str(tmp_path / ("a" * 70 + ".toml")))
 
 
 def test_a_value_with_another_setting_behind_it_hides_nothing(two_stages: str):

@@ -30,7 +30,11 @@ WANTED = {
     "less_than": "it has to be less than {lt}",
     "finite_number": "it has to be a finite number",
     "literal_error": "it has to be {expected}",
-    "string_pattern_mismatch": "it has a character that the name of a folder cannot have, or begins with a dot",
+    "string_too_short": "it has to have {min_length} characters at least",
+    "string_too_long": "it has to have {max_length} characters at most",
+    "too_short": "it has to have {min_length} of these at least",
+    "too_long": "it has to have {max_length} of these at most",
+    "string_pattern_mismatch": "it is empty, begins with a dot, or has a character that no folder's name can have",
 }
 """What a value should have been, by pydantic's name of the error, and with what it knows of it."""
 
@@ -45,7 +49,7 @@ def validated(
     except ValidationError as error:
         first = _telling(error.errors())
     key = _written(first["loc"])
-    place = elsewhere.get(key, place)
+    place = next((told for said, told in elsewhere.items() if _is_within(key, said) or _is_within(said, key)), place)
     if first["type"] == "extra_forbidden":
         near = _nearest(key, _keys(model))
         raise UserError(
@@ -55,6 +59,11 @@ def validated(
         raise UserError(f"{place}: there is no `{key}`", "add it")
     mend = _mend(first["type"], first["input"], key)
     raise UserError(f"{place}: `{key}` is {_shown(first['input'])}: {_wanted(first)}", mend)
+
+
+def _is_within(key: str, other: str) -> bool:
+    """Whether a key is another one, or below it: an item of its list, a key of its table."""
+    return key == other or key.startswith(f"{other}.")
 
 
 def _telling(errors: list[ErrorDetails]) -> ErrorDetails:

@@ -51,10 +51,11 @@ def load_recipe(name: str, overrides: str | Sequence[str] = ()) -> Recipe:
         data = toml_of(_read(name), place, "mend the file (TOML, in UTF-8)")
     except OSError as error:
         raise UserError(f"{place}: {error.strerror or error}", "check the file and its permissions") from None
+    by_file = {} if "name" in data else {"name": f"{place}, which has the name of its file"}
     data.setdefault("name", Path(name).stem)
     for override in listed(overrides):
         _set(data, override)
-    set_by = {_key(change): f"--set {change}" for change in listed(overrides)}
+    set_by = by_file | {_key(change): f"--set {change}" for change in listed(overrides)}
     return checked(validated(Recipe, data, place, set_by))
 
 

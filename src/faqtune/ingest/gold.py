@@ -96,7 +96,8 @@ def _missing(rows: Sequence[_Row], *, has_ids: bool) -> UserError:
     first, *others = rows
     also = ""
     if others:
-        lines = ", ".join(str(row.line) for row in others[:NAMED_LINES]) + ", …" * (len(others) > NAMED_LINES)
+        named = [str(row.line) if row.file == first.file else row.where for row in others[:NAMED_LINES]]
+        lines = ", ".join(named) + ", …" * (len(others) > NAMED_LINES)
         also = f", nor what {len(others)} more name (line {lines})"
     told = "name another entry there, or take these lines out (their entries may have left the catalogue)"
     return UserError(

@@ -116,6 +116,7 @@ def transcript_sessions(
                 report.skip(source.name, "line before the first message", line[:40], row=row)
             continue
         if count == most_messages:
+            report.file(source.name).is_cut = True
             break
         count += 1
         told = _told(held)

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -307,8 +308,8 @@ def test_a_report_is_of_the_threshold_at_which_is_answered(
     tuned_shop: Workspace, cli: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It said what became of customers at the threshold from before, beside the certificate of another one."""
-    seen = {"accepted/chatter": (1.0, 0.9995, 1.0), "precision": (0.5, 0.2, 0.7)}
-    monkeypatch.setattr("faqtune.commands.calibrate._on_test", lambda *given: seen)
+    seen = {"noise/chatter": (1.0, 0.9995, 1.0)}
+    monkeypatch.setattr("faqtune.commands.calibrate.on_other_data", lambda *given: seen)
     asked = ("--project", str(tuned_shop.root))
     code, said, _ = cli("calibrate", *asked, "--chatter", "99.9")
     assert code == 0 and "certified: answer from" in said
@@ -323,6 +324,27 @@ def test_a_report_is_of_the_threshold_at_which_is_answered(
     assert cli("calibrate", *asked, "--chatter", "70")[1].endswith(
         f"Next: faqtune report --project {tuned_shop.root}\n"
     )
+    # Damaged figures are figures that have to be made.
+    find_run(tuned_shop).scorecards_path.joinpath("test-examples.json").unlink()
+    assert "Next: faqtune evaluate" in cli("calibrate", *asked, "--chatter", "99.9")[1]
+
+
+def test_a_certificate_of_data_without_noise_is_measured_and_reported(
+    tuned_shop: Workspace, cli: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report asked for figures at a threshold that `evaluate` left aside."""
+    made = evaluation_set
+
+    def without_noise(project: object, part: str) -> object:
+        data = made(project, part)  # type: ignore[arg-type]
+        return replace(data, negatives=()) if part == CALIBRATION else data
+
+    for place in ("calibrate", "evaluate", "report"):
+        monkeypatch.setattr(f"faqtune.commands.{place}.evaluation_set", without_noise)
+    asked = ("--project", str(tuned_shop.root))
+    assert "certified: answer from" in cli("calibrate", *asked, "--wrong", "99.9")[1]
+    assert cli("evaluate", *asked)[0] == 0 and cli("report", *asked)[0] == 0
+    assert evaluate_models(tuned_shop).scorecards[-1].threshold_cosine is not None
 
 
 def test_the_next_step_is_one_that_works(tuned_shop: Workspace, cli: Callable[..., tuple[int, str, str]]) -> None:

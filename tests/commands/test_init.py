@@ -266,6 +266,13 @@ def test_a_catalogue_given_as_chatter_is_named(files: Path) -> None:
     assert not (files / "faqtune.toml").exists()
 
 
+def test_a_catalogue_whose_headers_nobody_knows_is_asked_about_before_chatter_is_blamed(files: Path) -> None:
+    (files / "faq.csv").write_text("甲,乙\n几天到,三天\n包邮吗,包\n", encoding="utf-8")
+    (files / "chat.csv").write_text("问题,回答\n你吃饭了吗,吃了\n在干嘛,上班\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"faq\.csv: .*甲, 乙"):
+        init_project(Workspace(files), (files / "faq.csv",), noise=(files / "chat.csv",))
+
+
 def test_a_table_of_hand_labels_with_unknown_headers_is_refused_as_such(files: Path) -> None:
     (files / "odd.csv").write_text("甲,乙\n几天到,三天\n", encoding="utf-8")
 

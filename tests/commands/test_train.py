@@ -352,8 +352,17 @@ def test_what_was_changed_of_a_preset_is_named_so_that_it_can_be_resumed(
     name = list(all_runs(tuned_shop))[-1].name
     with pytest.raises(UserError) as error:
         train_model(tuned_shop, overrides=("seed=9",), resume=True)
-    options = error.value.next_step.partition("give ")[2].partition(" to go on with")[0]
+    options = error.value.next_step.partition("give ")[2].partition(" and no other --set to go on with")[0]
     assert options.startswith("--recipe quick --set ") and name in error.value.next_step
+    with pytest.raises(UserError, match=r"give --set .* and no other --set to go on with"):
+        train_model(tuned_shop, recipe="quick", overrides=(*begun, "seed=9"), resume=True)
+    # Where it is the data that has changed, the settings are not to blame.
+    chatter, parts = tuned_shop.noise(), load_project(tuned_shop).split.noise
+    one = next(sentence for sentence in chatter if parts[sentence.source] == TRAIN)
+    write_jsonl(tuned_shop.noise_path, [sentence for sentence in chatter if sentence != one])
+    with pytest.raises(UserError, match=r"give the --set and the files that .* was begun with"):
+        train_model(tuned_shop, recipe="quick", overrides=begun, resume=True)
+    write_jsonl(tuned_shop.noise_path, chatter)
     code, _, said = cli("train", "--project", str(tuned_shop.root), "--resume", *shlex.split(options))
     assert code == 0, said
     assert next(run for run in all_runs(tuned_shop) if run.name == name).status == DONE

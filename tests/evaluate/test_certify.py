@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from scipy.stats import beta
 
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Negative, Outcomes, Positive
-from faqtune.evaluate.certify import MARGINS_COSINE, certify
+from faqtune.evaluate.certify import MARGINS_COSINE, certify, contradicted, on_other_data
 from faqtune.evaluate.risk import Risk, needed_units, p_value, upper_bound
 from faqtune.records import Catalogue, Entry
 
@@ -220,3 +221,18 @@ def test_bounds_hold_as_often_as_promised_for_the_margin_that_is_chosen():
 def test_what_is_no_promise_is_refused(at_most: dict[str, float], confidence: float, message: str):
     with pytest.raises(UserError, match=message):
         certify(outcomes_of(np.array([0.5]), np.array([True]), np.array([0.1])), at_most, confidence)
+
+
+def test_a_promise_is_not_broken_by_the_very_data_that_kept_it():
+    """Promises are means over conversations: by rows, twenty long ones with wrong answers would be a third of all."""
+    groups = [*(f"one {n}" for n in range(380)), *(f"ten {n % 20}" for n in range(200))]
+    made = outcomes_of(np.full(580, 0.9), np.arange(580) < 380, np.zeros(5))
+    positives = tuple(replace(each, group=group) for each, group in zip(made.data.positives, groups, strict=True))
+    outcomes = replace(made, data=replace(made.data, positives=positives))
+    certified = certify(outcomes, {"wrong": 0.1})
+    (promise,) = certified.promises
+    seen = on_other_data(outcomes, ["wrong"], certified.threshold_cosine)
+    assert promise.is_kept and seen["wrong"][0] == pytest.approx(promise.observed) == pytest.approx(0.05)
+    assert 0 < seen["wrong"][1] < 0.05 < seen["wrong"][2] < 0.1 and not contradicted({"wrong": 0.1}, seen)
+    assert contradicted({"wrong": 0.02}, seen) == seen
+    assert on_other_data(outcomes, ["noise/other_domain"], 0.5) == {}

@@ -113,14 +113,14 @@ def test_a_promise_that_the_test_part_speaks_against_is_not_told_as_if_it_held(
     certificate: dict[str, Any], comparison: Comparison
 ) -> None:
     kept = certificate | {"certified": True, "promises": [one | {"kept": True} for one in certificate["promises"]]}
-    seen = {"accepted/chatter": {"value": 0.295, "low": 0.233, "high": 0.36}}
-    against = kept | {"test": kept["test"] | {"figures": seen}}
+    seen = {"noise/chatter": {"value": 0.295, "low": 0.233, "high": 0.36}}
+    against = kept | {"test": kept["test"] | {"promises": seen}}
     told = "In the test part, however, everyday chatter answered: 29.5 % [23.3, 36.0] instead of at most 5 %."
     mark, sentence = fact(against, "en")
     assert mark == "worse" and told in sentence and told in promises(against, comparison.after, "en").reading
     assert "但在测试集上，被作答的日常闲聊为 29.5% [23.3, 36.0]，超过承诺的 5%" in fact(against, "zh")[1]
     # An interval that holds what was promised speaks against nothing.
-    seen["accepted/chatter"]["low"] = 0.05
+    seen["noise/chatter"]["low"] = 0.05
     assert fact(against, "en")[0] == "better" and "however" not in promises(against, comparison.after, "en").reading
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,18 +24,22 @@ from faqtune.digests import digest
 from faqtune.encoder import Encoder, Vectors
 from faqtune.errors import UserError
 from faqtune.evaluate import EvaluationSet, Outcomes, evaluate, probability_map, scorecard, with_garbage
-from faqtune.evaluate.certify import Certified, certify, refuse_promises
+from faqtune.evaluate.certify import Certified, certify, on_other_data, refuse_promises
 from faqtune.progress import Reporter, Silent
 from faqtune.records import CALIBRATION, TEST, Catalogue
 from faqtune.runs import Run, find_run, refuse_without_model
 from faqtune.stored import write_json
 from faqtune.workspace import Workspace
 
+Intervals = dict[str, tuple[float, float, float]]
+"""Figures with the ends of their 95 % intervals."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
     """What was promised and what became of it; `observed`: figures of the test part at the threshold, each with
-    its 95 % interval; `to_label`: file with the queries whose labels would tell most, if a promise was not kept;
+    its 95 % interval; `on_test`: what was promised, there, by conversations and sources as it was promised, with
+    95 % intervals; `to_label`: file with the queries whose labels would tell most, if a promise was not kept;
     `stays_cosine`: threshold of the certificate that there was before and stays, as these promises do not hold.
     `with_index`: whether all this is of the run with its index."""
 
@@ -46,6 +50,7 @@ class Calibrated:
     to_label: Path | None = None
     stays_cosine: float | None = None
     with_index: bool = False
+    on_test: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
 
 
 @alone
@@ -87,16 +92,16 @@ def calibrate_run(
     of_calibration = questions and questions(data[CALIBRATION].catalogue)
     calibration = evaluate(encoder, data[CALIBRATION], questions=of_calibration)
     certified = certify(calibration, at_most, confidence, margins_cosine)
-    test = _on_test(encoder, data[TEST], certified, questions)
+    test, seen = _on_test(encoder, data[TEST], certified, questions)
     place, to_label, stays = index or chosen, None, None
     if not certified.is_certified:
         stays = _standing(workspace, chosen, index, calibration)
         to_label = ask_people(workspace, place.folder, project, encoder, data[CALIBRATION], certified, of_calibration)
     path = place.certificate_path if stays is None else place.refused_certificate_path
-    write_json(path, _certificate(workspace, chosen, index, certified, calibration, data[TEST], test))
+    write_json(path, _certificate(workspace, chosen, index, certified, calibration, data[TEST], test, seen))
     if stays is None:
         place.refused_certificate_path.unlink(missing_ok=True)
-    return Calibrated(chosen, certified, test, path, to_label, stays, with_index)
+    return Calibrated(chosen, certified, test, path, to_label, stays, with_index, seen)
 
 
 def _standing(workspace: Workspace, run: Run, index: Index | None, calibration: Outcomes) -> float | None:
@@ -132,21 +137,23 @@ def _unseen(workspace: Workspace, run: Run, project: Project, reporter: Reporter
 
 def _on_test(
     encoder: Encoder, data: EvaluationSet, certified: Certified, questions: Callable[[Catalogue], Vectors] | None
-) -> dict[str, tuple[float, float, float]]:
-    """Figures at the threshold on the test part, which had no say in it; nothing where there is too little."""
+) -> tuple[Intervals, Intervals]:
+    """Figures at the threshold on the test part, which had no say in it, and what became of the promises there; nothing
+    where there is too little."""
     if not data.positives or not data.negatives:
-        return {}
-    card = scorecard(
-        evaluate(
-            encoder, data, threshold_cosine=certified.threshold_cosine, margin_cosine=certified.margin_cosine,
-            questions=questions and questions(data.catalogue),
-        )
+        return {}, {}
+    outcomes = evaluate(
+        encoder, data, threshold_cosine=certified.threshold_cosine, margin_cosine=certified.margin_cosine,
+        questions=questions and questions(data.catalogue),
     )  # fmt: skip
+    promised = [promise.what for promise in certified.promises]
+    seen = on_other_data(outcomes, promised, certified.threshold_cosine, certified.margin_cosine)
+    card = scorecard(outcomes)
     return {
         name: (figure.value, figure.low, figure.high)
         for name, figure in card.figures.items()
         if name.partition("/")[0] in ("answered", "precision", "accepted")
-    }
+    }, seen
 
 
 def _certificate(
@@ -156,7 +163,8 @@ def _certificate(
     certified: Certified,
     calibration: Outcomes,
     test: EvaluationSet,
-    observed: dict[str, tuple[float, float, float]],
+    observed: Intervals,
+    seen: Intervals,
 ) -> dict[str, Any]:
     """Everything that somebody needs to trust the threshold, or to refute it."""
     probability = probability_map(calibration)
@@ -185,9 +193,8 @@ def _certificate(
         "test": {
             "part": test.part,
             "digest": test.digest(),
-            "figures": {
-                name: dict(zip(("value", "low", "high"), found, strict=True)) for name, found in observed.items()
-            },
+            "figures": _named(observed),
+            "promises": _named(seen),
         },
         "files": {
             name: digest(path)
@@ -204,16 +211,20 @@ def _certificate(
     }
 
 
+def _named(intervals: Intervals) -> dict[str, dict[str, float]]:
+    return {name: dict(zip(("value", "low", "high"), found, strict=True)) for name, found in intervals.items()}
+
+
 PAIRED = ("oscr@5", "auroc", "recall@1", "augrc")
 
 
 def _paired_test(workspace: Workspace, run: Run, test_digest: str) -> dict[str, Any] | None:
     """Differences to the base model on the test part, each with its p-values; None if `evaluate` has not measured
     this model on this data."""
-    paths = scorecard_paths(workspace, run, TEST, models=2)
-    if not paths[2].exists():
+    try:
+        comparison = read_scorecards(scorecard_paths(workspace, run, TEST, models=2)).comparison
+    except UserError:  # not made yet, or damaged
         return None
-    comparison = read_scorecards(paths).comparison
     assert comparison is not None
     model = comparison.after.model_digest
     if comparison.after.digest != test_digest or model not in ("", model_digest(workspace, run.name)):

@@ -163,7 +163,10 @@ def _labelling(workspace: Workspace, catalogue: Catalogue, name: str, reporter: 
             raise UserError(*NO_EXCHANGE)
         return Labelling((), (), NO_THRESHOLD, 0, ())
     encoder = ReportingEncoder(load_model(workspace, name, reporter), reporter, name)
-    return label(catalogue, found, encoder, settings, {normalise(noise.text) for noise in workspace.noise()})
+    # A shop may have an entry for what others call chatter.
+    asked = {normalise(question) for question in catalogue.questions}
+    chatter = {normalise(noise.text) for noise in workspace.noise() if noise.stratum == "chatter"}
+    return label(catalogue, found, encoder, settings, chatter - asked)
 
 
 def _kept(workspace: Workspace) -> Labelling:

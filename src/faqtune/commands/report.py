@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from faqtune.alone import alone
-from faqtune.commands.figures.certificate import certified_threshold
+from faqtune.commands.figures.certificate import certified_answering
 from faqtune.commands.figures.details import details_path, read_details
 from faqtune.commands.figures.general import general_path, mteb_path, read_about
 from faqtune.commands.figures.scorecards import read_scorecards, scorecard_paths
@@ -134,10 +134,13 @@ def _refuse_another_threshold(workspace: Workspace, run: Run, comparison: Compar
     """The page would say what becomes of customers at a threshold at which nobody answers any more."""
     names = comparison.before.model, comparison.after.model
     calibration = evaluation_set(without_seen(workspace, load_project(workspace), names)[0], CALIBRATION)
-    promised = certified_threshold(run, calibration.digest())
-    if promised is not None and promised != comparison.after.threshold_cosine:
+    promised, measured = certified_answering(run, calibration.digest()), comparison.after
+    if promised is None:
+        return
+    if (promised.threshold_cosine, promised.margin_cosine) != (measured.threshold_cosine, measured.margin_cosine):
         raise UserError(
-            f"{run.name} answers from a cosine of {promised:.4f} on since it was calibrated; it was measured before",
+            f"{run.name} answers from a cosine of {promised.threshold_cosine:.4f} on since it was calibrated; it was "
+            "measured before",
             f"run `faqtune evaluate --models {' '.join(map(shlex.quote, names))}`, then `faqtune report`",
         )
 

@@ -113,7 +113,7 @@ def train_model(
     runs = list(all_runs(workspace, lambda error: reporter.say(passed_over(error))))
     run = next((run for run in reversed(runs) if run.inputs == inputs), None)
     if resume:
-        refuse_nothing_to_resume(run, plan.name, runs)
+        refuse_nothing_to_resume(run, plan, runs)
     if run is not None and run.status in FINISHED and run.has_model and not force:
         # Looked for by its time, the run that was asked for last is the newest.
         if without is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 from faqtune.commands.calibrate import Calibrated, calibrate_run
@@ -58,9 +59,12 @@ def run_calibrate(
 def _next(project: Path, made: Calibrated, named: str) -> str:
     """The report, of the run that was named; before that it has to be measured, at this very threshold."""
     paths = scorecard_paths(Workspace(project), made.run, TEST, models=2)
-    measured = read_scorecards(paths).comparison if paths[2].exists() else None
-    if measured is None or (
-        made.certified.is_certified and measured.after.threshold_cosine != made.certified.threshold_cosine
+    comparison = None
+    with suppress(UserError):  # not made yet, or damaged
+        comparison = read_scorecards(paths).comparison
+    answers = (made.certified.threshold_cosine, made.certified.margin_cosine)
+    if comparison is None or (
+        made.certified.is_certified and answers != (comparison.after.threshold_cosine, comparison.after.margin_cosine)
     ):
         return next_step(
             "evaluate", project, f" --models {shlex.quote(made.run.base)} {made.run.name}" if named else ""
@@ -117,7 +121,7 @@ def _against(made: Calibrated) -> list[str]:
     return [
         f"! {PROMISE_WORDS['en'][what]}: {value:.1%} [{low:.1%}, {high:.1%}] there, not at most "
         f"{100 * kept[what]:g} %: the two parts differ, and promises are about texts like those of calibration"
-        for what, (value, low, high) in contradicted(kept, made.observed).items()
+        for what, (value, low, high) in contradicted(kept, made.on_test).items()
     ]
 
 

@@ -12,7 +12,7 @@ the doubt (Bonferroni), so that it holds for whichever is taken.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,9 @@ from faqtune.evaluate.risk import NOISE, PROMISABLE, REJECTED, WRONG, Risk, need
 
 MARGINS_COSINE = (0.0, 0.01, 0.02, 0.05, 0.1)
 """Margins that are tried where the best of several is asked for: fixed before any data are seen."""
+
+ONE_SIDE = 0.025
+"""Doubt on either side of a 95 % interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,21 +160,30 @@ def _refuse_without_data(outcomes: Outcomes, at_most: Mapping[str, float]) -> No
             )
 
 
-def contradicted(
-    at_most: Mapping[str, float], figures: Mapping[str, tuple[float, float, float]]
+def on_other_data(
+    outcomes: Outcomes, promised: Iterable[str], threshold: float, margin_cosine: float = 0.0
 ) -> dict[str, tuple[float, float, float]]:
-    """Of promises `what` to largest share, those that other data speak against: the share there, with its interval,
-    which lies above what was promised as a whole. `figures`: value, low and high of a scorecard at the threshold.
+    """What becomes of promises in data that had no say in them: the mean over conversations or sources, as they are
+    promised, with its 95 % interval, the bounds of which are those of `upper_bound`. Nothing of what the data lacks."""
+    found = {}
+    for what in promised:
+        stratum = what.partition("/")[2]
+        if stratum and stratum not in outcomes.data.noise_rows:
+            continue
+        risk = Risk(outcomes, what, margin_cosine)
+        if len(losses := risk.at(threshold)):
+            low = 1 - upper_bound(1 - losses, ONE_SIDE, single=risk.single)
+            found[what] = (float(losses.mean()), low, upper_bound(losses, ONE_SIDE, single=risk.single))
+    return found
 
-    >>> contradicted({"wrong": 0.1, "rejected": 0.5}, {"precision": (0.75, 0.5, 0.875), "answered": (0.75, 0.5, 1.0)})
+
+def contradicted(
+    at_most: Mapping[str, float], seen: Mapping[str, tuple[float, float, float]]
+) -> dict[str, tuple[float, float, float]]:
+    """Of promises `what` to largest share, those that other data speak against: what was `seen` there
+    (`on_other_data`) lies above the promise with its whole interval.
+
+    >>> contradicted({"wrong": 0.1, "noise": 0.2}, {"wrong": (0.25, 0.125, 0.5), "noise": (0.25, 0.125, 0.5)})
     {'wrong': (0.25, 0.125, 0.5)}
     """
-    found = {}
-    for what, most in at_most.items():
-        name = {WRONG: "precision", REJECTED: "answered"}.get(what, what.replace(NOISE, "accepted", 1))
-        if name in figures:
-            value, low, high = figures[name]
-            share = (value, low, high) if name.startswith("accepted") else (1 - value, 1 - high, 1 - low)
-            if share[1] > most:
-                found[what] = share
-    return found
+    return {what: seen[what] for what, most in at_most.items() if what in seen and seen[what][1] > most}

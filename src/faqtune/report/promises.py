@@ -89,8 +89,8 @@ def _against(certificate: Mapping[str, Any], language: Language) -> list[str]:
     """A sentence for each promise that was kept and that the test part speaks against all the same."""
     say = WORDS[language]
     kept = {promise["what"]: promise["at_most"] for promise in certificate["promises"] if promise["kept"]}
-    figures = certificate.get("test", {}).get("figures", {})
-    seen = {name: (found["value"], found["low"], found["high"]) for name, found in figures.items()}
+    of_test = certificate.get("test", {}).get("promises", {})
+    seen = {what: (found["value"], found["low"], found["high"]) for what, found in of_test.items()}
     return [
         say["against"].format(
             what=say[what], value=100 * value, low=100 * low, high=100 * high, at_most=100 * kept[what]

@@ -12,7 +12,7 @@ from faqtune.recipe import Stage
 from faqtune.train import ranks
 from faqtune.train.batches import Batch
 from faqtune.train.budget import CPU_AT_ONCE_TOKENS, TokenBudget, token_budget
-from faqtune.train.engine import StepLoss, learn
+from faqtune.train.engine import StepLoss, learn, micro_batches, tokens_of
 from faqtune.train.heads import learn_with_heads
 from faqtune.train.optimiser import update
 from faqtune.train.scale import unscale
@@ -55,7 +55,7 @@ def learn_within_memory(
             if not is_out_of_memory(error):
                 raise
             model.zero_grad(set_to_none=True)
-            tokens = min(budget.at_once, _most_tokens(model, batch))
+            tokens = _largest_part(model, batch, budget.at_once)
             smaller = max(tokens // 2, LEAST_TOKENS)
             if smaller >= tokens:
                 raise UserError(
@@ -78,11 +78,16 @@ def budget_in_use(training: Training) -> TokenBudget:
     return TokenBudget(min(smaller, budget.at_once), 0) if smaller else budget
 
 
-def _most_tokens(model: TextModel, batch: Batch) -> int:
-    """Tokens of a batch of the rank that has most of them, in one part, with the padding if there is any."""
-    lengths = [len(ids) for ids in model.tokenise(batch.texts)]
-    shares = [[lengths[place] for place in share] for share in stretches(lengths, ranks.count())]
-    return max(len(share) * max(share, default=0) if model.pads else sum(share) for share in shares)
+def _largest_part(model: TextModel, batch: Batch, at_once: int) -> int:
+    """Tokens of the largest part of a batch that goes through the encoder of any rank, with padding if there is any."""
+    ids = model.tokenise(batch.texts)
+    shares = [[ids[place] for place in share] for share in stretches([len(text) for text in ids], ranks.count())]
+    parts = [
+        [share[place] for place in part]
+        for share in shares
+        for part in micro_batches([len(text) for text in share], at_once, model.pads)
+    ]
+    return max(tokens_of([part], model.pads) for part in parts)
 
 
 def update_within_memory(

@@ -42,13 +42,14 @@ def measured(
     thresholds: Thresholds | None = None
     threshold_cosine: float | None = None
     margin_cosine, probability = 0.0, None
-    if calibration.positives and calibration.negatives and calibration.written_digest() != data.written_digest():
+    is_other = calibration.written_digest() != data.written_digest()
+    promised = certified(workspace, encoder.name, calibration) if is_other and not questions else None
+    if promised is not None:  # also of wrong answers alone, without any noise
+        threshold_cosine, margin_cosine = promised.threshold_cosine, promised.margin_cosine
+    if calibration.positives and calibration.negatives and is_other:
         calibrated = evaluate(encoder, calibration, questions=of_calibration)
         probability = probability_map(calibrated)
-        promised = None if questions else certified(workspace, encoder.name, calibration)
-        if promised is not None:
-            threshold_cosine, margin_cosine = promised.threshold_cosine, promised.margin_cosine
-        else:
+        if promised is None:
             thresholds = calibrate(calibrated)
             threshold_cosine = threshold_for(thresholds, encoder.name, data)
     outcomes = evaluate(

@@ -99,7 +99,8 @@ def unclear_among(guesses: Sequence[Guess], noise: Sequence[Path]) -> Guess | No
     if any(guess.kind == "catalogue" for guess in guesses):
         return unclear[0] if unclear else None
     chatter = {source.path for source in expand(noise)}
-    if swapped := [guess.path.name for guess in guesses if guess.kind == "noise" and guess.form in CATALOGUE_FORMS]:
+    swapped = [guess.path.name for guess in guesses if guess.kind == "noise" and guess.form in CATALOGUE_FORMS]
+    if swapped and not any(guess.seen for guess in unclear):
         raise UserError(
             f"{swapped[0]} was given as chatter (--noise), has questions and answers, and no other file is a catalogue",
             "give it without --noise",

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from faqtune.errors import UserError, is_out_of_memory, out_of_memory
-from faqtune.recipe import load_recipe
+from faqtune.recipe import Recipe, load_recipe
 from faqtune.runs import FAILED, FINISHED, INTERRUPTED, RUNNING, Run
 from faqtune.stored import read_json
 
@@ -44,13 +44,15 @@ def on_its_way(run: Run) -> Iterator[None]:
         raise
 
 
-def refuse_nothing_to_resume(run: Run | None, recipe: str, runs: Sequence[Run]) -> None:
-    """`run` has the same inputs, of all `runs`. Raises UserError where there is none, or it is finished."""
+def refuse_nothing_to_resume(run: Run | None, plan: Recipe, runs: Sequence[Run]) -> None:
+    """`run`, of all `runs`, has the inputs of the training that was asked for, by `plan`. Raises UserError where there
+    is none, or it is finished."""
+    recipe = plan.name
     if run is None:
         anew = "run the same command without --resume to begin one"
         left = [other for other in runs if other.status not in FINISHED]
-        if left and (options := _options(left[-1], recipe)):
-            anew = f"give {' '.join(options)} to go on with {left[-1].name}, or {anew}"
+        if left and (options := _options(left[-1], plan)):
+            anew = f"give {options} to go on with {left[-1].name}, or {anew}"
         elif left and left[-1].recipe != recipe:
             anew = f"give the recipe {left[-1].recipe} to go on with {left[-1].name}, or {anew}"
         elif left:
@@ -64,15 +66,18 @@ def refuse_nothing_to_resume(run: Run | None, recipe: str, runs: Sequence[Run]) 
         )
 
 
-def _options(run: Run, named: str) -> list[str]:
-    """The recipe that a run was begun with, if another one was `named`, and every `--set`; [] where that cannot be
-    told: it is a recipe of one's own, which its name alone does not find, or it is damaged."""
+def _options(run: Run, asked: Recipe) -> str:
+    """What a run was begun with, if it is not what was `asked` for: the recipe and every `--set`. "" where that cannot
+    be told: it is a recipe of one's own, which its name alone does not find, or it is damaged."""
     try:
         plan, preset = read_json(run.folder / "recipe.json", "faqtune train"), load_recipe(run.recipe)
     except UserError:
-        return []
-    recipe = [f"--recipe {shlex.quote(run.recipe)}"] if run.recipe != named else []
-    return recipe + [f"--set {shlex.quote(found)}" for found in _changes(preset.model_dump(mode="json"), plan, "")]
+        return ""
+    if plan == asked.model_dump(mode="json"):
+        return ""
+    recipe = [f"--recipe {shlex.quote(run.recipe)}"] if run.recipe != asked.name else []
+    sets = [f"--set {shlex.quote(found)}" for found in _changes(preset.model_dump(mode="json"), plan, "")]
+    return " ".join([*recipe, *sets, "and no other --set" if sets else "and no --set"]).removeprefix("and ")
 
 
 def _changes(preset: Any, plan: Any, place: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ import pytest
 from faqtune import UserError, Workspace, claims, ingest_files, label_queries, make_split
 from faqtune.commands import label as command
 from faqtune.label import BY
-from faqtune.records import Claim, Conversation, Query, Turn
+from faqtune.records import Claim, Conversation, Noise, Query, Turn, normalise
 from faqtune.stored import write_jsonl
 
 
@@ -247,3 +247,20 @@ def test_logs_without_a_reply_are_no_reason_to_do_without_the_rules(new_shop: Wo
     write_jsonl(new_shop.conversations_path, [Conversation("c", (Turn("几天能到", ""),), "c")])
     with pytest.raises(UserError, match="no conversation with a customer's text and a reply"):
         label_queries(new_shop)
+
+
+def test_chatter_is_labelled_only_where_an_entry_asks_it(tuned_shop: Workspace) -> None:
+    """Noise of other kinds labels nothing away: it may well be what customers ask."""
+
+    def labelled() -> list[str]:
+        made = {claim.query for claim in claims.read(tuned_shop.claims_path) if claim.by == BY}
+        return [query.text for query in tuned_shop.queries() if query.id in made]
+
+    asked = {normalise(question) for question in tuned_shop.catalogue().questions}
+    other = next(text for text in labelled() if normalise(text) not in asked)
+    own = next(text for text in labelled() if normalise(text) in asked)
+    chatter = tuned_shop.noise()
+    for stratum, text, stays in (("unsupported", other, True), ("chatter", own, True), ("chatter", other, False)):
+        write_jsonl(tuned_shop.noise_path, [*chatter, Noise(text, "more", stratum)])
+        label_queries(tuned_shop)
+        assert (text in labelled()) is stays

@@ -279,6 +279,22 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path):
         load_recipe(str(path))
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("stage.1.lr=1", "stage.1.learning_rate"), ("stage.1.batch_size=8", "stage.1.batch_queries"),
+     ("stage.1.heads.colbert=true", "stage.1.heads.multi_vector")],
+)  # fmt: skip
+def test_what_others_call_a_key_is_understood(two_stages: str, given: str, meant: str):
+    with pytest.raises(UserError, match=f"write `{meant}` if that is meant"):
+        load_recipe(two_stages, (given,))
+
+
+@pytest.mark.parametrize(("given", "meant"), [("defualt", "default"), ("Classic_Two_Stage", "classic-two-stage")])
+def test_a_misspelt_preset_is_named(given: str, meant: str):
+    with pytest.raises(UserError, match=f"`{meant}` may be meant; use one of"):
+        load_recipe(given)
+
+
 def test_an_unknown_recipe_is_refused_with_the_presets(tmp_path: Path):
     for name in ("defualt", str(tmp_path), str(tmp_path / "none.toml")):
         with pytest.raises(UserError) as error:

@@ -38,6 +38,9 @@ WANTED = {
 }
 """What a value should have been, by pydantic's name of the error, and with what it knows of it."""
 
+ALSO_CALLED = {"lr": "learning_rate", "batch_size": "batch_queries", "colbert": "multi_vector"}
+"""What others call our keys, not spelt alike."""
+
 
 def validated(
     model: type[Model], data: dict[str, Any], place: str, elsewhere: Mapping[str, str] = MappingProxyType({})
@@ -110,6 +113,7 @@ def _written(place: tuple[int | str, ...]) -> str:
 def _nearest(unknown: str, keys: list[str]) -> str:
     """The key of the same table that is spelt most alike, else one of another table, else ""."""
     here, _, name = unknown.rpartition(".")
+    name = ALSO_CALLED.get(name, name)
     table = re.sub(r"\.\d+(?=\.|$)", "", re.sub(r"^stage\.(?=\d)", "stages.", here))
     siblings = [key for key in keys if key.rpartition(".")[0] == table]
     for known in (siblings, keys):

@@ -114,9 +114,9 @@ def _read(name: str) -> bytes:
     if name in presets():
         return resources.files("faqtune").joinpath("recipes", f"{name.replace('-', '_')}.toml").read_bytes()
     if not Path(name).is_file():
-        raise UserError(
-            f"there is no recipe `{name}`", f"use one of {', '.join(presets())}, or the path of a TOML file"
-        )
+        near = difflib.get_close_matches(name.lower().replace("_", "-"), presets(), n=1)
+        known = f"use one of {', '.join(presets())}, or the path of a TOML file"
+        raise UserError(f"there is no recipe `{name}`", f"`{near[0]}` may be meant; {known}" if near else known)
     return Path(name).read_bytes()
 
 

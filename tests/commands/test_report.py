@@ -33,7 +33,7 @@ def test_labels_are_counted_by_part_and_source(tuned_shop: Workspace) -> None:
     by_rules = {claim.query: claim.entry for claim in said if not claim.is_human and claim.query not in human}
     trained = [by_rules[q.id] for q in tuned_shop.queries() if q.id in by_rules and parts[q.conversation] == "train"]
 
-    summary = _label_summary(tuned_shop, find_run(tuned_shop))
+    summary = _label_summary(tuned_shop, load_project(tuned_shop), find_run(tuned_shop))
 
     assert summary.training == {"reply_rules": len(trained)}
     assert summary.measured["human:gold"] == 36
@@ -41,11 +41,11 @@ def test_labels_are_counted_by_part_and_source(tuned_shop: Workspace) -> None:
 
 
 def test_a_label_that_two_machines_agree_on_is_one_measured_label(tuned_shop: Workspace) -> None:
-    before = _label_summary(tuned_shop, find_run(tuned_shop)).measured
+    before = _label_summary(tuned_shop, load_project(tuned_shop), find_run(tuned_shop)).measured
     said = claims.read(tuned_shop.claims_path)
     claims.append(tuned_shop.claims_path, [Claim(c.query, c.entry, "llm:some", 0.9) for c in said if not c.is_human])
 
-    after = _label_summary(tuned_shop, find_run(tuned_shop)).measured
+    after = _label_summary(tuned_shop, load_project(tuned_shop), find_run(tuned_shop)).measured
 
     assert before.keys() == {"human:gold", "reply_rules"}
     assert after["human:gold"] == before["human:gold"]

@@ -14,7 +14,7 @@ from faqtune.commands.figures.details import details_path, read_details
 from faqtune.commands.figures.general import general_path, mteb_path, read_about
 from faqtune.commands.figures.scorecards import read_scorecards, scorecard_paths
 from faqtune.commands.figures.side_by_side import side_by_side
-from faqtune.commands.project.assemble import evaluation_set, load_project, measured_queries
+from faqtune.commands.project.assemble import Project, evaluation_set, load_project, measured_queries
 from faqtune.commands.project.seen import without_seen
 from faqtune.commands.training.finish import digests_of_files
 from faqtune.commands.training.run_labels import labels_of
@@ -91,7 +91,8 @@ def _gathered(workspace: Workspace, run: Run) -> RunReport:
     evaluated = read_scorecards(paths)
     comparison = evaluated.comparison
     assert comparison is not None
-    _refuse_another_threshold(workspace, run, comparison)
+    project = load_project(workspace)
+    _refuse_another_threshold(workspace, project, run, comparison)
     names = comparison.before.model, comparison.after.model
     digests = comparison.before.model_digest, comparison.after.model_digest
     details, general, mteb = details_path(paths[2]), general_path(paths), mteb_path(paths)
@@ -116,7 +117,7 @@ def _gathered(workspace: Workspace, run: Run) -> RunReport:
         comparison=comparison,
         history=_history(run),
         recipe=read_json(run.folder / "recipe.json", "faqtune train"),
-        labels=_label_summary(workspace, run),
+        labels=_label_summary(workspace, project, run),
         run=_run_facts(workspace, run),
         examples=evaluated.examples,
         certificate=_optional(run.certificate_path, "faqtune calibrate"),
@@ -130,10 +131,10 @@ def _gathered(workspace: Workspace, run: Run) -> RunReport:
     )
 
 
-def _refuse_another_threshold(workspace: Workspace, run: Run, comparison: Comparison) -> None:
+def _refuse_another_threshold(workspace: Workspace, project: Project, run: Run, comparison: Comparison) -> None:
     """The page would say what becomes of customers at a threshold at which nobody answers any more."""
     names = comparison.before.model, comparison.after.model
-    calibration = evaluation_set(without_seen(workspace, load_project(workspace), names)[0], CALIBRATION)
+    calibration = evaluation_set(without_seen(workspace, project, names)[0], CALIBRATION)
     promised, measured = certified_answering(run, calibration.digest()), comparison.after
     if promised is None:
         return
@@ -156,9 +157,8 @@ def _history(run: Run) -> list[dict[str, Any]]:
     return RunLog(run.folder / "log.jsonl").read()
 
 
-def _label_summary(workspace: Workspace, run: Run) -> LabelSummary:
+def _label_summary(workspace: Workspace, project: Project, run: Run) -> LabelSummary:
     """Who labelled what is measured, and what the run was trained on, with each entry's labels for training."""
-    project = load_project(workspace)
     trained = labels_of(run, project)
     # By all who agree on a label: counted at each of them, it would be several.
     measured = Counter(" + ".join(project.decisions[query.id].sources) for query in measured_queries(project, TEST)[0])

@@ -14,7 +14,7 @@ from faqtune.ingest.gold import NO_SUCH_TURN, NOT_READ, GoldLabel, read_gold
 from faqtune.ingest.guess import inspect, meant_as_catalogue
 from faqtune.ingest.lineage import successors
 from faqtune.ingest.logs import read_conversations
-from faqtune.ingest.looks import WILL_STOP, Guess, Kind
+from faqtune.ingest.looks import KINDS_OF_FORMS, WILL_STOP, Guess, Kind
 from faqtune.ingest.messages import JOINT
 from faqtune.ingest.noise import read_noise
 from faqtune.ingest.own_pairs import read_own_pairs
@@ -23,6 +23,7 @@ from faqtune.ingest.report import FileReport, IngestReport, Remark
 __all__ = [
     "FAMILIES",
     "JOINT",
+    "KINDS_OF_FORMS",
     "NOT_READ",
     "NO_SUCH_TURN",
     "WILL_STOP",

@@ -40,7 +40,7 @@ _GENERATED_NAME = re.compile(r"answer2problem|generated|(?<![a-z])auto(?![a-z])|
 _AS_SENTENCES = (
     "taken for everyday chatter, a sentence a line (in a chat most lines begin with who speaks: 客户：…, 客服：…)"
 )
-_KINDS: dict[Form, Kind] = {
+KINDS_OF_FORMS: dict[Form, Kind] = {
     "sheet": "catalogue",
     "parsed_data": "catalogue",
     "catalogue_json": "catalogue",
@@ -99,7 +99,7 @@ def look_at(source: Source, *, is_noise: bool) -> Guess:
     kind: Kind = "unknown"
     try:
         form = form_of(source)
-        kind = "noise" if is_noise else _KINDS.get(form, "unknown")
+        kind = "noise" if is_noise else KINDS_OF_FORMS.get(form, "unknown")
         if form == "noise" and not is_noise and not _has_text(source):
             kind = "unknown"
         guess = _LOOKS[kind](source, form)

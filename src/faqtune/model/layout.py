@@ -139,8 +139,8 @@ def write_config(path: Path, data: list[Any] | dict[str, Any]) -> None:
 
 
 def _length(folder: Path, transformer: dict[str, Any]) -> int | None:
-    """Most tokens of a text: sentence-transformers wrote it beside the transformer until version 5, and leaves it with
-    the tokenizer since. Tokenizers without a limit say a number of thirty digits."""
+    """Most tokens of a text: earlier versions of sentence-transformers wrote it beside the transformer, version 6
+    leaves it with the tokenizer. Tokenizers without a limit say a number of thirty digits."""
     length = transformer.get("max_seq_length")
     if length is None:
         length = read_config(transformer_folder(folder) / "tokenizer_config.json", {}).get("model_max_length")

@@ -6,12 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from faqtune.errors import UserError
-from faqtune.ingest import Guess, Kind, inspect, meant_as_catalogue
+from faqtune.ingest import KINDS_OF_FORMS, Guess, Kind, inspect, meant_as_catalogue
 from faqtune.ingest.kinds import distinct, expand
 from faqtune.workspace import Workspace
 
 WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods"}
-CATALOGUE_FORMS = {"sheet", "parsed_data", "catalogue_json", "catalogue"}
 
 
 def settled_in(workspace: Workspace) -> dict[Path, Kind]:
@@ -99,10 +98,11 @@ def unclear_among(guesses: Sequence[Guess], noise: Sequence[Path]) -> Guess | No
     if any(guess.kind == "catalogue" for guess in guesses):
         return unclear[0] if unclear else None
     chatter = {source.path for source in expand(noise)}
-    swapped = [guess.path.name for guess in guesses if guess.kind == "noise" and guess.form in CATALOGUE_FORMS]
+    swapped = [g for g in guesses if g.kind == "noise" and KINDS_OF_FORMS.get(g.form) == "catalogue"]
     if swapped and not any(guess.seen for guess in unclear):
         raise UserError(
-            f"{swapped[0]} was given as chatter (--noise), has questions and answers, and no other file is a catalogue",
+            f"{swapped[0].path.name} was given as chatter (--noise), has questions and answers, and no other file is a "
+            "catalogue",
             "give it without --noise",
         )
     meant = meant_as_catalogue([guess for guess in guesses if guess.path.resolve() not in chatter])

@@ -145,7 +145,7 @@ def test_a_number_that_no_arithmetic_holds_is_refused(two_stages: str, setting: 
         ("stage.1.epochs=nan", "it has to be a finite number"),
         ("stage.1.batch_queries=1.5", "a whole number is wanted here"),
         ("stage.1.optimiser=sgd", "it has to be 'adamw' or 'adafactor'"),
-        ("stage.1.name=", "it has to have 1 characters at least"),
+        ("stage.1.name=", "it must not be empty"),
         ("stage.1.weight_decay=1000", "it has to be at most 100"),
         ("stage.1.losses.ranking.temperature=1e-300", "it has to be at least 0.0001"),
     ],

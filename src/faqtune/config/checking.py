@@ -30,10 +30,9 @@ WANTED = {
     "less_than": "it has to be less than {lt}",
     "finite_number": "it has to be a finite number",
     "literal_error": "it has to be {expected}",
-    "string_too_short": "it has to have {min_length} characters at least",
+    "string_too_short": "it must not be empty",
     "string_too_long": "it has to have {max_length} characters at most",
-    "too_short": "it has to have {min_length} of these at least",
-    "too_long": "it has to have {max_length} of these at most",
+    "too_short": "it must not be empty",
     "string_pattern_mismatch": "it is empty, begins with a dot, or has a character that no folder's name can have",
 }
 """What a value should have been, by pydantic's name of the error, and with what it knows of it."""

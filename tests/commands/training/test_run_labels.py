@@ -52,17 +52,19 @@ def test_a_query_for_several_entries_is_a_label_of_each(tuned_shop: Workspace) -
 
 
 def test_the_report_of_an_old_run_shows_its_labels_and_not_those_of_today(tuned_shop: Workspace, run: Run) -> None:
-    before = _label_summary(tuned_shop, run)
+    before = _label_summary(tuned_shop, load_project(tuned_shop), run)
     tuned_shop.claims_path.unlink()
     Path(f"{tuned_shop.claims_path}-wal").unlink(missing_ok=True)
     claims.append(tuned_shop.claims_path, [])  # nobody says anything any more
 
-    after = _label_summary(tuned_shop, run)
+    after = _label_summary(tuned_shop, load_project(tuned_shop), run)
 
     assert (after.training, after.entries) == (before.training, before.entries)
     assert not training_labels(load_project(tuned_shop)).sources
     (run.folder / LABELS_NAME).unlink()
-    assert not _label_summary(tuned_shop, run).training, "a run of an older faqtune has today's"
+    assert not _label_summary(tuned_shop, load_project(tuned_shop), run).training, (
+        "a run of an older faqtune has today's"
+    )
 
 
 @pytest.mark.parametrize("content", ["{", "{}", '{"sources": 3, "entries": []}', '{"sources": {}, "entries": [1]}'])

@@ -8,12 +8,15 @@ from __future__ import annotations
 import csv
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
 import sys
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,6 +208,32 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
         return (end.value.code or 0, *capfd.readouterr())
 
     return run
+
+
+@dataclass
+class Lockable:
+    """A folder that nobody may write to once it is locked, not even root: this process becomes somebody else."""
+
+    folder: Path
+
+    def lock(self) -> None:
+        self.folder.chmod(0o555)
+        if os.geteuid() == 0:
+            os.seteuid(pwd.getpwnam("nobody").pw_uid)
+
+    def unlock(self) -> None:
+        if os.getuid() == 0:
+            os.seteuid(0)
+        self.folder.chmod(0o755)
+
+
+@pytest.fixture
+def lockable() -> Iterator[Lockable]:
+    # Those of pytest are in a folder that others cannot enter.
+    found = Lockable(Path(tempfile.mkdtemp(prefix="faqtune-test-")))
+    yield found
+    found.unlock()
+    shutil.rmtree(found.folder)
 
 
 def _new_shop(files: Path, model: Path, folder: Path) -> Workspace:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import os
-import pwd
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,20 +21,12 @@ def _arguments(command: str) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def read_only_shop(small_shop_files: Path) -> Iterator[Path]:
-    """A shop that nobody may write to, not even root: it becomes somebody else meanwhile."""
-    folder = Path(tempfile.mkdtemp(prefix="faqtune-test-"))
+def read_only_shop(small_shop_files: Path, lockable: Any) -> Path:
+    folder: Path = lockable.folder
     shutil.copytree(small_shop_files, folder, dirs_exist_ok=True)
     (folder / "faqtune.toml").write_text('[catalogue]\nfiles = ["FAQ.xlsx"]\n', encoding="utf-8")
-    folder.chmod(0o555)
-    is_root = os.geteuid() == 0
-    if is_root:
-        os.seteuid(pwd.getpwnam("nobody").pw_uid)
-    yield folder
-    if is_root:
-        os.seteuid(0)
-    folder.chmod(0o755)
-    shutil.rmtree(folder)
+    lockable.lock()
+    return folder
 
 
 def test_a_read_only_project_is_said_to_be_so(cli: Run, tuned_shop: Workspace, read_only_shop: Path) -> None:

@@ -1,12 +1,9 @@
 """Claims: nothing that a person said is ever lost, whoever writes at the same time."""
 
 import os
-import pwd
-import shutil
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -217,22 +214,14 @@ def test_a_file_of_the_first_form_keeps_everything_and_takes_acts(path):
 
 
 @pytest.fixture
-def read_only_claims(request):
-    """A database in a folder that nobody may write to, not even root: it becomes somebody else meanwhile."""
-    folder = Path(tempfile.mkdtemp(prefix="faqtune-test-"))
+def read_only_claims(request, lockable):
+    path = lockable.folder / "claims.db"
     if getattr(request, "param", None) == 2:
-        as_of_two_migrations(folder / "claims.db", [RULE, HUMAN])
+        as_of_two_migrations(path, [RULE, HUMAN])
     else:
-        claims.append(folder / "claims.db", [RULE, HUMAN])
-    folder.chmod(0o555)
-    is_root = os.geteuid() == 0
-    if is_root:
-        os.seteuid(pwd.getpwnam("nobody").pw_uid)
-    yield folder / "claims.db"
-    if is_root:
-        os.seteuid(0)
-    folder.chmod(0o755)
-    shutil.rmtree(folder)
+        claims.append(path, [RULE, HUMAN])
+    lockable.lock()
+    return path
 
 
 def test_claims_are_read_where_nothing_can_be_written(read_only_claims):

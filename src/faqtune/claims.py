@@ -17,7 +17,7 @@ from typing import Any
 
 from faqtune.errors import UserError
 from faqtune.records import HUMAN, Claim
-from faqtune.sqlite import migrate, reason, transaction
+from faqtune.sqlite import as_it_lies, migrate, reason, transaction
 
 MIGRATIONS = (
     """CREATE TABLE claims (
@@ -40,7 +40,6 @@ EVERYTHING = """
         claims.act, withdrawals.by, withdrawals."when"
     FROM claims LEFT JOIN withdrawals ON claims.act != '' AND withdrawals.act = claims.act ORDER BY number"""
 CLAIM_COLUMNS = 8
-CANNOT_WRITE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_FULL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,32 +119,12 @@ def history(path: Path) -> list[Told]:
 
 
 def _rows_as_they_lie(path: Path, failure: UserError) -> list[tuple[Any, ...]]:
-    """All rows where nothing can be written. Raises `failure` where that is not what is wrong.
-
-    Even to read a database in WAL mode SQLite makes a file beside it. Where it cannot (a read-only folder, a
-    full disk) and nobody is writing, the file is all there is: read as one that never changes.
-    """
-    name = getattr(failure.__cause__, "sqlite_errorname", "")
-    if not name.startswith(CANNOT_WRITE) or _is_written(path):
-        raise failure
+    """All rows where nothing can be written. Raises `failure` where that is not what is wrong."""
     try:
-        as_it_lies = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-        with (
-            closing(sqlite3.connect(as_it_lies, uri=True)) as file,
-            closing(sqlite3.connect(":memory:", isolation_level=None)) as connection,
-        ):
-            # A file of an earlier version is migrated too, only not where it lies.
-            file.backup(connection)
-            migrate(connection, path, MIGRATIONS)
+        with as_it_lies(path, MIGRATIONS, failure) as connection:
             return connection.execute(EVERYTHING).fetchall()
     except sqlite3.DatabaseError as error:
         raise _user_error(path, error) from error
-
-
-def _is_written(path: Path) -> bool:
-    """Whether claims lie beside the file that are not in it yet."""
-    log = path.with_name(f"{path.name}-wal")
-    return log.exists() and log.stat().st_size > 0
 
 
 def _rows(claims: Iterable[Claim]) -> list[tuple[object, ...]]:

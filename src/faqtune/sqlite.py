@@ -6,7 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from faqtune.errors import UserError
@@ -46,6 +46,37 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+CANNOT_WRITE = ("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_FULL")
+
+
+@contextmanager
+def as_it_lies(path: Path, migrations: Sequence[str], failure: UserError) -> Iterator[sqlite3.Connection]:
+    """A copy of a database in memory, to read, where nothing can be written. Raises `failure`, with which opening it
+    ended, where that is not what is wrong, sqlite3.DatabaseError where the file is damaged.
+
+    Even to read a database in WAL mode SQLite makes a file beside it. Where it cannot (a read-only folder, a
+    full disk) and nobody is writing, the file is all there is: read as one that never changes.
+    """
+    name = getattr(failure.__cause__, "sqlite_errorname", "")
+    if not name.startswith(CANNOT_WRITE) or _is_written(path):
+        raise failure
+    lying = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    with (
+        closing(sqlite3.connect(lying, uri=True)) as file,
+        closing(sqlite3.connect(":memory:", isolation_level=None)) as connection,
+    ):
+        # A file of an earlier version is migrated too, only not where it lies.
+        file.backup(connection)
+        migrate(connection, path, migrations)
+        yield connection
+
+
+def _is_written(path: Path) -> bool:
+    """Whether something lies beside the file that is not in it yet."""
+    log = path.with_name(f"{path.name}-wal")
+    return log.exists() and log.stat().st_size > 0
 
 
 NO_ROOM_BYTES = 1 << 16

@@ -19,7 +19,7 @@ from threading import Lock
 from typing import Any
 
 from faqtune.errors import UserError
-from faqtune.sqlite import migrate, reason, transaction
+from faqtune.sqlite import as_it_lies, migrate, reason, transaction
 
 MIGRATIONS = (
     """CREATE TABLE acts (
@@ -78,17 +78,14 @@ class Store:
     def acts(self) -> list[Act]:
         """All acts, undone ones and undoings too, oldest first."""
         with self._lock, self._open() as connection:
-            found = 'SELECT number, act, kind, by, data, "when" FROM acts WHERE number > ? ORDER BY number'
-            for number, act, kind, by, data, when in connection.execute(found, (self._seen,)).fetchall():
-                self._acts.append(Act(act, kind, by, json.loads(data), when))
+            for number, act in _after(connection, self._seen):
+                self._acts.append(act)
                 self._seen = number
             return list(self._acts)
 
     def standing(self, *kinds: str) -> list[Act]:
         """The acts of these kinds that nobody has undone."""
-        acts = self.acts()
-        undone = {act.data["of"] for act in acts if act.kind == UNDO}
-        return [act for act in acts if act.kind in kinds and act.act not in undone]
+        return standing(self.acts(), *kinds)
 
     def undo(self, undoing: str, by: str, chosen: str = "") -> Act | None:
         """Take back this person's last act of answering that still stands, or the `chosen` one; None if there is none.
@@ -162,10 +159,43 @@ class Store:
                 f"{self.path}: {error.strerror or error}", "check the folder and its permissions"
             ) from error
         except sqlite3.DatabaseError as error:
-            raise UserError(
-                f"{self.path}: {reason(self.path, error)}",
-                "keep the file, it holds what people have said; check the folder and its disk",
-            ) from error
+            raise _user_error(self.path, error) from error
+
+
+def read_acts(path: Path) -> list[Act]:
+    """All acts, undone ones and undoings too, oldest first, also where nothing can be written; none if nobody has
+    labelled yet."""
+    if not path.exists():
+        return []
+    try:
+        with closing(Store(path)) as store:
+            return store.acts()
+    except UserError as failure:
+        try:
+            with as_it_lies(path, MIGRATIONS, failure) as connection:
+                return [act for _, act in _after(connection, 0)]
+        except sqlite3.DatabaseError as error:
+            raise _user_error(path, error) from error
+
+
+def standing(acts: Sequence[Act], *kinds: str) -> list[Act]:
+    """The acts of these kinds that nobody has undone."""
+    undone = {act.data["of"] for act in acts if act.kind == UNDO}
+    return [act for act in acts if act.kind in kinds and act.act not in undone]
+
+
+def _after(connection: sqlite3.Connection, seen: int) -> list[tuple[int, Act]]:
+    """The acts that were written after the number `seen`, with their numbers."""
+    found = 'SELECT number, act, kind, by, data, "when" FROM acts WHERE number > ? ORDER BY number'
+    rows = connection.execute(found, (seen,)).fetchall()
+    return [(number, Act(act, kind, by, json.loads(data), when)) for number, act, kind, by, data, when in rows]
+
+
+def _user_error(path: Path, error: sqlite3.DatabaseError) -> UserError:
+    return UserError(
+        f"{path}: {reason(path, error)}",
+        "keep the file, it holds what people have said; check the folder and its disk",
+    )
 
 
 def held_open(path: Path) -> sqlite3.Connection:

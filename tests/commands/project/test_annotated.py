@@ -1,6 +1,8 @@
 """Labels of chosen queries never judge the machines; those of the random share do, as far as it has been asked."""
 
+import gc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +41,16 @@ def test_the_beginning_of_the_order_by_chance_counts_whatever_asked_it(workspace
     reasons = {ORDER[0]: "random", ORDER[1]: "disagreeing", ORDER[2]: "random", ORDER[5]: "disagreeing", ORDER[9]: ""}
     asked(workspace, reasons | {"q35": "random"})
     assert chosen_queries(workspace, SPLIT) == {ORDER[5]}
+
+
+def test_what_people_labelled_is_read_where_nothing_can_be_written(lockable: Any) -> None:
+    """SQLite would make a file beside the database."""
+    workspace = Workspace(lockable.folder)
+    asked(workspace, {ORDER[0]: "random", ORDER[1]: "disagreeing", ORDER[5]: "disagreeing"})
+    there = chosen_queries(workspace, SPLIT)
+    gc.collect()  # and with it the connections that would keep the log
+    lockable.lock()
+    assert chosen_queries(workspace, SPLIT) == there == {ORDER[1], ORDER[5]}
 
 
 def test_a_rule_is_not_judged_by_the_queries_that_were_asked_because_it_is_contradicted(workspace: Workspace) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from faqtune.annotate.kept import keep_queries
 from faqtune.annotate.orders import RANDOM
 from faqtune.annotate.shares import chance
-from faqtune.annotate.store import ANSWER, Store
+from faqtune.annotate.store import ANSWER, Store, read_acts, standing
 from faqtune.records import TRAIN, Split
 from faqtune.workspace import Workspace
 
@@ -25,11 +25,9 @@ def chosen_queries(workspace: Workspace, split: Split) -> frozenset[str]:
     because it is contradicted. What stays can judge the machines: the beginning of the order by chance, as far as
     it has been asked, with what of it was answered for another reason before.
     """
-    if not workspace.acts_path.exists():
-        return frozenset()
     acts = [
         (act, chance("random", act.data["item"], split.seed))
-        for act in Store(workspace.acts_path).standing(ANSWER)
+        for act in standing(read_acts(workspace.acts_path), ANSWER)
         if split.conversations.get(act.data["query"]["conversation"]) == TRAIN
     ]
     drawn = max((place for act, place in acts if act.data["why"] == RANDOM), default=-1.0)

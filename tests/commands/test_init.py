@@ -129,6 +129,10 @@ def test_files_that_cannot_be_used_stop_it(files: Path) -> None:
         init_project(workspace, ())
     with pytest.raises(UserError, match="none of the files is a catalogue"):
         init_project(workspace, (files / "logs",))
+    xlsxwriter.Workbook(files / "empty.xlsx").close()
+    for others in ((), (files / "FAQ.xlsx",)):
+        with pytest.raises(UserError, match=r"empty.xlsx: nothing is written in its first 30 rows"):
+            init_project(workspace, (files / "empty.xlsx", *others))
     for name in ("none", "n" * 300):
         with pytest.raises(UserError, match=name):
             init_project(workspace, (files / "FAQ.xlsx", files / name))

@@ -376,6 +376,12 @@ def test_a_finished_training_is_nothing_to_resume_and_does_not_become_the_newest
             train_model(tuned_shop, resume=True, force=force)
     assert find_run(tuned_shop).name == newest
     assert len(list(all_runs(tuned_shop))) == 2
+    with pytest.raises(Interrupted):
+        train_model(tuned_shop, recipe="quick", reporter=CtrlC(after_steps=2))
+    left = next(run.name for run in all_runs(tuned_shop) if run.status == INTERRUPTED)
+    with pytest.raises(UserError, match="is finished: there is nothing to resume") as error:
+        train_model(tuned_shop, resume=True)
+    assert error.value.next_step.startswith("give --recipe quick and no --set to go on with " + left)
 
 
 def _kill(*_: object, **__: object) -> None:

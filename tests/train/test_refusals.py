@@ -42,6 +42,14 @@ def test_a_loss_that_is_no_number_is_refused_with_its_place(toy: Toys, monkeypat
     assert training.has(sound[0])
 
 
+def test_before_anything_was_learned_it_is_not_the_learning_rate(toy: Toys, monkeypatch: pytest.MonkeyPatch):
+    ranking = engine.losses.ranking
+    monkeypatch.setattr(engine.losses, "ranking", lambda *given: ranking(*given) * math.nan)
+    with pytest.raises(UserError, match=r"stage 1 \(warm\), step 1: the loss is nan") as error:
+        toy().train()
+    assert "learning rate" not in error.value.next_step and "weights" in error.value.next_step
+
+
 def test_too_little_memory_for_a_single_text_says_what_to_lower(toy: Toys, monkeypatch: pytest.MonkeyPatch):
     def full(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")

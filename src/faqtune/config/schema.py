@@ -24,7 +24,7 @@ class CatalogueConfig(Section):
     answer_column: str = Field(default="", title="Header of the answer column; empty: guessed")
     category_column: str = Field(default="", title="Header of the category column; empty: guessed")
     id_column: str = Field(
-        default="", title="Header of a column with stable ids; empty: ids are made from the first question"
+        default="", title="Header of a column with stable ids; empty: guessed, or made from the first question"
     )
     header_row: int = Field(default=0, ge=0, title="Row of the header, from 1; 0: guessed per sheet")
     skip_empty: bool = Field(default=False, title="Leave rows without an answer out instead of stopping")

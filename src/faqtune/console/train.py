@@ -57,4 +57,7 @@ def _show(result: Trained) -> None:
         emit(f"{result.run.name}: best at stage {stage}, step {step}")
     both = [(name, result.before[name], result.after[name]) for name in result.before if name in result.after]
     changes = ", ".join(f"{name} {before:.3f} → {after:.3f}" for name, before, after in both)
-    emit(f"  on the selection part: {changes}", f"  model: {result.run.model_path}")
+    # What measures a model afterwards is exact: the last digits are not those of a training in half precision.
+    precision = result.run.facts.get("precision", "float32")
+    how = "" if precision == "float32" else f" (in {precision}, as it was trained)"
+    emit(f"  on the selection part{how}: {changes}", f"  model: {result.run.model_path}")

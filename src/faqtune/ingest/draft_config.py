@@ -19,7 +19,7 @@ CHINESE = {
     "catalogue.question_columns": "问题列的表头；空：自动识别",
     "catalogue.answer_column": "答案列的表头；空：自动识别",
     "catalogue.category_column": "分类列的表头；空：自动识别",
-    "catalogue.id_column": "固定编号列的表头；空：由第一个问题生成编号",
+    "catalogue.id_column": "固定编号列的表头；空：自动识别，或由第一个问题生成编号",
     "catalogue.header_row": "表头所在行，从 1 数起；0：自动识别",
     "catalogue.skip_empty": "跳过没有答案的行，而不是停下来",
     "conversations": "聊天记录",

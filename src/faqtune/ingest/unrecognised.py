@@ -51,6 +51,8 @@ def _keys_inside(value: Any) -> list[str]:
 
 def nothing_recognised(path: Path, seen: Collection[str], *, is_json: bool, has_catalogue: bool) -> UserError:
     """The error for a file of which `seen` are the headers or keys; `has_catalogue`: another file is the catalogue."""
+    if not seen and not is_json:
+        return UserError(f"{path.name}: nothing is written in its first {SEARCH_ROWS} rows", "export it again")
     what = "keys" if is_json else "headers"
     problem = (
         f"{path.name}: neither questions with answers nor conversations nor sentences are recognised in it; "

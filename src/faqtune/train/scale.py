@@ -34,13 +34,18 @@ def halve_scale(training: Training, place: str) -> bool:
     return True
 
 
-def refuse_not_finite(what: str, value: float, model: TextModel, place: str) -> None:
-    """Raises UserError for a loss or a norm that is infinite or no number."""
+def refuse_not_finite(what: str, value: float, training: Training, place: str) -> None:
+    """Raises UserError for a loss or a norm that is infinite or no number, with what may be the reason: before the
+    first step of all it cannot be the learning rate."""
     if math.isfinite(value):
         return
-    raise UserError(
-        f"{place}: the {what} is {value}",
-        "set precision to bfloat16 or float32 under [model] in faqtune.toml, or lower the learning rate, and train anew"
-        if model.precision.name == "float16"
-        else "lower the learning rate and train anew",
-    )
+    if training.model.precision.name == "float16":
+        way = (
+            "set precision to bfloat16 or float32 under [model] in faqtune.toml, or lower the learning rate, and train "
+            "anew"
+        )
+    elif (training.progress.stage, training.progress.step) == (1, 0):
+        way = "give the losses smaller weights, and their own parameters as in a preset, and train anew"
+    else:
+        way = "lower the learning rate and train anew"
+    raise UserError(f"{place}: the {what} is {value}", way)

@@ -227,12 +227,12 @@ def _step(
     while True:
         # A GPU would wait for its next batch if it were made later.
         loss = learn_within_memory(training, stage, batch, place, make_the_next)
-        refuse_not_finite("loss", loss.total, training.model, place)
+        refuse_not_finite("loss", loss.total, training, place)
         norm = update_within_memory(training, stage, optimiser, rate, place)
         # Where it is not finite the weights are as they were.
         if math.isfinite(norm) or not halve_scale(training, place):
             break
-    refuse_not_finite("gradient's norm", norm, training.model, place)
+    refuse_not_finite("gradient's norm", norm, training, place)
     progress.step += 1
     progress.idle_steps = 0 if loss.total != 0 and norm > 0 else progress.idle_steps + 1
     training.log.write(

@@ -47,23 +47,34 @@ def on_its_way(run: Run) -> Iterator[None]:
 def refuse_nothing_to_resume(run: Run | None, plan: Recipe, runs: Sequence[Run]) -> None:
     """`run`, of all `runs`, has the inputs of the training that was asked for, by `plan`. Raises UserError where there
     is none, or it is finished."""
-    recipe = plan.name
     if run is None:
-        anew = "run the same command without --resume to begin one"
-        left = [other for other in runs if other.status not in FINISHED]
-        if left and (options := _options(left[-1], plan)):
-            anew = f"give {options} to go on with {left[-1].name}, or {anew}"
-        elif left and left[-1].recipe != recipe:
-            anew = f"give the recipe {left[-1].recipe} to go on with {left[-1].name}, or {anew}"
-        elif left:
-            anew = f"give the --set and the files that {left[-1].name} was begun with to go on with it, or {anew}"
-        raise UserError(f"no interrupted training of {recipe} with these labels and settings is there to resume", anew)
+        raise UserError(
+            f"no interrupted training of {plan.name} with these labels and settings is there to resume",
+            _way_on(runs, plan, "run the same command without --resume to begin one"),
+        )
     if run.status in FINISHED:
         raise UserError(
-            f"{run.name}, the training of {recipe} with these labels and settings, is finished: there is nothing to "
+            f"{run.name}, the training of {plan.name} with these labels and settings, is finished: there is nothing to "
             "resume",
-            "run the same command without --resume to make it the newest run, with --force to train anew",
+            _way_on(
+                runs,
+                plan,
+                "run the same command without --resume to make it the newest run, with --force to train anew",
+            ),
         )
+
+
+def _way_on(runs: Sequence[Run], asked: Recipe, otherwise: str) -> str:
+    """What to give instead of what was `asked` for to go on with the newest run that is not finished, or what to do
+    `otherwise`."""
+    left = next((run for run in reversed(runs) if run.status not in FINISHED), None)
+    if left is None:
+        return otherwise
+    if options := _options(left, asked):
+        return f"give {options} to go on with {left.name}, or {otherwise}"
+    if left.recipe != asked.name:
+        return f"give the recipe {left.recipe} to go on with {left.name}, or {otherwise}"
+    return f"give the --set and the files that {left.name} was begun with to go on with it, or {otherwise}"
 
 
 def _options(run: Run, asked: Recipe) -> str:

@@ -32,8 +32,10 @@ SHORT_CAPABILITY = (8, 0)
 """Ampere. For Turing the compiler was still at work after five minutes."""
 LEAST_BLOCK = 16
 
-SAME = 0.02
-"""How far from exact a way may be on this device, as a share; it is 0.003 in bfloat16."""
+SAME = {torch.float32: 1e-4}
+SAME_IN_HALF = 0.02
+"""How far from exact a way may be on this device, as a share; it is 0.003 in bfloat16. What is called float32 may be
+products of fewer digits (TF32), which are 0.0005 off."""
 
 
 class _Attention(TorchFunctionMode):
@@ -87,11 +89,11 @@ class AttentionByRun(_Attention):
 
 
 class AttentionInRow(_Attention):
-    """On a GPU, in half precision: a kernel is told where each text ends.
+    """On a GPU: a kernel is told where each text ends.
 
     torch's own kernel for it is made for long texts and compares 64 tokens with 64 at least; where that would take
-    time, short texts go to one that is made for them (`faqtune.model.short_attention`). Neighbours that are all short,
-    or all not, are one call, so it is quickest for texts sorted by length.
+    time in half precision, short texts go to one that is made for them (`faqtune.model.short_attention`). Neighbours
+    that are all short, or all not, are one call, so it is quickest for texts sorted by length.
     """
 
     def __init__(self, lengths: Sequence[int], device: torch.device) -> None:
@@ -144,9 +146,15 @@ def block_of(tokens: int) -> int:
 
 
 def _way_of(heads: Tensor, blocks: frozenset[int]) -> Way:
-    """The way for heads (1, tokens, h, d): that for short texts, if they are, and many, and it works here."""
+    """The way for heads (1, tokens, h, d): that for short texts, if they are, and many, and it works here. Not in
+    float32: its products would be of fewer digits."""
     tokens, width = heads.shape[1], heads.shape[-1]
-    if tokens < MANY_TOKENS or max(blocks) > SHORT_TOKENS or (short := _short_attention(heads.device, width)) is None:
+    if (
+        heads.dtype == torch.float32
+        or tokens < MANY_TOKENS
+        or max(blocks) > SHORT_TOKENS
+        or (short := _short_attention(heads.device, width)) is None
+    ):
         return in_row
     # A kernel for each size of block, of which a card may hold some only.
     does = all(works(short.attend, heads.device, heads.dtype, width, (3, block)) for block in blocks)
@@ -181,7 +189,7 @@ def works(way: Way, device: torch.device, dtype: torch.dtype, width: int, length
             return False
         exact = _with_gradients([each.double() for each in heads], gradient.double(), _exact(lengths))
     return all(
-        float((left.double() - right).norm()) <= SAME * float(right.norm())
+        float((left.double() - right).norm()) <= SAME.get(dtype, SAME_IN_HALF) * float(right.norm())
         for left, right in zip(found, exact, strict=True)
     )
 

@@ -112,8 +112,8 @@ class TextModel(nn.Module):
 
     @property
     def pads(self) -> bool:
-        """Whether texts that go through it together are padded to the longest: not on a CPU, nor on a GPU in half
-        precision, but for kinds of models that `faqtune.model.unpadded` does not know."""
+        """Whether texts that go through it together are padded to the longest: not on a CPU, nor where a GPU's kernel
+        was seen to work, but for kinds of models that `faqtune.model.unpadded` does not know."""
         return not self._unpadded.is_for(self.device, self.precision.dtype)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

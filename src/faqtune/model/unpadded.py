@@ -37,12 +37,13 @@ class Unpadded:
         self._is_known = are_absolute and config.model_type in POSITIONS and config._attn_implementation == "sdpa"
 
     def is_for(self, device: torch.device, dtype: torch.dtype) -> bool:
-        """Whether batches on this device, with products in `dtype`, go without padding: on a CPU and, where a way was
-        seen to work, on a GPU in half precision. Not in float32 there, for which torch has no such kernel."""
+        """Whether batches on this device, with products in `dtype`, go without padding: on a CPU and, where torch's
+        kernel was seen to work, on a GPU."""
         if device.type == "cpu" or not self._is_known:
             return self._is_known
-        is_half = device.type == "cuda" and dtype in (torch.bfloat16, torch.float16)
-        return is_half and works(in_row, device, dtype, self._config.hidden_size // self._config.num_attention_heads)
+        return device.type == "cuda" and works(
+            in_row, device, dtype, self._config.hidden_size // self._config.num_attention_heads
+        )
 
     def token_vectors(
         self, backbone: PreTrainedModel, ids: Sequence[Sequence[int]], device: torch.device

@@ -44,7 +44,8 @@ def token_budget(model: TextModel, recipe: Recipe, to_come_bytes: int) -> TokenB
     if model.device.type in ("cpu", "cuda") and (free := _own_free_bytes(model)) is not None:
         left = USED_SHARE * free - to_come_bytes
         is_gpu = model.device.type == "cuda"
-        fitting = int(left / activation_bytes(model.backbone.config, in_rows=is_gpu and not model.pads))
+        in_rows = is_gpu and not model.pads and model.precision.name != "float32"
+        fitting = int(left / activation_bytes(model.backbone.config, in_rows=in_rows))
         if is_gpu:
             graph = max(CPU_AT_ONCE_TOKENS, fitting)
             at_once = min(GPU_AT_ONCE_TOKENS, graph)

@@ -200,4 +200,7 @@ def _read(folder: Path) -> Run:
     try:
         return Run(folder, **content)
     except TypeError as error:
-        raise UserError(f"{path} is damaged ({error})", f"move {folder} away, or run `faqtune train --force`") from None
+        raise UserError(
+            f"{path} is damaged ({error})",
+            f"move {folder} away, or run `faqtune train --force` with the --recipe and --set that it was trained with",
+        ) from None

@@ -158,7 +158,10 @@ def _declared(run: Run) -> tuple[str, ...]:
     try:
         return declared_frozen(recipe["stages"])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error!r})", "run `faqtune train --force`") from None
+        raise UserError(
+            f"{path} is damaged ({error!r})",
+            "run `faqtune train --force` with the --recipe and --set that it was trained with",
+        ) from None
 
 
 def _notes(weights: WeightChanges, folder_a: Path, folder_b: Path, place: Path | None) -> list[str]:

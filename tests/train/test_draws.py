@@ -11,7 +11,15 @@ import pytest
 from faqtune.recipe import Recipe, Stage, load_recipe
 from faqtune.records import Catalogue, Entry
 from faqtune.train.data import Example, TrainingData
-from faqtune.train.draws import evaluate_every, noise_of_step, queries_of_step, queries_per_step, steps_of, usable
+from faqtune.train.draws import (
+    evaluate_every,
+    noise_of_step,
+    queries_of_step,
+    queries_per_step,
+    steps_of,
+    usable,
+    with_its_batches,
+)
 from faqtune.train.mined import Mined
 from faqtune.train.ragged import Ragged
 
@@ -44,6 +52,21 @@ def test_the_steps_of_an_epoch_reach_every_label(shop: TrainingData, recipe_of: 
     assert steps_of(stage, shop) == 6
     seen = {int(n) for step in range(6) for n in queries_of_step(stage, shop, 0, 1, step)["labels"]}
     assert seen == set(range(len(shop.labels)))
+
+
+@pytest.mark.parametrize(
+    ("limit", "queries", "noise", "rate", "steps"),
+    [(0, 4, 3, 1e-4, 16), (16, 4, 3, 1e-4, 16), (5, 13, 9, 1.77e-4, 5), (1, 32, 24, 2.83e-4, 3)],
+)
+def test_long_stages_take_larger_batches_at_a_higher_rate(
+    shop: TrainingData, recipe_of: Callable[..., Recipe], limit: int, queries: int, noise: int, rate: float, steps: int
+):
+    """21 labels at 4 a step: 15.75 steps in three epochs."""
+    settings = {"batch_noise": 3, "learning_rate": 1e-4, "larger_batches_above_steps": limit}
+    stage = stage_of(recipe_of, data={"labels": 1}, batch_queries=4, epochs=3, max_steps=1000, **settings)
+    found = with_its_batches(stage, shop)
+    assert (found.batch_queries, found.batch_noise, found.learning_rate) == (queries, noise, rate)
+    assert steps_of(found, shop) == steps
 
 
 def test_epochs_count_labels_before_questions_before_dialogues(shop: TrainingData, recipe_of: Callable[..., Recipe]):

@@ -110,6 +110,18 @@ def test_a_stage_that_is_short_by_its_own_settings_is_no_news(recipe_of: Callabl
     assert not list(remarks(stage, 1, shop_of(9), shop_of(9), 384))
 
 
+def test_larger_batches_are_said_and_written_down(toy: Toys):
+    training = toy(max_steps=6, epochs=10, batch_noise=3, learning_rate=1e-4, larger_batches_above_steps=4)
+    training.train()
+    (said,) = [text for text in noted(training) if "batches are larger" in text]
+    (settings,) = [event[2] for event in training.record.told if event[0] == "settled"]
+    queries, noise = settings["settings"]["batch_queries"], settings["settings"]["batch_noise"]
+    rate = settings["settings"]["learning_rate"]
+    assert f"{queries} queries and {noise} noise sentences, at a learning rate of {rate:g}" in said
+    assert noise > 3 and rate > 1e-4 and sum(settings["queries_per_step"].values()) <= queries
+    assert settings["steps"] == max(event[2] for event in training.record.told if event[0] == "step")
+
+
 def test_a_kind_of_label_that_there_is_not_is_said(recipe_of: Callable[..., Recipe]):
     """Three quarters of a batch went to another source without a word."""
     every = shop_of(300)

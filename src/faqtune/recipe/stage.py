@@ -152,6 +152,12 @@ class Stage(Part):
         title="Passes over the labels; without them over the catalogue, or else the dialogues",
     )
     max_steps: int = Field(default=1000, ge=1, title="Most steps, whatever the epochs say")
+    larger_batches_above_steps: int = Field(
+        default=0,
+        ge=0,
+        title="Where epochs take more steps, batches are larger instead, at most 8 times, and the learning rate by the "
+        "square root; 0: never",
+    )
     evaluate_every_steps: int | None = Field(
         default=None, ge=1, title="Measure the model; unset: a fifth of an epoch, 10 to 1000 steps"
     )

@@ -19,6 +19,9 @@ NEAR_SHARE = 10
 FIRST_LOOK = 20_000
 """So many examples tell what queries find, and how a model's cosines lie, as well as a million."""
 
+MOST_TIMES = 8.0
+"""Larger than what a stage names no batch gets: what was measured goes to seven times (docs/experiments.md)."""
+
 FIFTHS, OFTENEST_STEPS, SELDOMEST_STEPS = 5, 10, 1000
 """Unless a stage says otherwise it is measured five times an epoch, but not after every few steps."""
 
@@ -77,6 +80,22 @@ def steps_per_epoch(stage: Stage, data: TrainingData) -> float:
 def steps_of(stage: Stage, data: TrainingData) -> int:
     """Steps of `epochs` epochs, but at most `max_steps`; 0 if there is nothing to take."""
     return min(stage.max_steps, math.ceil(stage.epochs * steps_per_epoch(stage, data)))
+
+
+def with_its_batches(stage: Stage, data: TrainingData) -> Stage:
+    """The stage with as many times the queries and the noise in a step as its epochs take steps above the limit that
+    it sets, at most `MOST_TIMES`, and the square root of it times its learning rate, as Adam's steps want it
+    (Malladi et al., arXiv 2205.10287); the same stage where they do not."""
+    limit, steps = stage.larger_batches_above_steps, stage.epochs * steps_per_epoch(stage, data)
+    times = min(MOST_TIMES, steps / limit) if limit else 1.0
+    if times <= 1:
+        return stage
+    larger = {
+        "batch_queries": round(times * stage.batch_queries),
+        "batch_noise": round(times * stage.batch_noise),
+        "learning_rate": float(f"{math.sqrt(times) * stage.learning_rate:.3g}"),
+    }
+    return stage.model_copy(update=larger)
 
 
 def evaluate_every(stage: Stage, data: TrainingData) -> int:

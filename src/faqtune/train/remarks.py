@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from faqtune.recipe import Stage
 from faqtune.train import ranks
 from faqtune.train.data import TrainingData
-from faqtune.train.draws import labels_drawn, queries_per_step, steps_of, steps_per_epoch
+from faqtune.train.draws import labels_drawn, queries_per_step, steps_of, steps_per_epoch, with_its_batches
 from faqtune.train.state import Training
 
 FEW_STEPS, FEW_LABELS = 20, 200
@@ -34,6 +34,14 @@ def remarks(stage: Stage, number: int, usable: TrainingData, every: TrainingData
         yield f"{place}: nothing in training counts as {' or '.join(missing)}, so all queries are drawn from {drawn}"
     if few := _few_labels(stage, number, usable, every):
         yield f"{place}: {few}"
+    larger = with_its_batches(stage, usable)
+    if larger != stage:
+        yield (
+            f"{place}: {stage.epochs:g} epochs would take {math.ceil(stage.epochs * steps_per_epoch(stage, usable)):,} "
+            f"steps of {stage.batch_queries} queries, so batches are larger: {larger.batch_queries} queries and "
+            f"{larger.batch_noise} noise sentences, at a learning rate of {larger.learning_rate:g} "
+            "(larger_batches_above_steps)"
+        )
     kept = nested_below(stage, width)
     if left_out := [length for length in stage.nested_dimensions if length not in kept]:
         rest = ", ".join(map(str, kept)) if kept else "none"

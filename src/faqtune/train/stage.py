@@ -26,6 +26,7 @@ from faqtune.train.draws import (
     queries_per_step,
     steps_of,
     usable,
+    with_its_batches,
 )
 from faqtune.train.findings import findings
 from faqtune.train.memory import budget_of, learn_within_memory, update_within_memory
@@ -47,13 +48,14 @@ IDLE_STEPS = 50
 """After so many steps in a row without a loss or a gradient, a stage ends."""
 
 
-def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> bool:
+def run_stage(training: Training, given: Stage, resumed: Checkpoint | None) -> bool:
     """Run what is left of the stage that `training.progress` stands in. Returns False if it was asked to stop.
 
     Raises UserError where the stage cannot learn, its loss is not finite or memory is too small.
     """
     progress = training.progress
-    data = usable(stage, training.data, training.recipe.seed)
+    data = usable(given, training.data, training.recipe.seed)
+    stage = with_its_batches(given, data)
     steps, measure_every = steps_of(stage, data), evaluate_every(stage, data)
     prepare(training.model, stage, training.recipe.seed)
     spare_scarce_memory(training.model, stage)
@@ -61,14 +63,13 @@ def run_stage(training: Training, stage: Stage, resumed: Checkpoint | None) -> b
     optimiser = make_optimiser(training.model, stage, layers_above(training.model))
     queries = queries_per_step(stage, data)
     training.listener.stage_started(stage, progress.stage, steps, progress.step, progress.steps_before, queries)
-    mined: Mined | None = None
-    batch_of: Callable[[int], Batch] | None = None
     if resumed is None:
         progress.sampled_at_start = sampled_weights(training.model)
-        _remark(training, stage, data)
+        _remark(training, given, data)
     else:
         restore_optimiser(optimiser, resumed.optimiser)
-        mined = resumed.mined
+    mined = resumed.mined if resumed is not None else None
+    batch_of: Callable[[int], Batch] | None = None
     # Cut off behind its last checkpoint, a stage that ended early must not go on.
     ended = _had_ended(stage, progress) if resumed is not None else ""
     while progress.step < steps and not ended:

@@ -103,12 +103,13 @@ def more() -> list[Job]:
     return jobs + of("clinc150-100", LAST, ("flagembedding",))
 
 
-LARGE_BATCHES = f"{DEFAULT},stage.1.batch_queries=96,stage.1.batch_noise=32,stage.1.learning_rate=1e-4"
+SMALL = "stage.1.larger_batches_above_steps=0"
+LARGE_BATCHES = f"{DEFAULT},{SMALL},stage.1.batch_queries=96,stage.1.batch_noise=32,stage.1.learning_rate=1e-4"
 
 
 def choosing() -> list[Job]:
     """Trainings whose every measurement `choosing.py` keeps."""
-    both = (DEFAULT, "st-mnrl:lr=5e-5,bf16")
+    both = (f"{DEFAULT},{SMALL}", "st-mnrl:lr=5e-5,bf16")
     jobs = [job for method in both for job in of("clinc150-100", ALL, (method,))]
     jobs += of("clinc150-20", ALL, both) + of("clinc150-100", ALL, (LARGE_BATCHES,))
     return jobs + of("taobao", ALL, (DEFAULT, "st-mnrl:bf16")) + of("insurance", ALL, (DEFAULT, "st-mnrl:bf16"))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from faqtune import sqlite
-from faqtune.sqlite import reason
+from faqtune import UserError, sqlite
+from faqtune.sqlite import as_it_lies, reason
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -31,3 +31,21 @@ def test_a_full_disk_and_a_folder_that_cannot_be_written_are_named(
     assert reason(path, failed("SQLITE_CORRUPT")) == "disk I/O error", "damage is damage, however full the disk is"
     monkeypatch.setattr(sqlite.os, "access", lambda folder, mode: False)
     assert reason(path, failed("SQLITE_CANTOPEN")) == "the folder cannot be written (disk I/O error)"
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-journal"])
+def test_a_database_is_not_read_as_it_lies_beside_what_is_not_in_it_or_not_out_of_it(
+    tmp_path: Path, suffix: str
+) -> None:
+    path, failure = tmp_path / "some.db", UserError("cannot be opened", "check the folder")
+    failure.__cause__ = failed("SQLITE_CANTOPEN")
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE told (what TEXT)")
+    connection.close()
+    log = path.with_name(path.name + suffix)
+    log.touch()
+    with as_it_lies(path, (), failure) as found:
+        assert found.execute("SELECT COUNT(*) FROM told").fetchone() == (0,)
+    log.write_bytes(b"half of it")
+    with pytest.raises(UserError, match="cannot be opened"), as_it_lies(path, (), failure):
+        pass

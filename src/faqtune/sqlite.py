@@ -74,9 +74,9 @@ def as_it_lies(path: Path, migrations: Sequence[str], failure: UserError) -> Ite
 
 
 def _is_written(path: Path) -> bool:
-    """Whether something lies beside the file that is not in it yet."""
-    log = path.with_name(f"{path.name}-wal")
-    return log.exists() and log.stat().st_size > 0
+    """Whether something lies beside the file that is not in it yet, or not yet out of it again."""
+    logs = [path.with_name(path.name + suffix) for suffix in ("-wal", "-journal")]
+    return any(log.exists() and log.stat().st_size > 0 for log in logs)
 
 
 NO_ROOM_BYTES = 1 << 16

@@ -131,8 +131,11 @@ def test_files_that_cannot_be_used_stop_it(files: Path) -> None:
         init_project(workspace, (files / "logs",))
     xlsxwriter.Workbook(files / "empty.xlsx").close()
     for others in ((), (files / "FAQ.xlsx",)):
-        with pytest.raises(UserError, match=r"empty.xlsx: nothing is written in its first 30 rows"):
+        with pytest.raises(UserError, match=r"empty\.xlsx is empty"):
             init_project(workspace, (files / "empty.xlsx", *others))
+    (files / "long.csv").write_text("没有表头的长句子" * 12 + "," + "也没有答案这一列" * 12, encoding="utf-8")
+    with pytest.raises(UserError, match=r"long\.csv: neither questions .* headers seen: none"):
+        init_project(workspace, (files / "long.csv",))
     for name in ("none", "n" * 300):
         with pytest.raises(UserError, match=name):
             init_project(workspace, (files / "FAQ.xlsx", files / name))

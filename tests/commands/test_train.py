@@ -20,6 +20,7 @@ from faqtune.commands import train
 from faqtune.commands.project.assemble import evaluation_set, load_project
 from faqtune.commands.train import Interrupted
 from faqtune.commands.training.finish import trained_sizes
+from faqtune.commands.training.learning import ON_PURPOSE
 from faqtune.progress import Silent
 from faqtune.recipe import Recipe
 from faqtune.records import CALIBRATION, TRAIN, OwnPair
@@ -368,6 +369,9 @@ def test_what_was_changed_of_a_preset_is_named_so_that_it_can_be_resumed(
     assert next(run for run in all_runs(tuned_shop) if run.name == name).status == DONE
 
 
+BY_RECALL = ("selection.metric='recall@1'",)
+
+
 def test_a_finished_training_is_nothing_to_resume_and_does_not_become_the_newest(tuned_shop: Workspace) -> None:
     first = find_run(tuned_shop)
     newest = train_model(tuned_shop, overrides=("seed=3",)).run.name
@@ -377,11 +381,25 @@ def test_a_finished_training_is_nothing_to_resume_and_does_not_become_the_newest
     assert find_run(tuned_shop).name == newest
     assert len(list(all_runs(tuned_shop))) == 2
     with pytest.raises(Interrupted):
-        train_model(tuned_shop, recipe="quick", reporter=CtrlC(after_steps=2))
+        train_model(tuned_shop, recipe="quick", overrides=BY_RECALL, reporter=CtrlC(after_steps=2))
     left = next(run.name for run in all_runs(tuned_shop) if run.status == INTERRUPTED)
     with pytest.raises(UserError, match="is finished: there is nothing to resume") as error:
         train_model(tuned_shop, resume=True)
-    assert error.value.next_step.startswith("give --recipe quick and no --set to go on with " + left)
+    written = 'selection.metric="recall@1"'
+    assert error.value.next_step.startswith(
+        f"give --recipe quick --set {shlex.quote(written)} and no other --set to go on with {left}"
+    )
+    run = next(run for run in all_runs(tuned_shop) if run.name == left)
+    plan = json.loads((run.folder / "recipe.json").read_text(encoding="utf-8"))
+    # What cannot go on by any command is not named: a run for the learning curve, and one of an earlier version.
+    for facts, changed in (({ON_PURPOSE: True}, plan), ({}, {key: plan[key] for key in plan if key != "seed"})):
+        run.facts |= facts
+        run.save()
+        (run.folder / "recipe.json").write_text(json.dumps(changed), encoding="utf-8")
+        with pytest.raises(UserError, match="is finished: there is nothing to resume") as error:
+            train_model(tuned_shop, resume=True)
+        assert error.value.next_step.startswith("run the same command without --resume")
+        run.facts.pop(ON_PURPOSE, None)
 
 
 def _kill(*_: object, **__: object) -> None:

@@ -245,8 +245,12 @@ def test_a_way_of_attention_is_used_where_it_was_seen_to_work() -> None:
     ) -> Tensor:
         return one_by_one(query, key, value, ends, lengths, scale) * (max(lengths) < 20)
 
-    for way in (sums, crosses_texts, lacks_a_gradient, cannot_be_built):
+    def has_fewer_digits(*given: Any) -> Tensor:
+        return one_by_one(*given) * 1.0005
+
+    for way in (sums, crosses_texts, lacks_a_gradient, cannot_be_built, has_fewer_digits):
         assert not attention.works(way, CPU, torch.float32, 16)
+    assert attention.works(has_fewer_digits, CPU, torch.bfloat16, 16)
     assert [attention.works(is_good_for_few, CPU, torch.float32, 16, (3, most)) for most in (16, 32)] == [True, False]
 
 

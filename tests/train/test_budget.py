@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from faqtune.model import TextModel, freeze
+from faqtune.model.device import Precision
 from faqtune.model.memory import activation_bytes
 from faqtune.recipe import Recipe
 from faqtune.train import budget, memory
-from faqtune.train.budget import TokenBudget
+from faqtune.train.budget import TokenBudget, token_budget
 from faqtune.train.trainable import what_is_trained
 
 RSS_OF_HOLES = """
@@ -37,6 +38,24 @@ before = rss_bytes()
 del blocks[::2]
 print(before - rss_bytes())
 """
+
+
+@pytest.mark.parametrize(("precision", "in_rows"), [("float32", False), ("bfloat16", True)])
+def test_on_a_gpu_a_token_takes_less_in_half_precision_without_padding(
+    tiny_model: TextModel,
+    recipe_of: Callable[..., Recipe],
+    monkeypatch: pytest.MonkeyPatch,
+    precision: Any,
+    in_rows: bool,
+):
+    free = 10_000_000_000
+    monkeypatch.setattr(TextModel, "device", torch.device("cuda"))
+    monkeypatch.setattr(TextModel, "pads", False)
+    monkeypatch.setattr(budget, "_own_free_bytes", lambda model: free)
+    tiny_model.precision = Precision(precision, "")
+    found = token_budget(tiny_model, recipe_of(), 1000)
+    of_each = activation_bytes(tiny_model.backbone.config, in_rows=in_rows)
+    assert found.graph == int((budget.USED_SHARE * free - 1000) / of_each)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked to return memory")

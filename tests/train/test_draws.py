@@ -55,18 +55,37 @@ def test_the_steps_of_an_epoch_reach_every_label(shop: TrainingData, recipe_of: 
 
 
 @pytest.mark.parametrize(
-    ("limit", "queries", "noise", "rate", "steps"),
-    [(0, 4, 3, 1e-4, 16), (16, 4, 3, 1e-4, 16), (5, 13, 9, 1.77e-4, 5), (1, 32, 24, 2.83e-4, 3)],
+    ("limit", "most", "queries", "noise", "rate", "steps"),
+    [
+        (0, 1000, 4, 3, 1e-4, 16),
+        (16, 1000, 4, 3, 1e-4, 16),
+        (5, 1000, 13, 10, 1.8e-4, 5),
+        (1, 1000, 21, 16, 2.29e-4, 3),
+        (5, 5, 4, 3, 1e-4, 5),
+        (5, 10, 8, 6, 1.41e-4, 5),
+    ],
+    ids=["never", "short enough", "3.2 times", "all that there are", "cut to the limit", "cut above it"],
 )
-def test_long_stages_take_larger_batches_at_a_higher_rate(
-    shop: TrainingData, recipe_of: Callable[..., Recipe], limit: int, queries: int, noise: int, rate: float, steps: int
-):
-    """21 labels at 4 a step: 15.75 steps in three epochs."""
-    settings = {"batch_noise": 3, "learning_rate": 1e-4, "larger_batches_above_steps": limit}
-    stage = stage_of(recipe_of, data={"labels": 1}, batch_queries=4, epochs=3, max_steps=1000, **settings)
+def test_a_long_stage_takes_as_many_queries_in_larger_steps_at_a_higher_rate(
+    shop: TrainingData, recipe_of: Callable[..., Recipe],
+    limit: int, most: int, queries: int, noise: int, rate: float, steps: int,
+):  # fmt: skip
+    """21 labels at 4 a step: 16 steps for three epochs."""
+    settings = {"batch_noise": 3, "learning_rate": 1e-4, "larger_batches_above_steps": limit, "max_steps": most}
+    stage = stage_of(recipe_of, data={"labels": 1}, batch_queries=4, epochs=3, **settings)
     found = with_its_batches(stage, shop)
     assert (found.batch_queries, found.batch_noise, found.learning_rate) == (queries, noise, rate)
     assert steps_of(found, shop) == steps
+    assert with_its_batches(found, shop) is found
+
+
+def test_larger_batches_leave_every_source_its_share(shop: TrainingData, recipe_of: Callable[..., Recipe]):
+    """Of 12 queries 3 are labels, of 21, and 6 are all the dialogues that there are."""
+    everything = {"labels": 1, "catalogue": 1, "dialogues": 2}
+    stage = stage_of(recipe_of, data=everything, batch_queries=12, epochs=3, larger_batches_above_steps=2)
+    assert with_its_batches(stage, shop) is stage
+    half = with_its_batches(stage.model_copy(update={"batch_queries": 8}), shop)
+    assert queries_per_step(half, shop) == {"labels": 3, "catalogue": 3, "dialogues": 6}
 
 
 def test_epochs_count_labels_before_questions_before_dialogues(shop: TrainingData, recipe_of: Callable[..., Recipe]):

@@ -13,6 +13,7 @@ import torch
 
 from faqtune.errors import UserError
 from faqtune.train import state
+from faqtune.train.optimiser import schedule
 
 Toys = Callable[..., Any]
 
@@ -39,6 +40,25 @@ def test_interrupted_and_run_again_it_ends_bit_identical(
     assert outcome.status == "done" and outcome.best_step == undisturbed.best_step
     assert resumed.has(whole.weights())
     assert resumed.log() == whole.log()
+
+
+def test_with_larger_batches_it_goes_on_as_it_was_begun(toy: Toys, tmp_path: Path):
+    """Sixteen steps of 4 queries are taken as six of 11."""
+    long = {"data": {"labels": 1}, "batch_queries": 4, "batch_noise": 2, "epochs": 3, "max_steps": 100}
+    long |= {"learning_rate": 1e-3, "larger_batches_above_steps": 6, "evaluate_every_steps": 2}
+    whole, interrupted, resumed = (toy(**long, folder=tmp_path / name) for name in ("whole", "part", "part"))
+    whole.train()
+    interrupted.record.on_step = lambda *place: signal.raise_signal(signal.SIGINT) if place == (1, 3) else None
+    assert interrupted.train().status == "interrupted"
+    resumed.train()
+    assert ("stage", 1, 6, 3) in resumed.record.told
+    assert resumed.has(whole.weights()) and resumed.log() == whole.log()
+    assert [event[2] for event in whole.record.told if event[0] == "measured"] == [0, 2, 4, 6]
+    (settings,) = [event[2]["settings"] for event in whole.record.told if event[0] == "settled"]
+    assert (settings["batch_queries"], settings["batch_noise"], settings["max_steps"]) == (11, 5, 6)
+    rates = [event["learning_rate"] for event in whole.log() if event["event"] == "step"]
+    share = whole.recipe.stages[0].warmup_share
+    assert rates == [1.66e-3 * schedule(step, 6, share) for step in range(6)]
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])

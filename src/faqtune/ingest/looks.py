@@ -21,7 +21,7 @@ from faqtune.ingest.names import SENTENCE
 from faqtune.ingest.noise import read_noise
 from faqtune.ingest.pair_forms import labelled_pairs
 from faqtune.ingest.report import IngestReport
-from faqtune.ingest.unrecognised import headers_in, keys_in, nothing_recognised
+from faqtune.ingest.unrecognised import headers_in, is_blank, keys_in, nothing_recognised
 
 Kind = Literal["catalogue", "conversations", "noise", "gold", "pairs", "unknown"]
 
@@ -175,6 +175,8 @@ def _look_at_pairs(source: Source, form: Form) -> Guess:
 def _look_at_other(source: Source, form: Form) -> Guess:
     kind = kind_of(source)
     seen = keys_in(source) if kind == "json" else headers_in(source, kind)
+    if kind != "json" and not seen and is_blank(source, kind):
+        return Guess(source.path, "unknown", form, problem=str(UserError(f"{source.name} is empty", "export it again")))
     return unrecognised(Guess(source.path, "unknown", form, is_json=kind == "json", seen=seen), has_catalogue=False)
 
 

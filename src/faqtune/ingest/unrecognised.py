@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from faqtune.errors import UserError
+from faqtune.ingest.cells import cell_text
 from faqtune.ingest.headers import MOST_NAMES, SEARCH_ROWS, keys_seen, names_seen
 from faqtune.ingest.jsonstream import layout_of, whole_object
 from faqtune.ingest.kinds import Kind, Source
@@ -31,6 +32,11 @@ def headers_in(source: Source, kind: Kind, besides: Collection[str] = ()) -> tup
     return tuple(seen[:MOST_NAMES])
 
 
+def is_blank(source: Source, kind: Kind) -> bool:
+    """Whether no cell of a table has a text."""
+    return not any(cell_text(cell) for sheet, _ in open_sheets(source, kind) for row in sheet.rows for cell in row)
+
+
 def keys_in(source: Source) -> tuple[str, ...]:
     """The keys of a JSON file's first item, then those of the lists and objects in it: "聊天 → 谁说的, 说了啥"."""
     layout = layout_of(source)
@@ -51,8 +57,6 @@ def _keys_inside(value: Any) -> list[str]:
 
 def nothing_recognised(path: Path, seen: Collection[str], *, is_json: bool, has_catalogue: bool) -> UserError:
     """The error for a file of which `seen` are the headers or keys; `has_catalogue`: another file is the catalogue."""
-    if not seen and not is_json:
-        return UserError(f"{path.name}: nothing is written in its first {SEARCH_ROWS} rows", "export it again")
     what = "keys" if is_json else "headers"
     problem = (
         f"{path.name}: neither questions with answers nor conversations nor sentences are recognised in it; "

@@ -155,8 +155,8 @@ class Stage(Part):
     larger_batches_above_steps: int = Field(
         default=0,
         ge=0,
-        title="Where epochs take more steps, batches are larger instead, at most 8 times, and the learning rate by the "
-        "square root; 0: never",
+        title="A longer stage takes as many queries in fewer steps, at most 8 times as large, the learning rate by the "
+        "square root of it; 0: never",
     )
     evaluate_every_steps: int | None = Field(
         default=None, ge=1, title="Measure the model; unset: a fifth of an epoch, 10 to 1000 steps"

@@ -20,7 +20,8 @@ FIRST_LOOK = 20_000
 """So many examples tell what queries find, and how a model's cosines lie, as well as a million."""
 
 MOST_TIMES = 8.0
-"""Larger than what a stage names no batch gets: what was measured goes to seven times (docs/experiments.md)."""
+"""As large as what a stage names a batch gets at most. Whole trainings were measured to 2.7 times, the first third of
+one to 7 (docs/experiments.md)."""
 
 FIFTHS, OFTENEST_STEPS, SELDOMEST_STEPS = 5, 10, 1000
 """Unless a stage says otherwise it is measured five times an epoch, but not after every few steps."""
@@ -83,19 +84,22 @@ def steps_of(stage: Stage, data: TrainingData) -> int:
 
 
 def with_its_batches(stage: Stage, data: TrainingData) -> Stage:
-    """The stage with as many times the queries and the noise in a step as its epochs take steps above the limit that
-    it sets, at most `MOST_TIMES`, and the square root of it times its learning rate, as Adam's steps want it
-    (Malladi et al., arXiv 2205.10287); the same stage where they do not."""
-    limit, steps = stage.larger_batches_above_steps, stage.epochs * steps_per_epoch(stage, data)
-    times = min(MOST_TIMES, steps / limit) if limit else 1.0
-    if times <= 1:
+    """The stage as it is run: where it would take more steps than `larger_batches_above_steps`, as many queries in
+    fewer and larger ones, at most `MOST_TIMES` as large and no larger than every source can fill, so that their shares
+    stay; as many times the noise, and the square root of it times the learning rate, as Adam's steps want it (Malladi
+    et al., arXiv 2205.10287)."""
+    limit, steps, counts = stage.larger_batches_above_steps, steps_of(stage, data), queries_per_step(stage, data)
+    if not 0 < limit < steps:
         return stage
-    larger = {
-        "batch_queries": round(times * stage.batch_queries),
-        "batch_noise": round(times * stage.batch_noise),
-        "learning_rate": float(f"{math.sqrt(times) * stage.learning_rate:.3g}"),
-    }
-    return stage.model_copy(update=larger)
+    fillable = min(len(data.numbers_of(source)) / count for source, count in counts.items())
+    times = min(MOST_TIMES, steps / limit, fillable)
+    sizes = {name: round(times * getattr(stage, name)) for name in ("batch_queries", "batch_noise")}
+    larger = stage.model_copy(update={**sizes, "larger_batches_above_steps": 0})
+    grown = sum(queries_per_step(larger, data).values()) / sum(counts.values())
+    if grown <= 1:
+        return stage
+    rate = float(f"{math.sqrt(grown) * stage.learning_rate:.3g}")
+    return larger.model_copy(update={"learning_rate": rate, "max_steps": math.ceil(steps / grown)})
 
 
 def evaluate_every(stage: Stage, data: TrainingData) -> int:

@@ -32,16 +32,16 @@ def remarks(stage: Stage, number: int, usable: TrainingData, every: TrainingData
     if missing := [source for source in ("human_labels", "weak_labels") if there.get(source) is False]:
         drawn = ", ".join(source for source, is_there in there.items() if is_there)
         yield f"{place}: nothing in training counts as {' or '.join(missing)}, so all queries are drawn from {drawn}"
-    if few := _few_labels(stage, number, usable, every):
-        yield f"{place}: {few}"
     larger = with_its_batches(stage, usable)
-    if larger != stage:
+    if larger is not stage:
+        small, large = (sum(queries_per_step(one, usable).values()) for one in (stage, larger))
         yield (
-            f"{place}: {stage.epochs:g} epochs would take {math.ceil(stage.epochs * steps_per_epoch(stage, usable)):,} "
-            f"steps of {stage.batch_queries} queries, so batches are larger: {larger.batch_queries} queries and "
-            f"{larger.batch_noise} noise sentences, at a learning rate of {larger.learning_rate:g} "
-            "(larger_batches_above_steps)"
+            f"{place}: {steps_of(stage, usable):,} steps of {small} queries are taken as "
+            f"{steps_of(larger, usable):,} of {large}, with {larger.batch_noise} noise sentences and a learning rate "
+            f"of {larger.learning_rate:g} (larger_batches_above_steps)"
         )
+    elif few := _few_labels(stage, number, usable, every):
+        yield f"{place}: {few}"
     kept = nested_below(stage, width)
     if left_out := [length for length in stage.nested_dimensions if length not in kept]:
         rest = ", ".join(map(str, kept)) if kept else "none"

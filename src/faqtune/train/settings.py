@@ -18,9 +18,10 @@ def settings_in_use(
 ) -> dict[str, Any]:
     """For the log; to be asked on all ranks after the first mining of a stage, before its first step.
 
-    `settings` is the stage with temperatures, ceiling, floor and the interval of measuring filled in, and without
-    nested dimensions that the model does not have. Tokens are those
-    that go through the encoder at once, and of how many a graph is kept (0: of none, gradients are cached).
+    `settings` is the stage as it is run, its batches grown (`faqtune.train.draws.with_its_batches`), with temperatures,
+    ceiling, floor and the interval of measuring filled in, and without nested dimensions that the model does not have.
+    Tokens are those that go through the encoder at once, and of how many a graph is kept (0: of none, gradients are
+    cached).
     """
     progress, model = training.progress, training.model
     budget = budget_in_use(training)

@@ -1,12 +1,13 @@
 """Labels of chosen queries never judge the machines; those of the random share do, as far as it has been asked."""
 
 import gc
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from faqtune import Workspace
+from faqtune import UserError, Workspace
 from faqtune.annotate.decisions import Decision, act_of
 from faqtune.annotate.shares import shuffled
 from faqtune.annotate.store import Store
@@ -51,6 +52,19 @@ def test_what_people_labelled_is_read_where_nothing_can_be_written(lockable: Any
     gc.collect()  # and with it the connections that would keep the log
     lockable.lock()
     assert chosen_queries(workspace, SPLIT) == there == {ORDER[1], ORDER[5]}
+
+
+def test_what_was_said_last_is_not_left_out_where_nothing_can_be_written(workspace: Workspace, lockable: Any) -> None:
+    """It lies beside the database until the last who has it open closes it."""
+    asked(workspace, {ORDER[0]: "random"})
+    store = Store(workspace.acts_path)
+    asked(workspace, {ORDER[1]: "disagreeing"})
+    for name in ("annotate.db", "annotate.db-wal"):
+        shutil.copy(workspace.root / name, lockable.folder)
+    store.close()
+    lockable.lock()
+    with pytest.raises(UserError, match="keep the file, it holds what people have said"):
+        chosen_queries(Workspace(lockable.folder), SPLIT)
 
 
 def test_a_rule_is_not_judged_by_the_queries_that_were_asked_because_it_is_contradicted(workspace: Workspace) -> None:

@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from pydantic import ValidationError
+
+from faqtune.commands.training.learning import ON_PURPOSE
 from faqtune.errors import UserError, is_out_of_memory, out_of_memory
 from faqtune.recipe import Recipe, load_recipe
 from faqtune.runs import FAILED, FINISHED, INTERRUPTED, RUNNING, Run
@@ -67,7 +70,7 @@ def refuse_nothing_to_resume(run: Run | None, plan: Recipe, runs: Sequence[Run])
 def _way_on(runs: Sequence[Run], asked: Recipe, otherwise: str) -> str:
     """What to give instead of what was `asked` for to go on with the newest run that is not finished, or what to do
     `otherwise`."""
-    left = next((run for run in reversed(runs) if run.status not in FINISHED), None)
+    left = next(filter(_can_go_on, reversed(runs)), None)
     if left is None:
         return otherwise
     if options := _options(left, asked):
@@ -75,6 +78,20 @@ def _way_on(runs: Sequence[Run], asked: Recipe, otherwise: str) -> str:
     if left.recipe != asked.name:
         return f"give the recipe {left.recipe} to go on with {left.name}, or {otherwise}"
     return f"give the --set and the files that {left.name} was begun with to go on with it, or {otherwise}"
+
+
+def _can_go_on(run: Run) -> bool:
+    """Whether a run is unfinished and the user's, and its recipe has the settings that recipes have today: one of
+    another version is another recipe."""
+    if run.status in FINISHED or ON_PURPOSE in run.facts:
+        return False
+    try:
+        plan = read_json(run.folder / "recipe.json", "faqtune train")
+        return bool(Recipe.model_validate(plan).model_dump(mode="json") == plan)
+    except ValidationError:
+        return False
+    except UserError:  # gone or damaged, which going on mends
+        return True
 
 
 def _options(run: Run, asked: Recipe) -> str:

@@ -81,10 +81,9 @@ def write_tables(name: str, results: list[Result], test_of: Callable[[int], Eval
         "## Against the original, points",
         table_of([_against(method, "original", methods, spreads) for method in methods if method != "original"]),
     ]
-    if OURS in methods and len(methods) > 2:
-        rivals = [method for method in methods if method not in (OURS, "original")]
-        rows = [_against(OURS, rival, methods, spreads) for rival in rivals]
-        parts += [f"## {OURS} minus each other, points", table_of(rows)]
+    for ours in [OURS] if OURS in methods else [method for method in methods if method.startswith(OURS)]:
+        rows = [_against(ours, rival, methods, spreads) for rival in methods if rival not in (ours, "original")]
+        parts += [f"## {ours} minus each other, points", table_of(rows)] if rows else []
     for seed in sorted({result["seed"] for result in results}):
         there = {method: seeds[seed] for method, seeds in methods.items() if seed in seeds}
         rows = [_figures_row(method, [result], methods) for method, result in there.items()]

@@ -20,6 +20,9 @@ and very short texts."""
 Stratum = Literal["chatter", "other_domain", "unsupported", "garbage"]
 
 
+SAME_COSINE = 5e-5
+"""Thresholds that differ by less are written the same."""
+
 MEASURED_ONLY: tuple[Stratum, ...] = ("other_domain", "garbage")
 """Noise that is never trained on, nor chosen by: it shows what a model makes of a kind of text that it has not seen."""
 

@@ -329,6 +329,24 @@ def test_a_report_is_of_the_threshold_at_which_is_answered(
     assert "Next: faqtune evaluate" in cli("calibrate", *asked, "--chatter", "99.9")[1]
 
 
+def test_where_it_answers_is_said_where_the_calibration_part_has_changed(
+    tuned_shop: Workspace, cli: Callable[..., tuple[int, str, str]]
+) -> None:
+    """`match` goes on at the certified threshold; figures are at one of today's calibration part."""
+    asked = ("--project", str(tuned_shop.root))
+    assert "certified: answer from" in cli("calibrate", *asked, "--chatter", "99.9")[1]
+    promised = load_matcher(tuned_shop).threshold_cosine
+    assert promised is not None
+    assert "answers from a cosine" not in "".join(cli("evaluate", *asked, "--force")[1:])
+    run = find_run(tuned_shop)
+    certificate = json.loads(run.certificate_path.read_text(encoding="utf-8"))
+    certificate["calibration"]["digest"] = "of another part"
+    run.certificate_path.write_text(json.dumps(certificate), encoding="utf-8")
+    said = f"{run.name} answers from a cosine of {promised:.4f} on, which was set on an earlier calibration part"
+    assert said in "".join(cli("evaluate", *asked, "--force")[1:])
+    assert load_matcher(tuned_shop).threshold_cosine == promised
+
+
 def test_a_certificate_of_data_without_noise_is_measured_and_reported(
     tuned_shop: Workspace, cli: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,13 +22,16 @@ def _of_machines_alone(workspace: Workspace) -> list[Claim]:
 
 
 def test_counts_are_those_of_the_decisions(tuned_shop: Workspace) -> None:
-    one, other, *_ = _of_machines_alone(tuned_shop)
+    one, other, third, *_ = _of_machines_alone(tuned_shop)
     wrong = next(entry.id for entry in tuned_shop.catalogue() if entry.id != other.entry)
     claims.append(
         tuned_shop.claims_path,
         [Claim(one.query, one.entry, "llm:x", 0.7), Claim(other.query, wrong, "llm:x", 0.7)],
     )
     people = {claim.query for claim in claims.read(tuned_shop.claims_path) if claim.is_human}
+    before = decide_labels(tuned_shop)
+    claims.append(tuned_shop.claims_path, [Claim(third.query, None, "human:li", 1.0, reason="several")])
+    people.add(third.query)
 
     made = decide_labels(tuned_shop)
 
@@ -36,6 +39,7 @@ def test_counts_are_those_of_the_decisions(tuned_shop: Workspace) -> None:
     assert made.by_people == sum(decision.is_human for decision in decisions.values()) == len(people)
     assert made.by_people + made.agreeing + made.disagreeing + made.one_machine == len(decisions)
     assert (made.agreeing, made.disagreeing) == (1, 1)
+    assert (made.several, made.without_entry) == (before.several + 1, before.without_entry)
     assert made.pairs == len(tuned_shop.pairs())
     assert [weight.by for weight in made.weights] == ["llm:x", BY]
     assert all(weight.checked is None for weight in made.weights)

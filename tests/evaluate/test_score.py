@@ -20,7 +20,7 @@ from faqtune.evaluate import (
     sampled_difference,
     scorecard,
 )
-from faqtune.evaluate.figures import contributions, figures
+from faqtune.evaluate.figures import contributions, figures, supporting
 from faqtune.evaluate.outcomes import Outcomes
 from faqtune.evaluate.score import resampling_plan
 from faqtune.evaluate.tallies import once
@@ -116,6 +116,7 @@ def test_figures_by_hand(shop):
     assert value["fpr95"] == 0.7, "all ten must be accepted, from 0.25 on"
     assert value["answered"] == 0.5
     assert value["precision"] == pytest.approx(3 / 5)
+    assert [supporting(name, found) for name in ("answered", "precision")] == [10, 5], "five of ten are answered"
     assert value["accepted"] == 0.2
     assert value["accepted/chatter"] == pytest.approx(2 / 3)
     assert right_by_entry(found) == {

@@ -68,6 +68,13 @@ def test_the_paired_test_has_both_p_and_a_star_where_correction_takes_it_back(
     assert (second.mark, second.verdict) == ("better alone", "better*")
 
 
+def test_the_figure_to_look_at_first_has_no_star(certificate: dict[str, Any], comparison: Comparison) -> None:
+    """As in the table of all figures on the same page."""
+    certificate["better_than_base"]["oscr@5"]["p_holm"] = 0.37
+    first = promises(certificate, comparison.after, "en").sheets[2].groups[0][1][0]  # type: ignore[union-attr]
+    assert (first.mark, first.verdict, first.cells[2].text) == ("better", "better", "0.370")
+
+
 def test_threshold_margin_data_model_and_date_are_named(certificate: dict[str, Any], comparison: Comparison) -> None:
     found = facts(promises(certificate, comparison.after, "en"))
     assert found == {

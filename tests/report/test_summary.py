@@ -104,6 +104,28 @@ def test_weak_labels_are_named(report: RunReport, measured: dict[str, int], said
     assert said in summary(labelled, "en").measured[1]
 
 
+def test_labels_of_today_say_nothing_of_figures_from_before(report: RunReport, comparison: Comparison) -> None:
+    """Hand labels came after it was measured on those of the rules."""
+    by_people = LabelSummary(measured={"human:li": 31})
+    for part, said in (("test (weak labels)", "not recorded"), ("test (hand labels)", "set by people")):
+        after = comparison.after.model_copy(update={"part": part})
+        page = replace(report, comparison=comparison.model_copy(update={"after": after}), labels=by_people)
+        assert said in summary(page, "en").measured[1]
+
+
+@pytest.mark.parametrize(("answers_from", "is_warned"), [(None, False), (0.67891, False), (0.7, True)])
+def test_figures_at_a_threshold_that_nobody_answers_at_are_said_to_be_that(
+    comparison: Comparison, answers_from: float | None, is_warned: bool
+) -> None:
+    figures = {name: Figure(value=0.5, low=0.4, high=0.6, n=100) for name in ("answered", "precision", "accepted")}
+    update = {"threshold_cosine": 0.6789, "figures": {**comparison.after.figures, **figures}}
+    after = comparison.after.model_copy(update=update)
+    run = RunFacts(name=after.model, answers_from=answers_from)
+    found = summary(RunReport(comparison.model_copy(update={"after": after}), run=run), "en")
+    assert any("answers from a cosine of 0.7000 on" in warning for warning in found.warnings) == is_warned
+    assert any("As it is set now" in plain(sentence) for _, sentence in found.facts) != is_warned
+
+
 def test_figures_on_data_that_chose_the_model_are_warned_of(comparison: Comparison) -> None:
     chosen = comparison.model_copy(update={"after": comparison.after.model_copy(update={"part": "selection"})})
     assert "selection" in summary(RunReport(chosen), "en").warnings[0]

@@ -16,7 +16,7 @@ from faqtune.commands.project.seen import trained_on
 from faqtune.commands.project.settled import training_conversations, weighed_sources
 from faqtune.commands.split import make_split
 from faqtune.digests import digest
-from faqtune.label import Act, Decision, Doubt, Source, acts_of, latest, probabilities, suspects
+from faqtune.label import SEVERAL, Act, Decision, Doubt, Source, acts_of, latest, probabilities, suspects
 from faqtune.progress import Reporter, Silent
 from faqtune.ranking import entry_scores
 from faqtune.records import Query
@@ -138,11 +138,11 @@ def _counted(decisions: Mapping[str, Decision], machines: Mapping[str, Sequence[
     answers = [{frozenset(act.answer) for act in acts} for acts in voices]
     return {
         "by_people": len(decisions) - len(voices),
-        "several": sum(bool(decision.others) for decision in decisions.values()),
+        "several": sum(bool(decision.others) or decision.reason == SEVERAL for decision in decisions.values()),
         "agreeing": sum(len(acts) > 1 and len(said) == 1 for acts, said in zip(voices, answers, strict=True)),
         "disagreeing": sum(len(said) > 1 for said in answers),
         "one_machine": sum(len(acts) == 1 for acts in voices),
-        "without_entry": sum(decision.entry is None for decision in decisions.values()),
+        "without_entry": sum(decision.entry is None and decision.reason != SEVERAL for decision in decisions.values()),
     }
 
 

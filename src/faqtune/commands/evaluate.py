@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from faqtune.commands.figures.certificate import answers_from
 from faqtune.commands.figures.details import Details, details_path
 from faqtune.commands.figures.enough import OF_THE_SPLIT, refuse_too_few
 from faqtune.commands.figures.general import general_path, mteb_path, read_about, save_general, save_mteb
@@ -32,6 +33,7 @@ from faqtune.progress import Reporter, Silent
 from faqtune.records import CALIBRATION, PARTS, TEST, content_id
 from faqtune.report import Example, Examples
 from faqtune.runs import Run, all_runs, finished_runs
+from faqtune.scorecard import SAME_COSINE
 from faqtune.steps import is_current, mark_current
 from faqtune.workspace import Workspace
 
@@ -102,6 +104,7 @@ def evaluate_models(
             model = ReportingEncoder(load_model(workspace, name, reporter, exact=True), reporter, name)
             encoder = details.keeping(model)
             results.append(measured(workspace, encoder, data, calibration))
+            _say_where_it_answers(workspace, results[-1], reporter)
             abilities.append(general_ability(encoder))
             if len(names) == 2:
                 details.add(encoder, results[-1], is_last=name == names[-1])
@@ -128,6 +131,20 @@ def _mteb(
     scores = {name: mteb_scores(workspace, name, tasks, reporter) for name in names}
     save_mteb(path, scores, digests)
     return scores
+
+
+def _say_where_it_answers(workspace: Workspace, found: Outcomes, reporter: Reporter) -> None:
+    """Where `faqtune match` has another threshold: what set it is no longer the calibration part."""
+    run = next((run for run in all_runs(workspace) if run.name == found.model), None)
+    answering = answers_from(run) if run is not None else None
+    if answering is None or found.threshold_cosine is None:
+        return
+    if abs(answering.threshold_cosine - found.threshold_cosine) >= SAME_COSINE:
+        reporter.say(
+            f"note: {found.model} answers from a cosine of {answering.threshold_cosine:.4f} on, which was set on an "
+            f"earlier calibration part; figures at a threshold are at {found.threshold_cosine:.4f}: "
+            "`faqtune calibrate` sets it anew"
+        )
 
 
 def _usual_models(workspace: Workspace, reporter: Reporter) -> tuple[str, ...]:

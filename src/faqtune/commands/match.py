@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from faqtune.commands.figures.certificate import Answering, certified_answering, set_threshold
+from faqtune.commands.figures.certificate import Answering, answers_from
 from faqtune.commands.project.models import TUNED, load_model, resolved_name
 from faqtune.commands.vectors.files import read_index
 from faqtune.encoder import Encoder, Vectors
@@ -122,9 +122,7 @@ def load_matcher(
         encoder = load_model(workspace, name, reporter, exact=True)
         return Matcher(encoder, catalogue, found.vectors, answering or found.answering(), top)
     if answering is None and run is not None:
-        answering = certified_answering(run)
-    if answering is None and run is not None and (threshold := set_threshold(run)) is not None:
-        answering = Answering(threshold)
+        answering = answers_from(run)
     encoder = load_model(workspace, name, reporter, exact=True)
     return Matcher(encoder, catalogue, encoder.encode(catalogue.questions), answering, top)
 

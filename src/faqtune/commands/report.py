@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from faqtune.alone import alone
-from faqtune.commands.figures.certificate import certified_answering
+from faqtune.commands.figures.certificate import answers_from, certified_answering
 from faqtune.commands.figures.details import details_path, read_details
 from faqtune.commands.figures.general import general_path, mteb_path, read_about
 from faqtune.commands.figures.scorecards import read_scorecards, scorecard_paths
@@ -190,4 +190,5 @@ def _run_facts(workspace: Workspace, run: Run) -> RunFacts:
         versions={name: facts[name] for name in VERSIONS if name in facts},
         digests={name: value[:16] for name, value in trained_on.items()} | {"training inputs": run.inputs[:16]},
         changed=[name for name, value in trained_on.items() if now.get(name) != value],
+        answers_from=answering.threshold_cosine if (answering := answers_from(run)) is not None else None,
     )

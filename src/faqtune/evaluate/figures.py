@@ -126,11 +126,14 @@ def contributions(outcomes: Outcomes) -> dict[str, NDArray[np.float64]]:
 
 
 def supporting(name: str, outcomes: Outcomes) -> int:
-    """How many rows stand behind a figure: queries for ranking, noise sentences (of the stratum) for rejection."""
+    """How many rows stand behind a figure: queries for ranking, of precision those that are answered, noise sentences
+    (of the stratum) for rejection."""
     metric, _, scope = name.partition("/")
     queries, written = len(outcomes.ranks), len(outcomes.data.written_rows)
-    if metric in _ranking_values(outcomes) or metric in ("answered", "precision", "augrc_queries"):
+    if metric in _ranking_values(outcomes) or metric in ("answered", "augrc_queries"):
         return queries
+    if metric == "precision":
+        return int(outcomes.answered.sum())
     if metric == "ece":
         return queries + written
     return len(outcomes.data.noise_rows[scope]) if scope else written

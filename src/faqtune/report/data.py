@@ -62,7 +62,8 @@ class Examples:
 @dataclass(frozen=True, slots=True)
 class RunFacts:
     """How the model came about. `best_stage` and `best_step` are 0, 0 where the base model stayed best. `digests` are
-    those of the project's files when it was trained, `changed` the names of those that are others now."""
+    those of the project's files when it was trained, `changed` the names of those that are others now. `answers_from`:
+    the cosine from which on it answers now, if one is set."""
 
     name: str = ""
     status: str = ""
@@ -74,6 +75,7 @@ class RunFacts:
     versions: Mapping[str, str] = field(default_factory=dict)
     digests: Mapping[str, str] = field(default_factory=dict)
     changed: Sequence[str] = ()
+    answers_from: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

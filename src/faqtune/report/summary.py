@@ -18,9 +18,11 @@ from faqtune.report.promises import strange
 from faqtune.report.verdict import Change, change, headline
 from faqtune.report.words import HEADLINE, MEASURED
 from faqtune.runs import FINISHED
-from faqtune.scorecard import STRATA, Scorecard
+from faqtune.scorecard import SAME_COSINE, STRATA, Scorecard
 
 KEY_FACTS = ("recall@1", "fpr95", "precision")
+WEAK = "(weak labels)"
+"""Ends the name of a part that is measured on labels of machines too."""
 PARTS_IN_USE = (TRAIN, SELECTION, CALIBRATION)
 """A model has been fitted to these parts or chosen with them: figures on them flatter."""
 
@@ -58,7 +60,8 @@ def summary(report: RunReport, language: Language) -> Summary:
         for name in KEY_FACTS
         if (found := change(comparison, name)) and found != lead
     ]
-    if lead and lead.name.startswith("oscr") and (as_set := _as_set(comparison.after, language)):
+    is_set = _answers_elsewhere(report.run, comparison.after) is None
+    if lead and is_set and lead.name.startswith("oscr") and (as_set := _as_set(comparison.after, language)):
         facts.append(("", as_set))
     if report.certificate and not strange(report.certificate, comparison.after, language):
         mark, said = promised_fact(report.certificate, language)
@@ -72,9 +75,16 @@ def summary(report: RunReport, language: Language) -> Summary:
         mark=lead.mark if lead else "",
         sides=_sides(lead, language) if lead else [],
         facts=facts,
-        measured=[_data_words(comparison.after, language), _label_words(report.labels, language)],
+        measured=[_data_words(comparison.after, language), _label_words(report.labels, comparison.after, language)],
         warnings=[*_run_warnings(report.run, comparison.after, language), *notes],
     )
+
+
+def _answers_elsewhere(run: RunFacts, card: Scorecard) -> float | None:
+    """The cosine from which on the run answers, if that is another than the figures are at."""
+    if run.answers_from is None or card.threshold_cosine is None or card.model != run.name:
+        return None
+    return None if abs(run.answers_from - card.threshold_cosine) < SAME_COSINE else run.answers_from
 
 
 def _as_set(card: Scorecard, language: Language) -> Markup | None:
@@ -153,13 +163,14 @@ def _data_words(card: Scorecard, language: Language) -> str:
     return words["data" if noise else "data_no_noise"].format(**counted, noise=noise, strata=listed)
 
 
-def _label_words(labels: LabelSummary | None, language: Language) -> str:
+def _label_words(labels: LabelSummary | None, card: Scorecard, language: Language) -> str:
     words = MEASURED[language]
     if labels is None or not labels.measured:
         return words["unknown"]
     machine = {by: count for by, count in labels.measured.items() if not by.startswith("human:")}
     if not any(machine.values()):
-        return words["hand"]
+        # They are today's; the page may be older.
+        return words["unknown" if card.part.endswith(WEAK) else "hand"]
     return words["weak"].format(
         weak=sum(machine.values()), total=sum(labels.measured.values()), sources=separator(language).join(machine)
     )
@@ -174,6 +185,9 @@ def _run_warnings(run: RunFacts, card: Scorecard, language: Language) -> list[st
     if run.changed:
         files = separator(language).join(FILES[language].get(name, name) for name in run.changed)
         warnings.append(words["changed"].format(files=files))
+    if (answers_from := _answers_elsewhere(run, card)) is not None:
+        found = {"answers_from": answers_from, "threshold": card.threshold_cosine}
+        warnings.append(words["answers_elsewhere"].format(**found))
     if run.status and run.status not in FINISHED:
         warnings.append(words["interrupted"].format(status=STATES[language].get(run.status, run.status)))
     return warnings

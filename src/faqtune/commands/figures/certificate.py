@@ -31,6 +31,15 @@ def certified_answering(run: Run, calibration_digest: str = "") -> Answering | N
     return None if certificate is None else answering_of(certificate)
 
 
+def answers_from(run: Run) -> Answering | None:
+    """Where a run answers: as its certificate promises, else from the threshold that was set when it was trained; None
+    where neither is there."""
+    if (promised := certified_answering(run)) is not None:
+        return promised
+    threshold = set_threshold(run)
+    return None if threshold is None else Answering(threshold)
+
+
 def certified_threshold(run: Run, calibration_digest: str = "") -> float | None:
     """Its threshold alone."""
     found = certified_answering(run, calibration_digest)

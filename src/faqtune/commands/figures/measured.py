@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from faqtune.commands.figures.certificate import Answering, certified_answering
 from faqtune.commands.project.adhoc import SEEN, TRAINED
-from faqtune.commands.project.assemble import Project, evaluation_set
+from faqtune.commands.project.assemble import Project, evaluation_set, measured_queries
 from faqtune.commands.project.seen import without_seen
 from faqtune.encoder import Encoder, Vectors
 from faqtune.evaluate import (
@@ -88,12 +88,8 @@ def with_left_out(
 
 
 def _labelled_in(project: Project, part: str, conversations: Collection[str]) -> int:
-    """How many labelled queries of a part are in these conversations."""
-    return sum(
-        query.id in project.decisions and project.split.conversations.get(query.conversation) == part
-        for query in project.queries
-        if query.conversation in conversations
-    )
+    """How many queries that a part would be measured on are in these conversations."""
+    return sum(query.conversation in conversations for query in measured_queries(project, part)[0])
 
 
 def _sentences_in(project: Project, part: str, sources: Collection[str], replaced: Collection[str]) -> int:

@@ -138,4 +138,4 @@ def drop_checkpoints(run: Run, *, keep: bool) -> None:
 def shown(figures: Mapping[str, float], *chosen_by: str) -> dict[str, float]:
     """The figures that are shown of a run's selection part, rounded: the usual ones, and those that it was
     `chosen_by`."""
-    return {name: round(figures[name], 4) for name in dict.fromkeys((*SHOWN_FIGURES, *chosen_by)) if name in figures}
+    return {name: round(figures[name], 6) for name in dict.fromkeys((*SHOWN_FIGURES, *chosen_by)) if name in figures}

@@ -98,7 +98,8 @@ def _show(made: Calibrated) -> None:
     emit(*table((f"with {100 * certified.confidence:g}% confidence", "promised", "bound", "seen", "units", ""), rows))
     emit(f"  {certified.answered:.1%} of the calibration part's questions are answered there")
     if certified.answered < HARDLY_ANY:
-        emit("  so strict a threshold keeps its promises by answering hardly anybody: promise less, or lower --margin")
+        lower = ", or lower --margin" * (certified.margin_cosine > 0)
+        emit(f"  so strict a threshold keeps its promises by answering hardly anybody: promise less{lower}")
     emit(*[line for promise in certified.promises if (line := _advice(promise))])
     if not certified.is_certified and len(certified.margins_tried) > 1:
         tried = len(certified.margins_tried)

@@ -108,7 +108,7 @@ def _package(package: str) -> Check:
 
 def _cpu() -> Check:
     cores, threads = usable_cores(), torch.get_num_threads()
-    finding = f"{cores} cores, {threads} threads"
+    finding = f"{cores} core{'s' * (cores != 1)}, {threads} thread{'s' * (threads != 1)}"
     if threads > cores:
         return Check(
             "cpu", "warn", finding, f"set OMP_NUM_THREADS={cores}: more threads than cores slow each other down"

@@ -253,7 +253,7 @@ def test_the_classic_stage_learns_from_weak_labels_and_the_model_with_the_lowest
     best = [event["figures"]["noise_similarity"] for event in events if event["event"] == "measured" and event["best"]]
     assert best[-1] == min(measured)
     assert (made.before["noise_similarity"], made.after["noise_similarity"]) == (
-        round(measured[0], 4), round(best[-1], 4)
+        round(measured[0], 6), round(best[-1], 6)
     ), "it is what the model was chosen by"  # fmt: skip
     assert "| noise_similarity |" in (made.run.model_path / "README.md").read_text(encoding="utf-8")
     assert set(events[1]["figures"]) >= {

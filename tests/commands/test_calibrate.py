@@ -342,7 +342,7 @@ def test_where_it_answers_is_said_where_the_calibration_part_has_changed(
     certificate = json.loads(run.certificate_path.read_text(encoding="utf-8"))
     certificate["calibration"]["digest"] = "of another part"
     run.certificate_path.write_text(json.dumps(certificate), encoding="utf-8")
-    said = f"{run.name} answers from a cosine of {promised:.4f} on, which was set on an earlier calibration part"
+    said = f"{run.name} answers from a cosine of {promised:.4f} on, which was set on other calibration data"
     assert said in "".join(cli("evaluate", *asked, "--force")[1:])
     assert load_matcher(tuned_shop).threshold_cosine == promised
 

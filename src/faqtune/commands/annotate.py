@@ -17,7 +17,7 @@ from faqtune.annotate.signals import Meanings
 from faqtune.annotate.tuning import Tuner
 from faqtune.commands.annotation_files import pool_of, refuse_unready, session_of, weights_of
 from faqtune.commands.decide import read_doubts
-from faqtune.commands.figures.certificate import certified_threshold, set_threshold
+from faqtune.commands.figures.certificate import answers_from
 from faqtune.commands.project.asked import asked_queries
 from faqtune.commands.project.kept_vectors import KeptVectors
 from faqtune.commands.project.models import ReportingEncoder, load_model, model_digest, resolved_name
@@ -129,10 +129,8 @@ def _texts(catalogue: Catalogue, pool: Pool) -> list[list[str]]:
 
 
 def _threshold(run: Run | None) -> float | None:
-    if run is None:
-        return None
-    certified = certified_threshold(run)
-    return set_threshold(run) if certified is None else certified
+    answering = answers_from(run) if run is not None else None
+    return answering.threshold_cosine if answering is not None else None
 
 
 def _vectors(

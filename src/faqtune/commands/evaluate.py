@@ -134,16 +134,16 @@ def _mteb(
 
 
 def _say_where_it_answers(workspace: Workspace, found: Outcomes, reporter: Reporter) -> None:
-    """Where `faqtune match` has another threshold: what set it is no longer the calibration part."""
+    """Where `faqtune match` has another threshold: what set it is not what the figures' was set on."""
     run = next((run for run in all_runs(workspace) if run.name == found.model), None)
     answering = answers_from(run) if run is not None else None
     if answering is None or found.threshold_cosine is None:
         return
     if abs(answering.threshold_cosine - found.threshold_cosine) >= SAME_COSINE:
         reporter.say(
-            f"note: {found.model} answers from a cosine of {answering.threshold_cosine:.4f} on, which was set on an "
-            f"earlier calibration part; figures at a threshold are at {found.threshold_cosine:.4f}: "
-            "`faqtune calibrate` sets it anew"
+            f"note: {found.model} answers from a cosine of {answering.threshold_cosine:.4f} on, which was set on other "
+            f"calibration data; figures at a threshold are at {found.threshold_cosine:.4f}: "
+            f"`faqtune calibrate --run {found.model}` sets it anew"
         )
 
 

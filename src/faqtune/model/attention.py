@@ -32,8 +32,7 @@ SHORT_CAPABILITY = (8, 0)
 """Ampere. For Turing the compiler was still at work after five minutes."""
 LEAST_BLOCK = 16
 
-SAME = {torch.float32: 1e-4}
-SAME_IN_HALF = 0.02
+SAME, SAME_IN_FLOAT32 = 0.02, 1e-4
 """How far from exact a way may be on this device, as a share; it is 0.003 in bfloat16. What is called float32 may be
 products of fewer digits (TF32), which are 0.0005 off."""
 
@@ -188,8 +187,9 @@ def works(way: Way, device: torch.device, dtype: torch.dtype, width: int, length
                 raise
             return False
         exact = _with_gradients([each.double() for each in heads], gradient.double(), _exact(lengths))
+    same = SAME_IN_FLOAT32 if dtype == torch.float32 else SAME
     return all(
-        float((left.double() - right).norm()) <= SAME.get(dtype, SAME_IN_HALF) * float(right.norm())
+        float((left.double() - right).norm()) <= same * float(right.norm())
         for left, right in zip(found, exact, strict=True)
     )
 

@@ -63,8 +63,8 @@ MEASURED: dict[Language, dict[str, str]] = {
         "base_kept": "No step of the training beat the original model on the selection part: the original was kept.",
         "changed": "The project has changed since this model was trained ({files}). What was not measured again since"
         " then is of the state before.",
-        "answers_elsewhere": "The model answers from a cosine of {answers_from:.4f} on, which was set on an earlier"
-        " calibration part; the figures at a threshold are at {threshold:.4f}. `faqtune calibrate` sets it anew.",
+        "answers_elsewhere": "The model answers from a cosine of {answers_from:.4f} on, which was set on other"
+        " calibration data; the figures at a threshold are at {threshold:.4f}. `faqtune calibrate` sets it anew.",
         "interrupted": "The training did not finish (status: {status}).",
     },
     "zh": {
@@ -80,8 +80,8 @@ MEASURED: dict[Language, dict[str, str]] = {
         "not_test": "以下数字来自数据的“{part}”部分。用它选择或训练出的模型，在其上的表现会偏高。",
         "base_kept": "训练中没有任何一步在选择集上超过原模型，因此保留了原模型。",
         "changed": "此模型训练之后，项目已有变化（{files}）。此后没有重新评测的数字，都是变化之前的。",
-        "answers_elsewhere": "模型目前从余弦 {answers_from:.4f} 起作答，这是在以前的校准集上设定的；与阈值有关的数字按"
-        " {threshold:.4f} 计算。请用 `faqtune calibrate` 重新设定。",
+        "answers_elsewhere": "模型目前从余弦 {answers_from:.4f} 起作答，这是在另一份校准数据上设定的；"
+        "与阈值有关的数字按 {threshold:.4f} 计算。请用 `faqtune calibrate` 重新设定。",
         "interrupted": "训练没有完成（状态：{status}）。",
     },
 }

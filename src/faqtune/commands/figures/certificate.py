@@ -40,12 +40,6 @@ def answers_from(run: Run) -> Answering | None:
     return None if threshold is None else Answering(threshold)
 
 
-def certified_threshold(run: Run, calibration_digest: str = "") -> float | None:
-    """Its threshold alone."""
-    found = certified_answering(run, calibration_digest)
-    return None if found is None else found.threshold_cosine
-
-
 def kept_certificate(path: Path, calibration_digest: str = "", made_by: str = MADE_BY) -> dict[str, Any] | None:
     """A certificate whose promises are kept, on this calibration data if a digest is given; None if there is none."""
     if not path.exists():

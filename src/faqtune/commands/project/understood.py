@@ -107,8 +107,8 @@ def unclear_among(guesses: Sequence[Guess], noise: Sequence[Path]) -> Guess | No
         )
     meant = meant_as_catalogue([guess for guess in guesses if guess.path.resolve() not in chatter])
     able = [*(guess for guess in unclear if guess.seen), *([meant] if meant else [])]
-    if not able and unclear:
-        raise UserError(unclear[0].problem)
     if not able:
+        if unclear:
+            raise UserError(unclear[0].problem)
         raise UserError("none of the files is a catalogue of questions and answers", "give the FAQ spreadsheet as well")
     return min(able, key=lambda guess: guess.path.suffix.lower() not in WORKBOOKS)

@@ -56,7 +56,7 @@ class Recorder:
     def __post_init__(self) -> None:
         project = load_project(self.workspace)
         self.parts = {"selection": selection_set(project)}
-        self.parts |= {name.lower(): evaluation_set(project, name) for name in (CALIBRATION, TEST)}
+        self.parts |= {name: evaluation_set(project, name) for name in (CALIBRATION, TEST)}
         self.kept: Arrays = {}
         self.measurements = 0
 

@@ -6,7 +6,17 @@ import shutil
 import pytest
 
 from faqtune.errors import UserError
-from faqtune.runs import DONE, INTERRUPTED, RUNNING, all_runs, find_run, finished_runs, new_run, refuse_without_model
+from faqtune.runs import (
+    DONE,
+    INTERRUPTED,
+    ON_PURPOSE,
+    RUNNING,
+    all_runs,
+    find_run,
+    finished_runs,
+    new_run,
+    refuse_without_model,
+)
 from faqtune.workspace import Workspace
 
 
@@ -42,6 +52,19 @@ def test_only_a_finished_run_is_the_newest(workspace):
     assert find_run(workspace) == first
     second = finished(workspace, "second")
     assert find_run(workspace) == second
+
+
+def test_nobody_is_asked_to_repeat_a_training_for_a_curve(workspace):
+    run = new_run(workspace, "quick", "builtin", "a quarter of the labels")
+    run.facts[ON_PURPOSE] = True
+    run.save()
+    with pytest.raises(UserError) as caught:
+        find_run(workspace)
+    assert caught.value.next_step == "run `faqtune train` first"
+    users = new_run(workspace, "default", "builtin", "all labels")
+    with pytest.raises(UserError) as caught:
+        find_run(workspace)
+    assert users.name in caught.value.next_step
 
 
 def test_the_order_survives_copying_the_project(workspace):
@@ -124,6 +147,10 @@ def test_a_run_whose_weights_are_gone_says_what_makes_them(workspace):
     with pytest.raises(UserError, match="no weights any more") as caught:
         refuse_without_model(run)
     assert f"repeat the `faqtune train` that began it (recipe {run.recipe})" in caught.value.next_step
+    run.facts[ON_PURPOSE] = True
+    with pytest.raises(UserError) as caught:
+        refuse_without_model(run)
+    assert "repeat the `faqtune labels --learning-curve` that began it" in caught.value.next_step
     run.facts["merged"] = {}
     with pytest.raises(UserError) as caught:
         refuse_without_model(run)

@@ -25,6 +25,8 @@ SET_ASIDE = "set aside"
 """Finished, and not to be used unless it is named: it was no better than the model from before, or trained to see
 what fewer labels bring."""
 FINISHED = (DONE, SET_ASIDE)
+ON_PURPOSE = "learning_curve"
+"""The fact of a run that was trained for the learning curve alone, and is never the current model."""
 
 
 class WithCertificates:
@@ -85,6 +87,11 @@ class Run(WithCertificates):
     @property
     def report_path(self) -> Path:
         return self.folder / "report.html"
+
+    @property
+    def is_users(self) -> bool:
+        """Whether somebody asked for this training, and not for a curve that needs it."""
+        return ON_PURPOSE not in self.facts
 
     def set_aside(self) -> None:
         """Keep the model, but let no command take it for the tuned one."""
@@ -170,7 +177,7 @@ def find_run(workspace: Workspace, name: str = "", warn: Callable[[str], None] =
     done = finished_runs(workspace, warn)
     if not done:
         nothing = f"there is no finished run in {workspace.runs_path}"
-        if begun := [run for run in all_runs(workspace) if run.status not in FINISHED]:
+        if begun := [run for run in all_runs(workspace) if run.status not in FINISHED and run.is_users]:
             name, recipe = begun[-1].name, begun[-1].recipe
             raise UserError(
                 nothing, f"repeat the `faqtune train` that began {name} (recipe {recipe}), or begin another one"
@@ -182,7 +189,7 @@ def find_run(workspace: Workspace, name: str = "", warn: Callable[[str], None] =
 def refuse_without_model(run: Run) -> None:
     """Raises UserError for a run that has not finished, or whose weights are gone, and names what would make its model:
     a plain `faqtune train` would begin another run, where the recipe or a setting was given by hand."""
-    by = "merge" if "merged" in run.facts else "train"
+    by = "merge" if "merged" in run.facts else "train" if run.is_users else "labels --learning-curve"
     if run.status not in FINISHED:
         problem = f"the run {run.name} has not finished"
     elif not run.has_model:

@@ -63,7 +63,7 @@ def test_turns_that_ask_for_several_entries_prove_the_rules_neither_right_nor_wr
     _edit_gold(tuned_shop, say_several)
 
     after = label_queries(tuned_shop).precision
-    assert after.compared == before.compared - 1
+    assert (after.compared, after.several) == (before.compared - 1, before.several + 1)
     assert after.compared - after.right <= before.compared - before.right
 
 

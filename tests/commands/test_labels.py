@@ -33,8 +33,26 @@ def test_the_confusion_of_two_sources_is_counted_turn_by_turn(tuned_shop: Worksp
     assert (found.one, found.other, found.turns) == ("human:gold", BY, len(both))
     assert found.same == sum(rules[place] == people[place] for place in both) > 5
     assert found.one_none == sum(people[place] is None for place in both)
-    assert found.both_none == 0
+    assert found.both_none == found.several == 0
     assert found.same + found.different + found.both_none + found.one_none == found.turns
+
+
+def test_what_asks_for_several_that_nobody_named_agrees_with_nothing_and_contradicts_nothing(
+    tuned_shop: Workspace,
+) -> None:
+    before = show_labels(tuned_shop)
+    rules = {claim.query for claim in claims.read(tuned_shop.claims_path) if claim.by == BY}
+    said = [claim for claim in claims.read(tuned_shop.claims_path) if claim.query in rules and claim.entry]
+    people = next(claim for claim in said if claim.by == "human:gold")
+    claims.append(tuned_shop.claims_path, [Claim(people.query, None, "human:gold", 1.0, reason="several")])
+
+    after = show_labels(tuned_shop)
+
+    (was,), (found,) = before.agreement, after.agreement
+    assert (found.turns, found.several, found.one_none) == (was.turns, 1, was.one_none)
+    assert found.same + found.different == was.same + was.different - 1
+    old, new = (next(who for who in made.labellers if who.by == "human:gold") for made in (before, after))
+    assert (new.several, new.none, new.turns) == (1, old.none, old.turns)
 
 
 def test_who_labelled_what_counts_turns_and_what_was_taken_back(tuned_shop: Workspace) -> None:

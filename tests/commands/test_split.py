@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from faqtune import UserError, Workspace, claims, make_split
+from faqtune import UserError, Workspace, claims, evaluate_models, make_split, show_labels, train_model
 from faqtune.commands import split as command
 from faqtune.commands.project.assemble import evaluation_set, load_project
 from faqtune.commands.project.settled import training_conversations, weighed_sources
@@ -35,8 +35,42 @@ def test_counts_are_those_of_the_split(tuned_shop: Workspace) -> None:
     assert sum(made.conversations.values()) == 96
     for part, count in made.noise.items():
         assert count == sum(split.noise[sentence.source] == part for sentence in tuned_shop.noise())
+    decided = load_project(tuned_shop).decisions
     for part, count in made.queries.items():
-        assert count == sum(split.conversations[query.conversation] == part for query in tuned_shop.queries())
+        assert count == sum(
+            split.conversations[q.conversation] == part for q in tuned_shop.queries() if q.id in decided
+        )
+
+
+def test_a_query_whose_label_was_taken_back_is_not_a_labelled_one(tuned_shop: Workspace) -> None:
+    before = make_split(tuned_shop).queries
+    by_rules = next(claim for claim in claims.read(tuned_shop.claims_path) if claim.by == BY)
+    rest = [claim for claim in claims.read(tuned_shop.claims_path) if claim.by == BY and claim != by_rules]
+    claims.replace(tuned_shop.claims_path, BY, rest)
+
+    after = make_split(tuned_shop).queries
+
+    assert by_rules.query in {query.id for query in tuned_shop.queries()}
+    assert sum(after.values()) == sum(before.values()) - 1 == len(load_project(tuned_shop).decisions)
+
+
+def test_whoever_goes_on_from_a_split_that_would_be_another_is_told(tuned_shop: Workspace, heard: Any) -> None:
+    said = "have changed since the split was made"
+    train_model(tuned_shop, reporter=heard)
+    evaluate_models(tuned_shop, reporter=heard)
+    assert not any(said in line for line in heard.lines) and not show_labels(tuned_shop).out_of_date
+
+    query = next(claim.query for claim in claims.read(tuned_shop.claims_path) if claim.by == BY)
+    entry = tuned_shop.catalogue().entries[0].id
+    claims.append(tuned_shop.claims_path, [Claim(query, entry, "human:王敏", 1.0)])
+    train_model(tuned_shop, reporter=heard)
+    evaluate_models(tuned_shop, reporter=heard)
+    assert [said in line for line in heard.lines].count(True) == 2 and said in show_labels(tuned_shop).out_of_date
+
+    make_split(tuned_shop)
+    heard.lines.clear()
+    train_model(tuned_shop, overrides=("stage.1.max_steps=1",), reporter=heard)
+    assert not any(said in line for line in heard.lines) and not show_labels(tuned_shop).out_of_date
 
 
 def test_labelling_anew_with_the_same_result_changes_nothing(tuned_shop: Workspace) -> None:
@@ -93,9 +127,13 @@ def test_what_a_part_is_measured_on_is_counted_apart(tuned_shop: Workspace) -> N
     made = make_split(tuned_shop)
 
     project = load_project(tuned_shop)
-    assert made.measured == {
-        part: len(evaluation_set(project, part).positives) for part in (SELECTION, CALIBRATION, TEST)
-    }
+    measured = {part: evaluation_set(project, part) for part in (SELECTION, CALIBRATION, TEST)}
+    assert made.measured == {part: len(data.positives) for part, data in measured.items()}
+    assert made.measured_noise == {part: len(data.negatives) for part, data in measured.items()}
+    assert made.measured_noise[TEST] > made.noise[TEST], "queries without an entry are noise too"
+    trained = training_conversations(project.split)
+    assert made.pairs == len(tuned_shop.pairs())
+    assert 0 < made.training_pairs == sum(pair.group in trained for pair in tuned_shop.pairs()) < made.pairs
     assert 0 < made.measured[TEST] < made.queries[TEST]
 
 

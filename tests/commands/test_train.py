@@ -20,11 +20,10 @@ from faqtune.commands import train
 from faqtune.commands.project.assemble import evaluation_set, load_project
 from faqtune.commands.train import Interrupted
 from faqtune.commands.training.finish import trained_sizes
-from faqtune.commands.training.learning import ON_PURPOSE
 from faqtune.progress import Silent
 from faqtune.recipe import Recipe
 from faqtune.records import CALIBRATION, TRAIN, OwnPair
-from faqtune.runs import DONE, INTERRUPTED, RUNNING, Run, all_runs, find_run
+from faqtune.runs import DONE, INTERRUPTED, ON_PURPOSE, RUNNING, Run, all_runs, find_run
 from faqtune.stored import read_json, write_json, write_jsonl
 
 
@@ -313,6 +312,12 @@ def test_a_training_beside_one_that_was_not_finished_says_so(tuned_shop: Workspa
     left = list(all_runs(tuned_shop))[-1].name
     train_model(tuned_shop, overrides=("seed=4",), reporter=heard)
     assert [text for text in heard.lines if f"{left} is not finished, and does not go on" in text]
+    run = next(run for run in all_runs(tuned_shop) if run.name == left)
+    run.facts[ON_PURPOSE] = True
+    run.save()
+    heard.lines.clear()
+    train_model(tuned_shop, overrides=("seed=5",), reporter=heard)
+    assert not any("does not go on" in text for text in heard.lines), "it is of a curve, whose command goes on with it"
 
 
 def test_damaged_facts_of_an_unfinished_run_are_named_and_its_checkpoints_stay(

@@ -248,6 +248,20 @@ def test_a_note_on_one_model_only_names_it():
     assert own.startswith("tuned: The same in every resample")
 
 
+def test_a_certified_threshold_beside_a_usual_one_is_said_to_be_of_another_rule():
+    usual = {"threshold_cosine": 0.5, "threshold_set_on": SetOn(noise_percent=5, noise=50, accepted=2, sources=50)}
+    certified, none = {"threshold_cosine": 0.6}, {}
+
+    def said(before, after, language="en"):
+        both = Comparison(before=card("base", **before), after=card("tuned", **after), differences={})
+        return [note for note in format_comparison(both, language).notes if "rules" in note or "规则" in note]
+
+    assert said(usual, certified)[0].startswith("tuned answers from a certified threshold on, base from one")
+    assert said(usual, certified, "zh")[0].startswith("tuned 按证书的阈值作答，base 按")
+    for alike in ((usual, usual), (certified, certified), (none, certified), (usual, none)):
+        assert said(*alike) == []
+
+
 def test_of_very_many_figures_without_width_a_few_are_named():
     names = ["recall@1", "recall@3", "recall@5", "mrr@10", "auroc", "fpr95", "oscr@5"]
     flat = {name: figure(1.0, 1.0, 1.0) for name in names}

@@ -47,8 +47,9 @@ class Decided:
     things; `one_machine`: only one spoke. `gone`: entries that left the catalogue, by their first question where it is
     remembered, else id, and how many queries have no other: these make no pair.
 
-    `training`: queries of the training part that people labelled; `chosen`: those of them that judge no source, since
-    the queue of `faqtune annotate` chose them. `checked` labels were looked at for `doubts`, the worst first."""
+    `pairs` are of all parts, `training_pairs` those that train. `training`: queries of the training part that people
+    labelled; `chosen`: those of them that judge no source, since the queue of `faqtune annotate` chose them. `checked`
+    labels were looked at for `doubts`, the worst first."""
 
     by_people: int
     several: int
@@ -60,6 +61,7 @@ class Decided:
     training: int
     chosen: int
     pairs: int
+    training_pairs: int
     weights: list[Weight]
     model: str
     checked: int
@@ -98,6 +100,7 @@ def decide_labels(
         training=len(training),
         chosen=len(training & chosen),
         pairs=splitted.pairs,
+        training_pairs=splitted.training_pairs,
         weights=_weights(machines, sources),
         model=name,
         checked=len(looked_at),

@@ -19,6 +19,7 @@ from faqtune.commands.project.adhoc import gold_set, named_noise, with_noise
 from faqtune.commands.project.assemble import evaluation_set, load_project
 from faqtune.commands.project.models import ReportingEncoder, load_model, model_digest, resolved_name
 from faqtune.commands.project.seen import without_seen
+from faqtune.commands.split import say_if_out_of_date
 from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.evaluate import (
@@ -82,6 +83,8 @@ def evaluate_models(
         also = [given for given, name in zip(models, names, strict=False) if name == twice[0] != given]
         raise UserError(f"a model is named twice: {' is '.join([*also[:1], twice[0]])}", "name each once")
     refuse_too_few(len(data.positives), data.part, "" if gold else OF_THE_SPLIT)
+    if not gold:
+        say_if_out_of_date(workspace, reporter)
     if part != TEST and not gold:
         reporter.say(f"note: figures of the {part} part flatter, since models are trained, chosen or set on it")
     calibration = evaluation_set(project, CALIBRATION)

@@ -14,7 +14,7 @@ from faqtune.commands.project.models import ReportingEncoder, load_model, model_
 from faqtune.digests import digest
 from faqtune.errors import UserError
 from faqtune.ingest import GoldLabel
-from faqtune.label import BY, NO_THRESHOLD, SEVERAL, Bin, Labelling, exchanges, label
+from faqtune.label import BY, NO_THRESHOLD, SEVERAL, Bin, Labelling, exchanges, label, place_of
 from faqtune.progress import Reporter, Silent
 from faqtune.records import Catalogue, Query, normalise
 from faqtune.steps import forget, is_current, mark_current, was_finished
@@ -35,11 +35,12 @@ WHOLE_CATALOGUE = "give the whole FAQ (catalogue.files in faqtune.toml); `faqtun
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """Labels of the rules on turns that people labelled too: how many, and how many say the same. Turns that ask for
-    several entries, without naming them, are not among them."""
+    """A machine's labels of turns that people labelled too (of the rules': that files of hand labels have): how many,
+    and how many say the same. Turns that ask for `several` entries, without naming them, are not among them."""
 
     compared: int
     right: int
+    several: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +181,10 @@ def _kept(workspace: Workspace) -> Labelling:
 
 def _result(catalogue: Catalogue, labelling: Labelling, gold: Sequence[GoldLabel]) -> Labelled:
     coverage = Counter(claim.entry for claim in labelling.claims)
-    said = {(label.conversation, label.turn): label.entry for label in gold if label.entry or label.reason != SEVERAL}
-    place = {query.id: (query.conversation, query.turns[-1]) for query in labelling.queries}
-    compared = [said[place[c.query]] == c.entry for c in labelling.claims if place[c.query] in said]
+    said = {(label.conversation, label.turn): label for label in gold}
+    place = {query.id: place_of(query) for query in labelling.queries}
+    both = [(said[place[claim.query]], claim.entry) for claim in labelling.claims if place[claim.query] in said]
+    compared = [label.entry == entry for label, entry in both if label.entry or label.reason != SEVERAL]
     confidences = [claim.confidence for claim in labelling.claims]
     return Labelled(
         skipped=False,
@@ -193,7 +195,7 @@ def _result(catalogue: Catalogue, labelling: Labelling, gold: Sequence[GoldLabel
         coverage={entry.id: coverage[entry.id] for entry in catalogue},
         without=[entry.questions[0] for entry in catalogue if not coverage[entry.id]],
         human=len(gold),
-        precision=Precision(len(compared), sum(compared)),
+        precision=Precision(len(compared), sum(compared), len(both) - len(compared)),
         bins=list(labelling.bins),
     )
 

@@ -15,7 +15,8 @@ from faqtune.commands.figures.label_thresholds import Thresholds, thresholds_of
 from faqtune.commands.label import labelled_exchanges, refuse_unfinished
 from faqtune.commands.project.annotated import chosen_queries
 from faqtune.commands.project.settled import judging, training_conversations
-from faqtune.commands.training.learning import kept_points
+from faqtune.commands.split import out_of_date
+from faqtune.commands.training.learning import are_of_today, kept_points
 from faqtune.label import (
     Act,
     acts_of,
@@ -32,13 +33,14 @@ from faqtune.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Labeller:
-    """What one source said last of each turn: `entries` with an entry, `none` without, `gone` with one that left the
-    catalogue. `withdrawn` claims apart."""
+    """What one source said last of each turn: `entries` with an entry, `none` without, `several` that asks for several
+    which it did not name, `gone` with one that left the catalogue. `withdrawn` claims apart."""
 
     by: str
     turns: int
     entries: int
     none: int
+    several: int
     gone: int
     withdrawn: int
     first: str
@@ -47,7 +49,8 @@ class Labeller:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Two sources on the turns that both labelled: `same` entry, `different` entries, `both_none`, or `one_none`."""
+    """Two sources on the turns that both labelled: `same` entry, `different` entries, `both_none`, `one_none`, or
+    `several` asked for that one of them did not name: they can be compared on the other turns only."""
 
     one: str
     other: str
@@ -56,14 +59,16 @@ class Agreement:
     different: int
     both_none: int
     one_none: int
+    several: int
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
     """`hand_labels`: turns that people labelled, of which `compared_with` serve the tables; `with_test`: among them
     those of the parts that measure. `chosen` more would, but the queue of `faqtune annotate` chose them, and they judge
-    no source, here as in `faqtune decide`. `tunings` are the points of the learning curve; `projection` is from those
-    that `projected_from` names, and says why where there are too few."""
+    no source, here as in `faqtune decide`. `tunings` are the points of the learning curve, `of_today` if they were
+    measured on the selection part as it is now; `projection` is from those that `projected_from` names, and says why
+    where there are too few. `out_of_date`: what to know of the split that says which labels train, else ""."""
 
     labellers: list[Labeller]
     agreement: list[Agreement]
@@ -74,6 +79,8 @@ class Labels:
     exchanges: int
     tables: list[Thresholds]
     tunings: list[dict[str, Any]]
+    of_today: bool
+    out_of_date: str
     projection: Projection
     projected_from: tuple[str, ...]
 
@@ -117,6 +124,8 @@ def show_labels(workspace: Workspace, *, test: bool = False) -> Labels:
             thresholds_of(by, made, compared.get(by, []), truths, measures, exchanges) for by, made in machines.items()
         ],
         tunings=as_shown(curve.points),
+        of_today=are_of_today(workspace, curve.points),
+        out_of_date=out_of_date(workspace) if workspace.split_path.exists() else "",
         projection=curve.projection,
         projected_from=curve.runs,
     )
@@ -156,7 +165,8 @@ def _labellers(
             by=by,
             turns=len(made.get(by, [])),
             entries=sum(_is_known(act, known) for act in made.get(by, [])),
-            none=sum(not act.answer for act in made.get(by, [])),
+            none=sum(not act.answer and not act.names_none_of_several for act in made.get(by, [])),
+            several=sum(act.names_none_of_several for act in made.get(by, [])),
             gone=sum(bool(act.answer) and not _is_known(act, known) for act in made.get(by, [])),
             withdrawn=withdrawn.get(by, 0),
             first=min(times[by], default=""),
@@ -173,12 +183,17 @@ def _agreement(places: Mapping[Place, Mapping[str, Act]]) -> list[Agreement]:
         for one, other in combinations(sorted(acts), 2):
             counted[one, other][_relation(acts[one], acts[other])] += 1
     return [
-        Agreement(one, other, found.total(), found["same"], found["different"], found["both none"], found["one none"])
+        Agreement(one, other, found.total(), *(found[relation] for relation in RELATIONS))
         for (one, other), found in sorted(counted.items())
     ]
 
 
+RELATIONS = ("same", "different", "both none", "one none", "several")
+
+
 def _relation(one: Act, other: Act) -> str:
+    if one.names_none_of_several or other.names_none_of_several:
+        return "several"
     if not one.answer and not other.answer:
         return "both none"
     if not one.answer or not other.answer:

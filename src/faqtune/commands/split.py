@@ -21,7 +21,7 @@ from faqtune.progress import Reporter, Silent
 from faqtune.records import PARTS, TEST, TRAIN, Catalogue, Claim, Query, Split
 from faqtune.scorecard import MEASURED_ONLY
 from faqtune.split import assign, check_split
-from faqtune.steps import is_current, mark_current
+from faqtune.steps import is_current, mark_current, was_finished
 from faqtune.stored import write_json, write_jsonl
 from faqtune.workspace import Workspace
 
@@ -38,10 +38,12 @@ MORE_CONVERSATIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Splitted:
-    """Counts per part: conversations, labelled queries, noise sentences; and the held-out entries.
+    """Counts per part: conversations, labelled queries, noise sentences of files; and the held-out entries.
 
     `measured`: the queries with an entry that a part is measured on, of the parts that measure. They are
     fewer: labels that are not sure enough, and those of the part's held-out entries, are not among them.
+    `measured_noise`: what it is measured on as noise, with the queries that no entry of the part answers.
+    `pairs` are of all parts; the `training_pairs` of them train.
     """
 
     skipped: bool
@@ -50,7 +52,9 @@ class Splitted:
     noise: dict[str, int]
     held_out: dict[str, str]
     pairs: int
+    training_pairs: int
     measured: dict[str, int]
+    measured_noise: dict[str, int]
 
 
 @alone
@@ -71,16 +75,7 @@ def make_split(workspace: Workspace, *, force: bool = False, reporter: Reporter 
     refuse_unfinished(workspace)
     keep_annotated(workspace)
     said = claim_store.read(workspace.claims_path)
-    inputs = digest(
-        config.split.model_dump_json(),
-        _last_words(said),
-        workspace.queries_path,
-        workspace.conversations_path,
-        workspace.noise_path,
-        workspace.catalogue_path,
-        workspace.root / ASKED_NAME,
-    )
-    outputs = [workspace.split_path, workspace.pairs_path]
+    inputs, outputs = _inputs(workspace, said), [workspace.split_path, workspace.pairs_path]
     if not force and is_current(workspace, STEP, inputs, outputs, say=reporter.say):
         return _counted(workspace, skipped=True)
     queries = {query.id: query for query in workspace.queries()}
@@ -95,6 +90,36 @@ def make_split(workspace: Workspace, *, force: bool = False, reporter: Reporter 
     write_jsonl(workspace.pairs_path, pairs)
     mark_current(workspace, STEP, inputs, outputs)
     return _counted(workspace, skipped=False)
+
+
+def out_of_date(workspace: Workspace) -> str:
+    """What to tell whoever goes on from a split that would be another one today; "" if it would not."""
+    if not was_finished(workspace, STEP):
+        return ""  # Somebody made it by other means, who knows what of.
+    told: list[str] = []
+    said = claim_store.read(workspace.claims_path)
+    outputs = [workspace.split_path, workspace.pairs_path]
+    if is_current(workspace, STEP, _inputs(workspace, said), outputs, say=told.append) or told:
+        return ""
+    return "note: labels, texts or settings have changed since the split was made; `faqtune split` makes it anew"
+
+
+def say_if_out_of_date(workspace: Workspace, reporter: Reporter) -> None:
+    """Tell so before anything is made of it."""
+    if told := out_of_date(workspace):
+        reporter.say(told)
+
+
+def _inputs(workspace: Workspace, said: Sequence[Claim]) -> str:
+    return digest(
+        workspace.config().split.model_dump_json(),
+        _last_words(said),
+        workspace.queries_path,
+        workspace.conversations_path,
+        workspace.noise_path,
+        workspace.catalogue_path,
+        workspace.root / ASKED_NAME,
+    )
 
 
 def _last_words(said: Sequence[Claim]) -> str:
@@ -168,14 +193,19 @@ def _counted(workspace: Workspace, *, skipped: bool) -> Splitted:
     project = load_project(workspace)
     made = project.split
     conversations = Counter(made.conversations.values())
-    queries = Counter(made.conversations.get(query.conversation) for query in project.queries)
+    labelled = [query for query in project.queries if query.id in project.decisions]
+    queries = Counter(made.conversations.get(query.conversation) for query in labelled)
     noise = Counter(made.noise[sentence.source] for sentence in project.noise)
+    pairs = Counter(made.conversations.get(pair.group) for pair in workspace.pairs())
+    measured = {part: evaluation_set(project, part) for part in MEASURING}
     return Splitted(
         skipped,
         {part: conversations[part] for part in PARTS},
         {part: queries[part] for part in PARTS},
         {part: noise[part] for part in PARTS},
         made.held_out,
-        len(workspace.pairs()),
-        {part: len(evaluation_set(project, part).positives) for part in MEASURING},
+        pairs.total(),
+        pairs[TRAIN],
+        {part: len(data.positives) for part, data in measured.items()},
+        {part: len(data.negatives) for part, data in measured.items()},
     )

@@ -12,8 +12,9 @@ from faqtune.commands.project.models import load_model, model_digest, resolved_n
 from faqtune.commands.project.seen import remember_split
 from faqtune.commands.project.synthetic import to_train_on
 from faqtune.commands.project.training_set import training_data
+from faqtune.commands.split import say_if_out_of_date
 from faqtune.commands.training.finish import drop_checkpoints, finish_training, training_facts
-from faqtune.commands.training.learning import ON_PURPOSE, has_point, keep_point
+from faqtune.commands.training.learning import has_point, keep_point
 from faqtune.commands.training.listener import TrainingListener
 from faqtune.commands.training.on_its_way import Interrupted, on_its_way, refuse_nothing_to_resume, unfinished_like
 from faqtune.commands.training.run_files import RunFiles
@@ -25,7 +26,7 @@ from faqtune.evaluate import EvaluationSet, evaluate, indifferent, point_figures
 from faqtune.label import pairs_of
 from faqtune.progress import Reporter, Silent
 from faqtune.recipe import Recipe, load_recipe
-from faqtune.runs import DONE, FINISHED, INTERRUPTED, Run, all_runs, find_run, new_run, passed_over
+from faqtune.runs import DONE, FINISHED, INTERRUPTED, ON_PURPOSE, Run, all_runs, find_run, new_run, passed_over
 from faqtune.steps import KEPT, of_another_version
 from faqtune.stored import write_json
 from faqtune.train.empty import refuse_empty_stages
@@ -103,6 +104,7 @@ def train_model(
         refuse_tracker(track)
     config = workspace.config()
     plan, project, data, selection = _read(workspace, recipe, overrides, without, reporter)
+    say_if_out_of_date(workspace, reporter)
     refuse_empty_stages(plan, data)
     read = digest(plan.model_dump_json(), data.digest(), selection.digest())
     base = resolved_name(workspace, base or config.model.base)
@@ -237,7 +239,7 @@ def _train(
                 f"training was interrupted; {run.checkpoints_path} holds all that was done",
                 "run the same command again to go on from there",
             )
-        finish_training(workspace, run, plan, model, project, outcome, data, aside=ON_PURPOSE in run.facts)
+        finish_training(workspace, run, plan, model, project, outcome, data, aside=not run.is_users)
     drop_checkpoints(run, keep=workspace.config().train.keep_checkpoints)
     reporter.say(f"model saved to {run.model_path}")
     return _trained(False, run)

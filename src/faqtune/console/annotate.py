@@ -14,7 +14,7 @@ from faqtune.console.output import emit, emit_json, plain
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.errors import UserError
 from faqtune.evaluate import format_comparison, plain_text
-from faqtune.evaluate.wording import Language
+from faqtune.evaluate.wording import Language, points_of
 from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -221,4 +221,4 @@ def _points(made: Retuned) -> str:
     found = made.checked
     if found is None:
         return ""
-    return f" (OSCR@5% {100 * found.value:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}] points)"
+    return f" (OSCR@5% {points_of(found.model_dump())} points)"

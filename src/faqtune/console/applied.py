@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from faqtune.commands.mixing.search import APPLIED, BASE_IS_BEST, FORGETS, NOTHING_HELPS, Applied
 from faqtune.console.output import UNCHANGED
+from faqtune.evaluate.wording import points_of
 
 NAMES = {"oscr@5": "OSCR@5%", "auroc": "AUROC", "recall@1": "recall@1"}
 
@@ -19,7 +20,7 @@ def applied_lines(applied: Applied) -> list[str]:
         + ", ".join(f"{NAMES[n]} {100 * was:.1f} → {100 * applied.after[n]:.1f}" for n, was in applied.before.items())
     )
     if applied.confirmed:
-        said = ", ".join(f"{NAMES[name]} {points(found)}" for name, found in applied.confirmed.items())
+        said = ", ".join(f"{NAMES[name]} {points_of(found)}" for name, found in applied.confirmed.items())
         lines.append(f"On the other half ({_size(applied.confirmed_on)}): {said} [95 % interval]")
     forgotten = applied.forgetting
     lines.append(
@@ -45,9 +46,3 @@ def _verdict(applied: Applied) -> list[str]:
 
 def _size(counts: dict[str, int]) -> str:
     return f"{counts['queries']} queries, {counts['noise']} noise sentences"
-
-
-def points(difference: dict[str, float]) -> str:
-    """A difference in per cent with its interval."""
-    value, low, high = (round(100 * difference[key], 1) + 0.0 for key in ("value", "low", "high"))
-    return f"{value:+.1f} [{low:+.1f}, {high:+.1f}]"

@@ -19,6 +19,7 @@ from faqtune.workspace import Workspace
 USUAL = {"noise/chatter": 5.0}
 """What is promised if nothing is asked for, in percent."""
 HARDLY_ANY = 0.05
+PROMISED = ("promised", "bound", "seen", "units", "", "test part")
 
 
 def run_calibrate(
@@ -94,8 +95,8 @@ def _show(made: Calibrated) -> None:
         if made.stays_cosine is not None:
             at = f"keeps the threshold that was certified before, {made.stays_cosine:.4f}"
         emit(f"{name}: NOT certified, so {match} {at}; tried {there}:")
-    rows = [_row(promise) for promise in certified.promises]
-    emit(*table((f"with {100 * certified.confidence:g}% confidence", "promised", "bound", "seen", "units", ""), rows))
+    rows = [_row(promise, made) for promise in certified.promises]
+    emit(*table((f"with {100 * certified.confidence:g}% confidence", *PROMISED), rows))
     emit(f"  {certified.answered:.1%} of the calibration part's questions are answered there")
     if certified.answered < HARDLY_ANY:
         lower = ", or lower --margin" * (certified.margin_cosine > 0)
@@ -126,7 +127,12 @@ def _against(made: Calibrated) -> list[str]:
     ]
 
 
-def _row(promise: Kept) -> tuple[str, ...]:
+def _row(promise: Kept, made: Calibrated) -> tuple[str, ...]:
+    """The test part's value counts conversations and sources as the promise does, not single texts."""
+    on_test = ""
+    if promise.what in made.on_test:
+        value, low, high = made.on_test[promise.what]
+        on_test = f"{value:.1%} [{low:.1%}, {high:.1%}]"
     return (
         PROMISE_WORDS["en"][promise.what],
         f"at most {100 * promise.at_most:g} %",
@@ -134,6 +140,7 @@ def _row(promise: Kept) -> tuple[str, ...]:
         f"{promise.observed:.1%}",
         str(promise.units),
         "kept" if promise.is_kept else "not kept",
+        on_test,
     )
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from faqtune.commands.compare import Compared, compare_models
 from faqtune.compare import Change, FrozenCheck, WeightChanges
-from faqtune.console.applied import applied_lines, points
+from faqtune.console.applied import applied_lines
 from faqtune.console.output import emit, emit_json, next_step, table
 from faqtune.console.reporter import ConsoleReporter
+from faqtune.evaluate.wording import points_of
 from faqtune.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -168,4 +169,4 @@ def _rate(figure: dict[str, float]) -> str:
 
 def _marked(difference: dict[str, float]) -> str:
     is_clear = difference["low"] > 0 or difference["high"] < 0
-    return f"{points(difference)}{' *' * is_clear}"
+    return f"{points_of(difference)}{' *' * is_clear}"

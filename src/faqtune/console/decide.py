@@ -8,6 +8,7 @@ from pathlib import Path
 from faqtune.commands.decide import Decided, Weight, decide_labels
 from faqtune.console.output import emit, emit_json, next_step, table, told_chosen
 from faqtune.console.reporter import ConsoleReporter
+from faqtune.console.split import pairs_said
 from faqtune.label import Doubt
 from faqtune.records import Catalogue
 from faqtune.workspace import Workspace
@@ -33,10 +34,11 @@ def run_decide(project: Path, model: str, *, force: bool, as_json: bool) -> None
 def show_decided(result: Decided, catalogue: Catalogue) -> None:
     """How the queries were decided, the sources' weights and the most doubtful labels."""
     machines = result.agreeing + result.disagreeing + result.one_machine
+    pairs = pairs_said(result.pairs, result.training_pairs)
     emit(
         f"{result.by_people + machines} queries are decided: {result.by_people} by people, {machines} by machines "
         f"({result.one_machine} by one, {result.agreeing} where they agree, {result.disagreeing} where they do not)",
-        f"{result.pairs} pairs; {result.without_entry} queries without an entry, {result.several} with several",
+        f"{pairs}; {result.without_entry} queries without an entry, {result.several} with several",
         *told_gone(result.gone),
         "",
     )

@@ -11,6 +11,7 @@ from faqtune.commands.figures.scorecards import Evaluated
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.evaluate import format_comparison, format_models, format_scorecard, plain_text
+from faqtune.evaluate.wording import points_of
 from faqtune.scorecard import short_names
 from faqtune.workspace import Workspace
 
@@ -92,9 +93,9 @@ def _general_lines(kept: Mapping[str, Any] | None) -> Iterable[str]:
     for name, each, change in zip(names, kept["models"], changes, strict=True):
         found = each["figures"]["all"]
         line = f"Everyday sentences ({kept['pairs']} pairs, AUROC), {name}: {_percent(found)}"
-        yield line if change is None else f"{line}, difference {_percent(change, '+')}"
+        yield line if change is None else f"{line}, difference {points_of(change)}"
 
 
-def _percent(found: Mapping[str, float], sign: str = "") -> str:
-    value, low, high = (f"{round(100 * found[name], 1) + 0.0:{sign}.1f}" for name in ("value", "low", "high"))
+def _percent(found: Mapping[str, float]) -> str:
+    value, low, high = (f"{100 * found[name]:.1f}" for name in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"

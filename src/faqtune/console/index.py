@@ -11,6 +11,7 @@ from faqtune.commands.vectors.kept import Indexed
 from faqtune.console.output import UNCHANGED, emit, emit_json, next_step
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.evaluate import format_comparison, plain_text
+from faqtune.evaluate.wording import points_of
 from faqtune.workspace import Workspace
 
 VERDICTS = {
@@ -27,8 +28,7 @@ def _advice(made: Indexed) -> list[str]:
         return ["The selection part is too small to tell whether the index is worth using."]
     named = {"oscr@5": "OSCR@5%", "auroc": "AUROC"}
     figures = ", ".join(
-        f"{named[name]} {100 * each['without']:.1f} → {100 * each['with_index']:.1f}, "
-        f"{100 * each['value']:+.1f} [{100 * each['low']:+.1f}, {100 * each['high']:+.1f}]"
+        f"{named[name]} {100 * each['without']:.1f} → {100 * each['with_index']:.1f}, {points_of(each)}"
         for name, each in found.figures.items()
     )
     part = found.part.replace(" (", " part (")

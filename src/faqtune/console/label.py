@@ -69,9 +69,10 @@ def _show(result: Labelled) -> None:
     if result.human and result.exchanges:
         compared = result.precision
         share = f", {compared.right / compared.compared:.0%}" if compared.compared else ""
+        several = f"; {compared.several} more ask for several entries" if compared.several else ""
         emit(
-            f"{result.human} hand labels; {compared.compared} turns were labelled by both, "
-            f"the rules are right on {compared.right}{share}"
+            f"{result.human} hand labels in files; {compared.compared} turns were labelled by both, "
+            f"the rules are right on {compared.right}{share}{several}"
         )
 
 

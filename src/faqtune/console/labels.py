@@ -11,11 +11,12 @@ from faqtune.commands.labels import Labels, show_labels
 from faqtune.console.output import emit, emit_json, table, told_chosen
 from faqtune.console.reporter import ConsoleReporter
 from faqtune.errors import UserError
+from faqtune.evaluate.wording import points
 from faqtune.label import Proportion
 from faqtune.workspace import Workspace
 
-LABELLERS = ("source", "turns", "with an entry", "none", "entry gone", "withdrawn", "first", "last")
-AGREEMENT = ("", "", "turns", "same entry", "different", "both none", "one none")
+LABELLERS = ("source", "turns", "with an entry", "none", "several", "entry gone", "withdrawn", "first", "last")
+AGREEMENT = ("", "", "turns", "same entry", "different", "both none", "one none", "several")
 TUNINGS = ("hand labels", "OSCR@5%", "95 %", "recipe", "run")
 THRESHOLDS = ("labels", "of the exchanges", "compared", "right", "95 %", "found of people's")
 
@@ -39,10 +40,12 @@ def run_labels(project: Path, recipe: str, *, test: bool, learning_curve: bool, 
 def _show(result: Labels) -> None:
     emit("Who labelled what, by turns:", "")
     rows = [
-        (by.by, by.turns, by.entries, by.none, by.gone, by.withdrawn, by.first[:10], by.last[:10])
+        (by.by, by.turns, by.entries, by.none, by.several, by.gone, by.withdrawn, by.first[:10], by.last[:10])
         for by in result.labellers
     ]
     emit(*table(LABELLERS, rows))
+    if any(by.several for by in result.labellers):
+        emit("", "several: asks for more than one entry, and which ones was not said; compared with nothing.")
     if gone := sum(by.gone for by in result.labellers):
         emit("", f"{gone} of these are on entries that are no longer in the catalogue; `faqtune decide` names them.")
     if result.agreement:
@@ -50,13 +53,17 @@ def _show(result: Labels) -> None:
         emit(
             *table(
                 AGREEMENT,
-                [(a.one, a.other, a.turns, a.same, a.different, a.both_none, a.one_none) for a in result.agreement],
+                [
+                    (a.one, a.other, a.turns, a.same, a.different, a.both_none, a.one_none, a.several)
+                    for a in result.agreement
+                ],
             )
         )
     for made in result.tables:
         emit("", f"{made.by}, from each {made.measure} on:", "")
         emit(*table((made.measure, *THRESHOLDS), map(_cells, made.rows)))
     emit("", *_compared_with(result))
+    emit(*[result.out_of_date] * bool(result.out_of_date))
     emit("", *_learning(result))
 
 
@@ -101,17 +108,22 @@ def _learning(result: Labels) -> list[str]:
         for one in result.tunings
     ]
     lines = ["What hand labels brought, OSCR@5% on the selection part:", "", *table(TUNINGS, rows), ""] if rows else []
+    if rows and not result.of_today:
+        lines += [
+            "They are of an earlier state of that part; `faqtune labels --learning-curve` measures them anew.",
+            "",
+        ]
     if not all(one["by_people"] for one in result.tunings):
         lines += ["That part has machines' labels: what people corrected in those does not show as a gain.", ""]
     found = result.projection
     if found.verdict != CANNOT_SAY:
-        gain = f"{100 * found.gain:+.1f} points ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
+        gain = f"{points(found.gain)} points ({points(found.low)} to {points(found.high)})"
         return [*lines, f"By a curve through {len(result.projected_from)} tunings, {found.ahead} more: {gain}."]
     cannot = f"What {found.ahead} more hand labels would bring cannot be told from tunings"
     if found.why == WIDE:
         return [
             *lines,
-            f"{cannot}: it could be anything from {100 * found.low:+.1f} to {100 * found.high:+.1f} points.",
+            f"{cannot}: it could be anything from {points(found.low)} to {points(found.high)} points.",
         ]
     if found.why == WEAK:
         return [*lines, f"{cannot}: they are level, but only against machines' labels. That is no reason to stop."]

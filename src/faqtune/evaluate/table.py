@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from faqtune.evaluate.notes import notes
-from faqtune.evaluate.wording import TABLE, Language, figure_name, reading_order
+from faqtune.evaluate.wording import TABLE, Language, figure_name, note_text, points_of, reading_order, separator
 from faqtune.scorecard import Comparison, Difference, Figure, Scorecard, is_better_lower, short_names
 
 Row = tuple[str, ...]
@@ -36,7 +36,7 @@ def format_comparison(comparison: Comparison, language: Language = "en", *, deta
     rows: list[Row] = []
     for name in _shown(comparison.differences, details):
         difference = comparison.differences[name]
-        values = _rate(before.figures[name]), _rate(after.figures[name]), _change(difference)
+        values = _rate(before.figures[name]), _rate(after.figures[name]), points_of(difference.model_dump())
         rows.append((figure_name(name, language), *values, words[difference_mark(name, difference)]))
     old, new = _cosines(before), _cosines(after)
     for name in _shown(old.keys() & new.keys(), details):
@@ -128,20 +128,24 @@ def _all_notes(cards: Sequence[Scorecard], language: Language) -> tuple[str, ...
         for note in listed
         if note not in common
     ]
-    return (*common, *own)
+    return (*common, *own, *_two_rules(cards, language))
+
+
+def _two_rules(cards: Sequence[Scorecard], language: Language) -> list[str]:
+    """Where one model answers as a certificate promises and another where little noise passes."""
+    named = zip(short_names([card.model for card in cards]), cards, strict=True)
+    rules: dict[bool, list[str]] = {True: [], False: []}
+    for name, card in named:
+        if card.threshold_cosine is not None:
+            rules[card.threshold_set_on is None].append(name)
+    if not all(rules.values()):
+        return []
+    certified, usual = (separator(language).join(names) for names in (rules[True], rules[False]))
+    return [note_text("two_rules", language, certified=certified, usual=usual)]
 
 
 def _rate(figure: Figure) -> str:
     return f"{100 * figure.value:.1f} [{100 * figure.low:.1f}, {100 * figure.high:.1f}]"
-
-
-def _change(difference: Difference) -> str:
-    return f"{_points(difference.value)} [{_points(difference.low)}, {_points(difference.high)}]"
-
-
-def _points(share: float) -> str:
-    """Signed percentage points; what rounds to zero is +0.0, never -0.0."""
-    return f"{round(100 * share, 1) + 0.0:+.1f}"
 
 
 def difference_mark(name: str, difference: Difference) -> str:

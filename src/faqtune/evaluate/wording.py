@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 Language = Literal["en", "zh"]
@@ -109,6 +110,8 @@ NOTES: dict[Language, dict[str, str]] = {
         "silent": "No query reaches the threshold of {threshold:.3f}{lead}: nothing is answered.",
         "silent_lead": " and leads the second entry by {margin:.3f}",
         "excluded": "Labelled but not measured: {reasons}.",
+        "two_rules": "{certified} answers from a certified threshold on, {usual} from one that few of the calibration"
+        " noise pass: figures at the threshold compare two rules as well. OSCR and AUROC compare the models alone.",
     },
     "zh": {
         "no_noise": "没有噪声数据，无法评价拒答能力。请在 [noise] 下添加闲聊语料。",
@@ -131,6 +134,8 @@ NOTES: dict[Language, dict[str, str]] = {
         "silent": "没有客户问题达到阈值 {threshold:.3f}{lead}：全部不作答。",
         "silent_lead": " 且比第二名高出 {margin:.3f}",
         "excluded": "已标注但未计入：{reasons}。",
+        "two_rules": "{certified} 按证书的阈值作答，{usual} 按校准噪声很少通过的阈值作答："
+        "与阈值有关的数字同时比较了两种规则；OSCR 和 AUROC 只比较模型本身。",
     },
 }
 
@@ -179,6 +184,24 @@ def reading_order(name: str) -> tuple[int, int]:
     """
     metric, _, scope = name.partition("/")
     return ["", *SCOPES["en"]].index(scope), list(METRICS["en"]).index(metric)
+
+
+def points(share: float) -> str:
+    """A difference of two shares, in percentage points with its sign; what rounds to zero is +0.0, never -0.0.
+
+    >>> points(0.0741), points(-0.0004)
+    ('+7.4', '+0.0')
+    """
+    return f"{round(100 * share, 1) + 0.0:+.1f}"
+
+
+def points_of(difference: Mapping[str, float]) -> str:
+    """A difference with its interval.
+
+    >>> points_of({"value": 0.02, "low": -0.0004, "high": 0.041})
+    '+2.0 [+0.0, +4.1]'
+    """
+    return f"{points(difference['value'])} [{points(difference['low'])}, {points(difference['high'])}]"
 
 
 def stratum_name(stratum: str, language: Language) -> str:

@@ -1,6 +1,6 @@
 """Who says what a query means: rules on the agents' replies, and the decision between all Claims."""
 
-from faqtune.label.acts import Act, acts_of, at_places, last_of_people, latest, place_of, says_the_same
+from faqtune.label.acts import SEVERAL, Act, acts_of, at_places, last_of_people, latest, place_of, says_the_same
 from faqtune.label.confidence import Bin
 from faqtune.label.decide import Decision, decide, pairs_of, settle
 from faqtune.label.doubts import Doubt, Suspect, probabilities, suspects
@@ -8,7 +8,7 @@ from faqtune.label.evidence import Evidence, gather
 from faqtune.label.proportion import Proportion, proportion
 from faqtune.label.queries import Exchange, exchanges, joined, query_id, query_of
 from faqtune.label.reply_rules import BY, NO_THRESHOLD, Labelling, label, reply_cosine
-from faqtune.label.sources import SEVERAL, Compared, Level, Source, compare, estimate_sources
+from faqtune.label.sources import Compared, Level, Source, compare, estimate_sources
 
 __all__ = [
     "BY",

@@ -11,6 +11,9 @@ from faqtune.records import HUMAN, Claim, Query
 Answer = tuple[str, ...]
 """What one act says of a query: its entries, the first one first; none of them if no entry answers it."""
 
+SEVERAL = "several"
+"""The reason of an act without an entry that says: several are asked for."""
+
 Place = tuple[str, int]
 """A conversation and the last turn of a query in it. Sources may take more or fewer turns before it along, which makes
 other queries; they speak of the same place."""
@@ -30,6 +33,11 @@ class Act:
     @property
     def is_human(self) -> bool:
         return self.by.startswith(HUMAN)
+
+    @property
+    def names_none_of_several(self) -> bool:
+        """Whether it says that several entries are asked for, and not which: it agrees and disagrees with nothing."""
+        return not self.answer and self.reason == SEVERAL
 
 
 def acts_of(claims: Iterable[Claim]) -> dict[str, list[Act]]:

@@ -17,7 +17,6 @@ from faqtune.label.acts import Act, at_places, last_of_people, says_the_same
 from faqtune.label.proportion import Proportion, proportion
 from faqtune.records import Query
 
-SEVERAL = "several"
 LEAST_IN_LEVEL = 30
 """Compared labels that a level of confidence needs to be judged by itself."""
 MOST_LEVELS = 4
@@ -75,7 +74,7 @@ def compare(
     found: dict[str, list[Compared]] = defaultdict(list)
     for (conversation, turn), acts in at_places(said, queries).items():
         truth = last_of_people(acts)
-        if truth is None or conversation not in conversations or (not truth.answer and truth.reason == SEVERAL):
+        if truth is None or conversation not in conversations or truth.names_none_of_several:
             continue
         if truth.answer and entries is not None and not any(entry in entries for entry in truth.answer):
             continue

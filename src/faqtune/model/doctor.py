@@ -232,7 +232,7 @@ def _found(model_name: str) -> ModelSource | None:
 
 
 def _gb(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:.1f} GB"
+    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e8 else f"{size_bytes / 1e6:.0f} MB"
 
 
 def _dotted(version: tuple[int, ...]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from faqtune.evaluate import difference_mark
-from faqtune.evaluate.wording import Language
+from faqtune.evaluate.wording import Language, points
 from faqtune.report.chart_words import CHARTS
 from faqtune.report.data import RunReport
 from faqtune.report.sheet import (
@@ -144,7 +144,7 @@ def _tasks(measured: Mapping[str, Any]) -> list[FigureRow]:
     rows = []
     for task in before:
         sources = [pointer("mteb", "models", side, "scores", task) for side in (0, 1)]
-        moved = Cell(f"{100 * (after[task] - before[task]):+.1f}", "", f"{sources[1]} - {sources[0]}")
+        moved = Cell(points(after[task] - before[task]), "", f"{sources[1]} - {sources[0]}")
         cells = (percent(before[task], sources[0]), percent(after[task], sources[1]), moved)
         rows.append(FigureRow(task, cells, "", ""))
     return rows

@@ -128,12 +128,17 @@ def _promised(certificate: Mapping[str, Any], say: Mapping[str, str], language: 
 
 
 def _tested(certificate: Mapping[str, Any], say: Mapping[str, str], language: Language) -> Sheet | None:
-    figures = certificate.get("test", {}).get("figures", {})
+    test = certificate.get("test", {})
+    figures, promised = test.get("figures", {}), test.get("promises", {})
     rows = [
         (words(figure_name(name, language)), figure(found, pointer("certificate", "test", "figures", name)))
         for name, found in figures.items()
     ]
-    return sheet(say["test"], [PAGE[language]["metric"], say["value"]], rows) if rows else None
+    rows += [
+        (words(say["by_units"].format(what=say[what])), figure(found, pointer("certificate", "test", "promises", what)))
+        for what, found in promised.items()
+    ]
+    return sheet(say["test"], [PAGE[language]["metric"], say["value"]], rows) if figures else None
 
 
 def _paired(certificate: Mapping[str, Any], language: Language) -> FigureTable | None:

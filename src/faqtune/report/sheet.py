@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from faqtune.evaluate.wording import points
 from faqtune.report.charts import Chart
 from faqtune.report.limits import MOST_ROWS, clipped
 
@@ -126,7 +127,7 @@ def change(found: Mapping[str, Any] | None, source: str) -> Cell:
     """A difference in percentage points with its sign and interval."""
     if not found:
         return Cell("")
-    value, low, high = (f"{round(100 * found[name], 1) + 0.0:+.1f}" for name in ("value", "low", "high"))
+    value, low, high = (points(found[name]) for name in ("value", "low", "high"))
     return Cell(value, f"[{low}, {high}]", source)
 
 

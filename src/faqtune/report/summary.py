@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from faqtune.evaluate import format_comparison
-from faqtune.evaluate.wording import Language, separator, stratum_name
+from faqtune.evaluate.wording import Language, points, separator, stratum_name
 from faqtune.records import CALIBRATION, SELECTION, TRAIN
 from faqtune.report.charts import hundred
 from faqtune.report.data import LabelSummary, RunFacts, RunReport
@@ -123,17 +123,7 @@ def _with_counts(sentence: str, found: Change, **values: str) -> Markup:
 
 def _verdict(lead: Change, language: Language) -> str:
     d = lead.difference
-    return HEADLINE[language][lead.mark].format(change=_points(d.value), low=_points(d.low), high=_points(d.high))
-
-
-def _points(share: float) -> str:
-    """Whole points of 100 with their sign; 0 has none.
-
-    >>> _points(0.074), _points(-0.004)
-    ('+7', '0')
-    """
-    points = _of_hundred(share)
-    return f"{points:+d}" if points else "0"
+    return HEADLINE[language][lead.mark].format(change=points(d.value), low=points(d.low), high=points(d.high))
 
 
 def _sides(lead: Change, language: Language) -> list[Side]:

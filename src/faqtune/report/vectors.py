@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from faqtune.evaluate.wording import Language, figure_name
+from faqtune.evaluate.wording import Language, figure_name, points
 from faqtune.report.data import Vectors
 from faqtune.report.figure_rows import figure_rows
 from faqtune.report.names import part_name
@@ -85,7 +85,7 @@ def _decision(selection: Mapping[str, Any] | None, language: Language) -> tuple[
             name=figure_name(name, language),
             before=f"{100 * each['without']:.1f}",
             after=f"{100 * each['with_index']:.1f}",
-            **{key: f"{round(100 * each[key], 1) + 0.0:+.1f}" for key in ("value", "low", "high")},
+            **{key: points(each[key]) for key in ("value", "low", "high")},
         )
         for name, each in selection["figures"].items()
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from faqtune import Workspace, evaluate_models
 from faqtune.commands.figures.details import details_path, read_details
 from faqtune.commands.figures.scorecards import scorecard_paths
@@ -26,11 +28,12 @@ def test_maps_thresholds_and_missing_questions_lie_beside_the_scorecards(tuned_s
     points = details["operating"][1]
     at = next(place for place, threshold in enumerate(points["thresholds_cosine"]) if threshold == own)
     figures = comparison["after"]["figures"]
-    shares = {name: share["value"][at] for name, share in points["shares"].items()}
-    assert abs(shares["right"] + shares["wrong"] - figures["answered"]["value"]) < 1e-5
-    assert abs(shares["accepted"] - figures["accepted"]["value"]) < 1e-5
-    if "precision" in figures:
-        assert abs(shares["precision"] - figures["precision"]["value"]) < 1e-5
+    shares = points["shares"]
+    assert abs(shares["right"]["value"][at] + shares["wrong"]["value"][at] - figures["answered"]["value"]) < 1e-5
+    # The intervals too: a page that shows two of one figure is believed in neither.
+    for name in {"answered", "accepted", "precision"} & figures.keys():
+        seen = [shares[name][key][at] for key in ("value", "low", "high")]
+        assert seen == pytest.approx([figures[name][key] for key in ("value", "low", "high")], abs=1e-5)
 
 
 def test_details_of_other_data_or_models_are_not_taken(tuned_shop: Workspace) -> None:

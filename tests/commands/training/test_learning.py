@@ -126,6 +126,7 @@ def test_the_curve_never_looks_at_the_test_part(annotated_shop: Workspace, monke
 
 def test_points_of_an_earlier_selection_part_are_measured_anew_or_left_out(annotated_shop: Workspace) -> None:
     first = train_model(annotated_shop).run
+    assert show_labels(annotated_shop).of_today
     project = load_project(annotated_shop)
     gone = next(
         query for query in project.queries
@@ -135,10 +136,13 @@ def test_points_of_an_earlier_selection_part_are_measured_anew_or_left_out(annot
     claims.append(annotated_shop.claims_path, [said])
     make_split(annotated_shop)
     assert annotated_shop.split().conversations[gone.conversation] in (TRAIN, TEST)
+    told = show_labels(annotated_shop)
+    assert [one["run"] for one in told.tunings] == [first.name] and not told.of_today
     second = train_model(annotated_shop, overrides=("seed=1",)).run
     assert [point.run for point in kept_points(annotated_shop)] == [second.name]
     refresh_points(annotated_shop, Silent())
     assert {point.run for point in kept_points(annotated_shop)} >= {first.name, second.name}
+    assert show_labels(annotated_shop).of_today
 
 
 def test_a_point_is_the_runs_figure_on_the_selection_part(annotated_shop: Workspace) -> None:

@@ -21,7 +21,6 @@ from faqtune.stored import read_json, write_json
 from faqtune.workspace import Workspace
 
 MOST_ASKED, MOST_SMALL_TALK = 1500, 500
-INTERVAL_RESAMPLES = 1000
 
 
 class Details:
@@ -50,13 +49,12 @@ class Details:
 
     def save(self, path: Path, results: Sequence[Outcomes], resamples: int) -> None:
         """Write everything; `operating` for each model in the order of measuring."""
-        few = min(resamples, INTERVAL_RESAMPLES)
         write_json(
             path,
             {
                 "digest": self._data.digest(),
                 "models": [outcomes.model for outcomes in results],
-                "operating": [asdict(operating_points(outcomes, resamples=few)) for outcomes in results],
+                "operating": [asdict(operating_points(outcomes, resamples=resamples)) for outcomes in results],
                 "landmarks": [asdict(mark) for mark in self._marks],
                 "maps": self._maps,
                 "missing": self._missing,

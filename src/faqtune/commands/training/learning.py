@@ -6,7 +6,7 @@ points are comparable only on one state of it: `refresh_points` measures the ear
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,8 +25,6 @@ from faqtune.stored import read_json, write_json
 from faqtune.workspace import Workspace
 
 LEARNING_NAME = "learning.json"
-ON_PURPOSE = "learning_curve"
-"""The fact of a run that was trained for the curve alone, and is never the current model."""
 KEPT_RESAMPLES = 500
 DIGITS = 5
 MOST_RUNS = 12
@@ -54,8 +52,7 @@ def has_point(run: Run) -> bool:
 
 def refresh_points(workspace: Workspace, reporter: Reporter) -> None:
     """Bring the points of all runs to today's selection part; a run that cannot be measured any more has none."""
-    runs = [run for run in all_runs(workspace) if run.status in FINISHED and run.has_model and has_point(run)]
-    runs = runs[-MOST_RUNS:]
+    runs = _measured(workspace)
     if not runs:
         return
     try:
@@ -72,6 +69,23 @@ def refresh_points(workspace: Workspace, reporter: Reporter) -> None:
             continue
         reporter.say(f"measuring {run.name} on today's selection part, for the learning curve")
         _measure(workspace, run, _hand_labels(run), data, reporter)
+
+
+def are_of_today(workspace: Workspace, points: Sequence[Tuned]) -> bool:
+    """Whether points were measured on the selection part as it is now, which labels and settings change."""
+    runs = _measured(workspace)
+    try:
+        today = choosing_set(workspace, [run.name for run in runs], SELECTION).digest()
+    except UserError:
+        return False
+    kept = {run.name: _read(run) for run in runs}
+    return all((found := kept.get(point.run)) is not None and found["selection"] == today for point in points)
+
+
+def _measured(workspace: Workspace) -> list[Run]:
+    """The runs whose points are kept up to date."""
+    runs = [run for run in all_runs(workspace) if run.status in FINISHED and run.has_model and has_point(run)]
+    return runs[-MOST_RUNS:]
 
 
 def kept_points(workspace: Workspace) -> list[Tuned]:
@@ -117,7 +131,7 @@ def _point(runs: Mapping[str, Run], run: Run, kept: dict[str, Any]) -> Tuned:
     kind = digest(repr(recipe), _bottom(runs, run))
     return Tuned(
         run.name, kept["labels"], kept["value"], kept["low"], kept["high"], run.recipe,
-        bool(run.facts.get(ON_PURPOSE)), kind,
+        not run.is_users, kind,
         kept["queries"], kept["by_people"], tuple(kept["resampled"]),
     )  # fmt: skip
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from faqtune.commands.training.learning import ON_PURPOSE
 from faqtune.errors import UserError, is_out_of_memory, out_of_memory
 from faqtune.recipe import Recipe, load_recipe
 from faqtune.runs import FAILED, FINISHED, INTERRUPTED, RUNNING, Run
@@ -83,7 +82,7 @@ def _way_on(runs: Sequence[Run], asked: Recipe, otherwise: str) -> str:
 def _can_go_on(run: Run) -> bool:
     """Whether a run is unfinished and the user's, and its recipe has the settings that recipes have today: one of
     another version is another recipe."""
-    if run.status in FINISHED or ON_PURPOSE in run.facts:
+    if run.status in FINISHED or not run.is_users:
         return False
     try:
         plan = read_json(run.folder / "recipe.json", "faqtune train")
@@ -122,7 +121,8 @@ def _changes(preset: Any, plan: Any, place: str) -> Iterator[str]:
 
 def unfinished_like(runs: Sequence[Run], recipe: str, base: str) -> str:
     """What to tell whoever begins a training although one of this recipe and base was not finished; "" if none is."""
-    left = [run.name for run in runs if run.status not in FINISHED and (run.recipe, run.base) == (recipe, base)]
+    begun = [run for run in runs if run.status not in FINISHED and run.is_users]
+    left = [run.name for run in begun if (run.recipe, run.base) == (recipe, base)]
     if not left:
         return ""
     return (

@@ -18,6 +18,8 @@ from faqtune.model import TextModel, load
 from faqtune.model.pieces import cut_tokenizer
 from faqtune.model.trim import ids_of, pieces_in_use
 
+pytestmark = pytest.mark.xdist_group("trim")
+
 NEW_TEXTS = [
     "我昨天下单的乌龙茶怎么还没有揽收，能不能帮我催一下物流？",
     "魑魅魍魉饕餮之徒",

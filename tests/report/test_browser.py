@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -141,16 +141,25 @@ def test_arrow_keys_read_a_chart_and_a_map(browser: Browser, address: str) -> No
     watched.refused_nothing(address)
 
 
-def test_it_passes_axe_in_both_languages_light_and_dark(browser: Browser, address: str) -> None:
+@pytest.mark.parametrize(
+    ("locale", "scheme"),
+    [
+        ("zh-CN", "light"),
+        ("en-GB", "dark"),
+        pytest.param("zh-CN", "dark", marks=pytest.mark.slow),
+        pytest.param("en-GB", "light", marks=pytest.mark.slow),
+    ],
+)
+def test_it_passes_axe_in_both_languages_light_and_dark(
+    browser: Browser, address: str, locale: str, scheme: Literal["light", "dark"]
+) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    for locale in ("zh-CN", "en-GB"):
-        for scheme in ("light", "dark"):
-            context = browser.new_context(locale=locale, color_scheme=scheme, bypass_csp=True)  # axe is a script, too
-            page = context.new_page()
-            page.goto(address)
-            page.evaluate("document.querySelectorAll('details').forEach(found => { found.open = true })")
-            found = axe.Axe().run(page)
-            assert found.violations_count == 0, found.generate_report()
+    context = browser.new_context(locale=locale, color_scheme=scheme, bypass_csp=True)  # axe is a script, too
+    page = context.new_page()
+    page.goto(address)
+    page.evaluate("document.querySelectorAll('details').forEach(found => { found.open = true })")
+    found = axe.Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
 
 
 @pytest.mark.parametrize("locale", ["zh-CN", "en-GB"])

@@ -20,7 +20,10 @@ import pytest
 from faqtune.recipe import Recipe
 from faqtune.train.data import TrainingData
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+    pytest.mark.xdist_group("kills"),
+]
 
 KILLED = -signal.SIGKILL
 

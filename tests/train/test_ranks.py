@@ -32,7 +32,11 @@ assert spec is not None and spec.loader is not None
 rank = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(rank)
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+    # What the two ranks do is done once, not by each worker of a test run.
+    pytest.mark.xdist_group("ranks"),
+]
 
 APART = ("interrupted apart", "resumed interrupted apart")
 TRAININGS = (

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from faqtune.evaluate.outcomes import Outcomes
 
@@ -42,9 +42,9 @@ def p_value(losses: Losses, at_most: float, *, single: bool) -> float:
     if not count:
         return 1.0
     if single:
-        return float(binom.cdf(round(total), count, at_most))
+        return float(bdtr(round(total), count, at_most))
     hoeffding = math.exp(-count * _divergence(min(total / count, at_most), at_most))
-    return min(1.0, hoeffding, math.e * float(binom.cdf(math.ceil(total), count, at_most)))
+    return min(1.0, hoeffding, math.e * float(bdtr(math.ceil(total), count, at_most)))
 
 
 def upper_bound(losses: Losses, doubt: float, *, single: bool) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from faqtune.evaluate.outcomes import Outcomes
 from faqtune.scorecard import Figure, Slice
@@ -21,7 +21,7 @@ def wilson(hits: float, rows: int, units: int, confidence: float = 0.95) -> Figu
     >>> wilson(0, 10, 10).high.__round__(3), wilson(10, 10, 10).low.__round__(3)
     (0.278, 0.722)
     """
-    z = float(norm.ppf(0.5 + confidence / 2))
+    z = float(ndtri(0.5 + confidence / 2))
     share = hits / rows
     middle = (share + z * z / (2 * units)) / (1 + z * z / units)
     half = z / (1 + z * z / units) * np.sqrt(share * (1 - share) / units + z * z / (4 * units * units))

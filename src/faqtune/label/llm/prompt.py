@@ -100,7 +100,9 @@ class cleaner_of:  # noqa: N801 - used as a function
     def __call__(self, text: str, longest: int = LONGEST_TEXT) -> str:
         # Masked before it is cut: half a number is a number that nothing finds.
         text = self.mask(text) if self.mask else text
-        line = " ".join("".join(c if c.isprintable() else " " for c in text).replace(MARK, ">").split())
+        if not text.isprintable():
+            text = "".join(c if c.isprintable() else " " for c in text)
+        line = " ".join(text.replace(MARK, ">").split())
         line = line.encode("utf-8", "replace").decode()
         return line if len(line) <= longest else f"{line[: longest - 1]}…"
 

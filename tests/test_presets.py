@@ -57,6 +57,7 @@ def test_every_classic_stage_has_the_older_workflows_numbers(
     assert (stage.freeze.lower_layers, stage.freeze.lora_rank, stage.layer_decay) == (0, 0, 1.0)
     if is_second:
         assert (losses.noise_ceiling.weight, losses.noise_ceiling.ceiling_cosine) == (0.5, 0.0)
+        assert losses.noise_ceiling.of_the_mean, "the square of the mean (SPEC 2.6)"
     expected = ["online_contrastive", "noise_ceiling"] if is_second else ["online_contrastive"]
     assert losses.active == expected
 

@@ -58,6 +58,9 @@ CASES: dict[str, tuple[Batch, dict[str, Any], set[str]]] = {
         {"queries", "questions", "answers", "noise"},
     ),
     "noise_ceiling": (SMALL, {"noise_ceiling": {"ceiling_cosine": -0.5}}, {"questions", "noise"}),
+    "noise_ceiling of the mean": (
+        SMALL, {"noise_ceiling": {"ceiling_cosine": -0.5, "of_the_mean": True}}, {"questions", "noise"},
+    ),
     "rejection": (SMALL, {"rejection": {"temperature": 0.3}}, {"queries", "questions", "noise"}),
     "rejection by answers": (SINGLE, {"rejection": {"temperature": 0.3}}, {"queries", "questions", "answers", "noise"}),
     "near_rejection": (SMALL, {"near_rejection": {"temperature": 0.3}}, {"queries", "questions"}),

@@ -134,6 +134,25 @@ def test_noise_ceiling_worked_out_by_hand():
     assert losses.noise_ceiling(scores.amax(dim=1), 0.4).item() == pytest.approx(0.02, abs=1e-7)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_older_workflows_penalty_equals_a_double_loop(seed: int):
+    scores, _ = matrix(seed, 7, 4)
+    mean = sum(max(row) for row in scores.tolist()) / len(scores)
+    expected = max(0.0, mean - 0.1) ** 2
+    assert losses.noise_ceiling(scores.amax(dim=1), 0.1, of_the_mean=True).item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_older_workflows_penalty_worked_out_by_hand_has_a_gradient_for_every_sentence():
+    """(0.6 + 0.2) / 2 = 0.4, squared 0.16; its gradient 2 * 0.4 / 2 for each, also for the far one."""
+    best = torch.tensor([0.6, 0.2], requires_grad=True)
+    found = losses.noise_ceiling(best, 0.0, of_the_mean=True)
+    found.backward()
+    assert found.item() == pytest.approx(0.16, abs=1e-7)
+    assert best.grad is not None and best.grad.tolist() == pytest.approx([0.4, 0.4])
+    below = torch.tensor([-0.6, 0.2], requires_grad=True)
+    assert losses.noise_ceiling(below, 0.0, of_the_mean=True).item() == 0.0
+
+
 def test_noise_ceiling_has_a_gradient_above_the_ceiling_and_none_below():
     scores = torch.tensor([[0.6, 0.2], [0.1, 0.3]], requires_grad=True)
     losses.noise_ceiling(scores.amax(dim=1), 0.4).backward()

@@ -47,6 +47,10 @@ class NoiseCeilingLoss(Loss):
         le=1,
         title="Noise below it is left alone; unset: the mean of unrelated cosines at the start",
     )
+    of_the_mean: bool = Field(
+        default=False,
+        title="The square of the mean over a batch's noise, as in the older workflow, and not the mean of the squares",
+    )
 
 
 class PositiveFloorLoss(Loss):

@@ -137,7 +137,8 @@ def _parts(vectors: Tensor, batch: Batch, settings: Losses, before: Tensor | Non
         parts["online_contrastive"] = losses.online_contrastive(pairs, pair_labels, contrastive.margin)
     noise_best = (noise @ columns[is_question].T).amax(dim=1) if len(noise) and batch.is_question.any() else None
     if settings.noise_ceiling.weight and noise_best is not None:
-        parts["noise_ceiling"] = losses.noise_ceiling(noise_best, _filled(settings.noise_ceiling.ceiling_cosine))
+        of_the_mean, ceiling = settings.noise_ceiling.of_the_mean, _filled(settings.noise_ceiling.ceiling_cosine)
+        parts["noise_ceiling"] = losses.noise_ceiling(noise_best, ceiling, of_the_mean=of_the_mean)
     answered = _like(vectors, batch.is_answered)
     return parts | _own_parts(scores, labels, weights, is_question, answered, noise_best, columns, settings)
 

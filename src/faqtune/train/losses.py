@@ -50,11 +50,14 @@ def online_contrastive(scores: Tensor, labels: Tensor, margin: float) -> Tensor:
     return hard_positives.square().sum() + relu(margin - hard_negatives).square().sum()
 
 
-def noise_ceiling(noise_best: Tensor, ceiling_cosine: float) -> Tensor:
+def noise_ceiling(noise_best: Tensor, ceiling_cosine: float, *, of_the_mean: bool = False) -> Tensor:
     """Mean square of what the best score of each noise sentence has above the ceiling.
 
-    `noise_best` (n,), n at least 1. Noise below the ceiling gives neither loss nor gradient.
+    `noise_best` (n,), n at least 1. Noise below the ceiling gives neither loss nor gradient. `of_the_mean`: the square
+    of what the mean of the scores has above it, the older workflow's penalty, which presses on every sentence alike.
     """
+    if of_the_mean:
+        return relu(noise_best.mean() - ceiling_cosine).square()
     return relu(noise_best - ceiling_cosine).square().mean()
 
 

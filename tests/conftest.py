@@ -203,8 +203,11 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["faqtune", *arguments])
         capfd.readouterr()
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         with pytest.raises(SystemExit) as end:
             main()
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         return (end.value.code or 0, *capfd.readouterr())
 
     return run

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -158,6 +159,19 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(cli: Run, monkeypatch: pytest
         assert (code, out) == (130, "")
         assert "what had finished is kept" in err
         assert "run the same command again" in err
+
+
+def test_a_second_ctrl_c_while_it_ends_shows_no_traceback() -> None:
+    slow_end = (
+        "import atexit, sys, time\nfrom faqtune.cli import main\n"
+        "atexit.register(time.sleep, 60)\nsys.argv = ['faqtune', 'split', '-p', 'nowhere']\nmain()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", slow_end], env=CLEAN, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith("faqtune: ")
+    time.sleep(0.5)  # it has said all, and is on its way out
+    process.send_signal(signal.SIGINT)
+    assert (process.communicate(timeout=30)[1], process.returncode) == ("", -signal.SIGINT)
 
 
 def test_errors_of_the_system_are_one_line(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:

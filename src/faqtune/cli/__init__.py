@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from faqtune.cli import data, figures, labels, models, whole
-from faqtune.console.surface import Surface, never_fail_on_characters, stop_as_by_ctrl_c
+from faqtune.console.surface import Surface, end_at_once, never_fail_on_characters, stop_as_by_ctrl_c
 from faqtune.console.threads import wait_without_spinning
 from faqtune.processes import leave
 
@@ -58,5 +58,6 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
+        end_at_once()
         leave(end.code)
         raise

@@ -69,6 +69,13 @@ def stop_as_by_ctrl_c() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
+def end_at_once() -> None:
+    """Let Ctrl-C end the process from now on, without a word: all is said and done, and Python, which takes itself
+    down, would show a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _interrupted(command: str | None) -> UserError:
     if command in NOTHING_TO_KEEP:
         return UserError("interrupted")

@@ -110,8 +110,9 @@ NOTES: dict[Language, dict[str, str]] = {
         "silent": "No query reaches the threshold of {threshold:.3f}{lead}: nothing is answered.",
         "silent_lead": " and leads the second entry by {margin:.3f}",
         "excluded": "Labelled but not measured: {reasons}.",
-        "two_rules": "{certified} answers from a certified threshold on, {usual} from one that few of the calibration"
-        " noise pass: figures at the threshold compare two rules as well. OSCR and AUROC compare the models alone.",
+        "two_rules": "{certified} answers from a certified threshold on, {usual} from one that little of the"
+        " calibration noise passes: figures at the threshold compare two rules as well. OSCR and AUROC compare the"
+        " models alone.",
     },
     "zh": {
         "no_noise": "没有噪声数据，无法评价拒答能力。请在 [noise] 下添加闲聊语料。",

@@ -112,33 +112,33 @@ def strange(certificate: Mapping[str, Any], measured: Scorecard, language: Langu
 
 
 def _promised(certificate: Mapping[str, Any], say: Mapping[str, str], language: Language) -> Sheet:
+    """What the test part showed of a promise is counted by conversations and sources, as it was promised."""
     rows: list[Row] = []
+    on_test = certificate.get("test", {}).get("promises", {})
     for place, promise in enumerate(certificate["promises"]):
         at = ("certificate", "promises", place)
         shares = (percent(promise[name], pointer(*at, name)) for name in ("at_most", "bound", "observed"))
         verdict = ("kept", "better") if promise["kept"] else ("missed", "worse")
         units = count(promise["units"], pointer(*at, "units"))
-        rows.append((words(say[promise["what"]]), *shares, units, Cell(say[verdict[0]], mark=verdict[1])))
+        what = promise["what"]
+        seen = [figure(on_test.get(what), pointer("certificate", "test", "promises", what))] * bool(on_test)
+        rows.append((words(say[what]), *shares, units, *seen, Cell(say[verdict[0]], mark=verdict[1])))
     header = (
         say["what"].format(confidence=100 * certificate["confidence"]),
         *(say[name] for name in ("at_most", "bound", "observed", "units")),
+        *[say["value"]] * bool(on_test),
         PAGE[language]["mark"],
     )
     return sheet(say["table"], header, rows)
 
 
 def _tested(certificate: Mapping[str, Any], say: Mapping[str, str], language: Language) -> Sheet | None:
-    test = certificate.get("test", {})
-    figures, promised = test.get("figures", {}), test.get("promises", {})
+    figures = certificate.get("test", {}).get("figures", {})
     rows = [
         (words(figure_name(name, language)), figure(found, pointer("certificate", "test", "figures", name)))
         for name, found in figures.items()
     ]
-    rows += [
-        (words(say["by_units"].format(what=say[what])), figure(found, pointer("certificate", "test", "promises", what)))
-        for what, found in promised.items()
-    ]
-    return sheet(say["test"], [PAGE[language]["metric"], say["value"]], rows) if figures else None
+    return sheet(say["test"], [PAGE[language]["metric"], say["value"]], rows) if rows else None
 
 
 def _paired(certificate: Mapping[str, Any], language: Language) -> FigureTable | None:

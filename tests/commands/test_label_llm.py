@@ -83,6 +83,19 @@ def test_the_model_labels_what_is_open_and_is_measured_against_people(
     assert made.tokens_read == 100 * made.requests
 
 
+def test_what_asks_for_several_entries_that_nobody_named_judges_no_model(
+    tuned_shop: Workspace, serve: Callable[[Script], FaultServer]
+) -> None:
+    _point_to(tuned_shop, serve(oracle), votes=1)
+    before = label_with_llm(tuned_shop)
+    people = {claim.query for claim in claims.read(tuned_shop.claims_path) if claim.is_human}
+    both = next(query for query, (entry, _) in _said(tuned_shop).items() if query in people and entry is not None)
+    claims.append(tuned_shop.claims_path, [Claim(both, None, "human:王敏", 1.0, reason="several")])
+    after = label_with_llm(tuned_shop)
+    assert after.precision.compared == before.precision.compared - 1
+    assert after.precision_of_none == before.precision_of_none
+
+
 def test_labels_of_all_sources_are_decided_together_and_stay_when_the_rules_label_anew(
     tuned_shop: Workspace, serve: Callable[[Script], FaultServer]
 ) -> None:

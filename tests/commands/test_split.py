@@ -9,14 +9,23 @@ from typing import Any
 
 import pytest
 
-from faqtune import UserError, Workspace, claims, evaluate_models, make_split, show_labels, train_model
+from faqtune import (
+    UserError,
+    Workspace,
+    calibrate_run,
+    claims,
+    evaluate_models,
+    make_split,
+    show_labels,
+    train_model,
+)
 from faqtune.commands import split as command
 from faqtune.commands.project.assemble import evaluation_set, load_project
 from faqtune.commands.project.settled import training_conversations, weighed_sources
 from faqtune.config import SplitConfig
 from faqtune.label import BY, Source, decide
 from faqtune.records import CALIBRATION, PARTS, SELECTION, TEST, TRAIN, Claim, Query, Split
-from faqtune.stored import write_jsonl
+from faqtune.stored import read_jsonl, write_jsonl
 
 
 def test_every_hand_labelled_conversation_is_in_the_test_part(tuned_shop: Workspace) -> None:
@@ -54,8 +63,25 @@ def test_a_query_whose_label_was_taken_back_is_not_a_labelled_one(tuned_shop: Wo
     assert sum(after.values()) == sum(before.values()) - 1 == len(load_project(tuned_shop).decisions)
 
 
+def test_what_a_certificate_asks_for_changes_no_split_before_it_is_labelled(
+    tuned_shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("faqtune.commands.figures.enough.LEAST_QUERIES", 3)
+    before = tuned_shop.split()
+    made = calibrate_run(tuned_shop, {"wrong": 0.01})
+    assert made.to_label is not None and (tuned_shop.root / "asked.jsonl").exists()
+    assert show_labels(tuned_shop).out_of_date == "" and make_split(tuned_shop).skipped
+    asked = next(iter(read_jsonl(tuned_shop.root / "asked.jsonl", "", dict)))
+    entry = tuned_shop.catalogue().entries[0].id
+    claims.append(tuned_shop.claims_path, [Claim(asked["query"], entry, "human:王敏", 1.0)])
+    assert show_labels(tuned_shop).out_of_date
+    make_split(tuned_shop)
+    assert tuned_shop.split().conversations[asked["conversation"]] == CALIBRATION
+    assert before.conversations[asked["conversation"]] == CALIBRATION
+
+
 def test_whoever_goes_on_from_a_split_that_would_be_another_is_told(tuned_shop: Workspace, heard: Any) -> None:
-    said = "have changed since the split was made"
+    said = "have changed since it was made"
     train_model(tuned_shop, reporter=heard)
     evaluate_models(tuned_shop, reporter=heard)
     assert not any(said in line for line in heard.lines) and not show_labels(tuned_shop).out_of_date

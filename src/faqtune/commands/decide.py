@@ -47,7 +47,7 @@ class Decided:
     things; `one_machine`: only one spoke. `gone`: entries that left the catalogue, by their first question where it is
     remembered, else id, and how many queries have no other: these make no pair.
 
-    `pairs` are of all parts, `training_pairs` those that train. `training`: queries of the training part that people
+    `pairs` are of all parts, `training_pairs` of the training part. `training`: queries of that part that people
     labelled; `chosen`: those of them that judge no source, since the queue of `faqtune annotate` chose them. `checked`
     labels were looked at for `doubts`, the worst first."""
 

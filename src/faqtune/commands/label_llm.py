@@ -212,12 +212,13 @@ def _write(
 def _precisions(
     workspace: Workspace, work: Work, claims: Sequence[Claim], queries: dict[str, Query], by: str
 ) -> tuple[Precision, Precision]:
-    """Of entries, and of none."""
+    """Of entries, and of none; not on turns that ask for several entries which nobody named."""
     said = at_places(acts_of(claim_store.read(workspace.claims_path)), [*work.queries, *queries.values()])
     right: dict[bool, list[bool]] = {True: [], False: []}
     for place in {place_of(queries[claim.query]) for claim in claims}:
         own, human = said[place].get(by), last_of_people(said[place])
-        if own is not None and human is not None:
-            right[not own.answer].append(says_the_same(own.answer, human.answer))
+        if own is None or human is None or human.names_none_of_several:
+            continue
+        right[not own.answer].append(says_the_same(own.answer, human.answer))
     of_entries, of_none = (Precision(len(right[none]), sum(right[none])) for none in (False, True))
     return of_entries, of_none

@@ -10,7 +10,7 @@ from faqtune import claims as claim_store
 from faqtune.alone import alone
 from faqtune.commands.label import refuse_unfinished
 from faqtune.commands.project.annotated import chosen_queries, keep_annotated
-from faqtune.commands.project.asked import ASKED_NAME, asked_queries
+from faqtune.commands.project.asked import asked_queries
 from faqtune.commands.project.assemble import MEASURING, evaluation_set, is_measurable, load_project
 from faqtune.commands.project.settled import settled
 from faqtune.config import SplitConfig
@@ -43,7 +43,7 @@ class Splitted:
     `measured`: the queries with an entry that a part is measured on, of the parts that measure. They are
     fewer: labels that are not sure enough, and those of the part's held-out entries, are not among them.
     `measured_noise`: what it is measured on as noise, with the queries that no entry of the part answers.
-    `pairs` are of all parts; the `training_pairs` of them train.
+    `pairs` are of all parts, `training_pairs` of the training part, where a text that measures too is left out.
     """
 
     skipped: bool
@@ -101,7 +101,10 @@ def out_of_date(workspace: Workspace) -> str:
     outputs = [workspace.split_path, workspace.pairs_path]
     if is_current(workspace, STEP, _inputs(workspace, said), outputs, say=told.append) or told:
         return ""
-    return "note: labels, texts or settings have changed since the split was made; `faqtune split` makes it anew"
+    return (
+        "note: labels, texts, settings or the split's own files have changed since it was made; `faqtune split` makes "
+        "it anew"
+    )
 
 
 def say_if_out_of_date(workspace: Workspace, reporter: Reporter) -> None:
@@ -111,6 +114,8 @@ def say_if_out_of_date(workspace: Workspace, reporter: Reporter) -> None:
 
 
 def _inputs(workspace: Workspace, said: Sequence[Claim]) -> str:
+    by_people = {claim.query for claim in said if claim.is_human}
+    labelled = {query.conversation for query in workspace.queries() if query.id in by_people}
     return digest(
         workspace.config().split.model_dump_json(),
         _last_words(said),
@@ -118,7 +123,8 @@ def _inputs(workspace: Workspace, said: Sequence[Claim]) -> str:
         workspace.conversations_path,
         workspace.noise_path,
         workspace.catalogue_path,
-        workspace.root / ASKED_NAME,
+        # What was asked for goes on calibrating once it is labelled, and moves nothing before.
+        repr(sorted(labelled & set(asked_queries(workspace).values()))),
     )
 
 

@@ -71,9 +71,10 @@ def stop_as_by_ctrl_c() -> None:
 
 def end_at_once() -> None:
     """Let Ctrl-C end the process from now on, without a word: all is said and done, and Python, which takes itself
-    down, would show a traceback."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    down, would show a traceback. Where it is ignored, as in the background of a script, it stays so."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _interrupted(command: str | None) -> UserError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable
 
@@ -143,6 +144,9 @@ def test_points_of_an_earlier_selection_part_are_measured_anew_or_left_out(annot
     refresh_points(annotated_shop, Silent())
     assert {point.run for point in kept_points(annotated_shop)} >= {first.name, second.name}
     assert show_labels(annotated_shop).of_today
+    for run in (first, second):
+        shutil.rmtree(run.model_path)
+    assert show_labels(annotated_shop).of_today, "no run that could not be measured anew makes them old"
 
 
 def test_a_point_is_the_runs_figure_on_the_selection_part(annotated_shop: Workspace) -> None:

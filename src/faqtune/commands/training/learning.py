@@ -72,14 +72,19 @@ def refresh_points(workspace: Workspace, reporter: Reporter) -> None:
 
 
 def are_of_today(workspace: Workspace, points: Sequence[Tuned]) -> bool:
-    """Whether points were measured on the selection part as it is now, which labels and settings change."""
-    runs = _measured(workspace)
+    """Whether the points, all of one state of the selection part, are of what it is now; also where that is too small
+    to measure them anew. Labels and settings change it, and what it holds besides that a run has seen is left out."""
+    if not points:
+        return True
+    runs = {run.name: run for run in all_runs(workspace)}
+    kept = {point.run: _read(runs[point.run]) or {} for point in points}
+    newest = max(kept, key=lambda name: str(kept[name]["when"]))
+    alike = [run.name for run in _measured(workspace)]
     try:
-        today = choosing_set(workspace, [run.name for run in runs], SELECTION).digest()
+        today = {choosing_set(workspace, names, SELECTION).digest() for names in (alike, [newest])}
     except UserError:
-        return False
-    kept = {run.name: _read(run) for run in runs}
-    return all((found := kept.get(point.run)) is not None and found["selection"] == today for point in points)
+        return True
+    return kept[newest]["selection"] in today
 
 
 def _measured(workspace: Workspace) -> list[Run]:

@@ -12,7 +12,7 @@ demo: .venv/ready
 	$(BIN)/faqtune demo
 
 test: .venv/ready-dev check
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 3 --dist loadgroup -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadgroup -m "not slow and not gpu"
 
 check: .venv/ready-dev
 	$(BIN)/ruff check .

@@ -340,7 +340,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_so(tuned_shop: Workspace, serve: Cal
     process = _command(tuned_shop, "--json")
     _wait_for(server, 12, process)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Traceback" not in err
     told = json.loads(out)
@@ -454,6 +454,6 @@ def test_at_its_end_it_waits_for_a_command_that_is_at_work(
         line = next(line for line in process.stderr if "waiting: " in line)
         assert f"(process {os.getpid()})" in line
         assert not _said(tuned_shop)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert len(_said(tuned_shop)) == 10

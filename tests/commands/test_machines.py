@@ -97,7 +97,7 @@ def steps(folder: Path) -> int:
     return sum('"event": "step"' in line for line in log.read_text("utf-8").splitlines()) if log.exists() else 0
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 90) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

@@ -43,7 +43,7 @@ class Terminal:
 
     def until(self, wanted: str) -> str:
         """What was shown up to and with a text."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not (found := re.search(wanted, self.seen)):
             assert time.monotonic() < deadline, f"{wanted!r} never came:\n{self.seen[-2000:]}"
             if select.select([self.master], [], [], 0.1)[0]:

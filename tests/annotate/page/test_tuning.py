@@ -40,7 +40,7 @@ def make(tmp_path: Path) -> Callable[..., tuple[Tuner, list[str]]]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.02)

@@ -71,7 +71,7 @@ def test_sigterm_stops_all_and_is_told_once(tuned_shop: Workspace) -> None:
     process = command(*options)
     wait_for(lambda: any(run.status == RUNNING and len(losses(run)) > 2 for run in all_runs(tuned_shop)))
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130 and out == "", err
     assert err.count("training was interrupted") == 1 and "Traceback" not in err
     assert [run.status for run in all_runs(tuned_shop)] == [DONE, INTERRUPTED]
@@ -84,7 +84,7 @@ def test_when_the_launcher_is_killed_the_others_leave_a_checkpoint(tuned_shop: W
     wait_for(lambda: any(run.status == RUNNING and len(losses(run)) > 2 for run in all_runs(tuned_shop)))
     process.kill()
     wait_for(lambda: [run.status for run in all_runs(tuned_shop)] == [DONE, INTERRUPTED])
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_an_error_is_told_once(tuned_shop: Workspace) -> None:
 
 def test_the_door_for_launchers_takes_the_options_of_train(tuned_shop: Workspace) -> None:
     process = command("--help", by=("-m", "faqtune.train"))
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0 and "--recipe" in out and "--gpus" in out, err
 
 
@@ -161,7 +161,7 @@ def losses(run: Run) -> list[float]:
     return [event["loss"] for event in events if event["event"] == "step"]
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

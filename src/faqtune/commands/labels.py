@@ -62,6 +62,9 @@ class Agreement:
     several: int
 
 
+RELATIONS = ("same", "different", "both_none", "one_none", "several")
+
+
 @dataclass(frozen=True, slots=True)
 class Labels:
     """`hand_labels`: turns that people labelled, of which `compared_with` serve the tables; `with_test`: among them
@@ -124,7 +127,7 @@ def show_labels(workspace: Workspace, *, test: bool = False) -> Labels:
             thresholds_of(by, made, compared.get(by, []), truths, measures, exchanges) for by, made in machines.items()
         ],
         tunings=as_shown(curve.points),
-        of_today=are_of_today(workspace, curve.points),
+        of_today=are_of_today(workspace),
         out_of_date=out_of_date(workspace) if workspace.split_path.exists() else "",
         projection=curve.projection,
         projected_from=curve.runs,
@@ -183,21 +186,18 @@ def _agreement(places: Mapping[Place, Mapping[str, Act]]) -> list[Agreement]:
         for one, other in combinations(sorted(acts), 2):
             counted[one, other][_relation(acts[one], acts[other])] += 1
     return [
-        Agreement(one, other, found.total(), *(found[relation] for relation in RELATIONS))
+        Agreement(one, other, found.total(), **{relation: found[relation] for relation in RELATIONS})
         for (one, other), found in sorted(counted.items())
     ]
-
-
-RELATIONS = ("same", "different", "both none", "one none", "several")
 
 
 def _relation(one: Act, other: Act) -> str:
     if one.names_none_of_several or other.names_none_of_several:
         return "several"
     if not one.answer and not other.answer:
-        return "both none"
+        return "both_none"
     if not one.answer or not other.answer:
-        return "one none"
+        return "one_none"
     return "same" if says_the_same(one.answer, other.answer) else "different"
 
 

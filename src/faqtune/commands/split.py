@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from faqtune import claims as claim_store
 from faqtune.alone import alone
@@ -75,10 +76,10 @@ def make_split(workspace: Workspace, *, force: bool = False, reporter: Reporter 
     refuse_unfinished(workspace)
     keep_annotated(workspace)
     said = claim_store.read(workspace.claims_path)
-    inputs, outputs = _inputs(workspace, said), [workspace.split_path, workspace.pairs_path]
+    queries = {query.id: query for query in workspace.queries()}
+    inputs, outputs = _made_of(workspace, said, queries.values())
     if not force and is_current(workspace, STEP, inputs, outputs, say=reporter.say):
         return _counted(workspace, skipped=True)
-    queries = {query.id: query for query in workspace.queries()}
     catalogue = workspace.catalogue()
     decisions = settle(said, queries.values())
     made = _assigned(workspace, config.split, catalogue, queries, decisions)
@@ -96,10 +97,9 @@ def out_of_date(workspace: Workspace) -> str:
     """What to tell whoever goes on from a split that would be another one today; "" if it would not."""
     if not was_finished(workspace, STEP):
         return ""  # Somebody made it by other means, who knows what of.
-    told: list[str] = []
-    said = claim_store.read(workspace.claims_path)
-    outputs = [workspace.split_path, workspace.pairs_path]
-    if is_current(workspace, STEP, _inputs(workspace, said), outputs, say=told.append) or told:
+    by_another_version: list[str] = []
+    inputs, outputs = _made_of(workspace, claim_store.read(workspace.claims_path), workspace.queries())
+    if is_current(workspace, STEP, inputs, outputs, say=by_another_version.append) or by_another_version:
         return ""
     return (
         "note: labels, texts, settings or the split's own files have changed since it was made; `faqtune split` makes "
@@ -113,10 +113,11 @@ def say_if_out_of_date(workspace: Workspace, reporter: Reporter) -> None:
         reporter.say(told)
 
 
-def _inputs(workspace: Workspace, said: Sequence[Claim]) -> str:
+def _made_of(workspace: Workspace, said: Sequence[Claim], queries: Iterable[Query]) -> tuple[str, list[Path]]:
+    """The digest of all that a split depends on, and the files that it is."""
     by_people = {claim.query for claim in said if claim.is_human}
-    labelled = {query.conversation for query in workspace.queries() if query.id in by_people}
-    return digest(
+    labelled = {query.conversation for query in queries if query.id in by_people}
+    inputs = digest(
         workspace.config().split.model_dump_json(),
         _last_words(said),
         workspace.queries_path,
@@ -126,6 +127,7 @@ def _inputs(workspace: Workspace, said: Sequence[Claim]) -> str:
         # What was asked for goes on calibrating once it is labelled, and moves nothing before.
         repr(sorted(labelled & set(asked_queries(workspace).values()))),
     )
+    return inputs, [workspace.split_path, workspace.pairs_path]
 
 
 def _last_words(said: Sequence[Claim]) -> str:
@@ -205,13 +207,13 @@ def _counted(workspace: Workspace, *, skipped: bool) -> Splitted:
     pairs = Counter(made.conversations.get(pair.group) for pair in workspace.pairs())
     measured = {part: evaluation_set(project, part) for part in MEASURING}
     return Splitted(
-        skipped,
-        {part: conversations[part] for part in PARTS},
-        {part: queries[part] for part in PARTS},
-        {part: noise[part] for part in PARTS},
-        made.held_out,
-        pairs.total(),
-        pairs[TRAIN],
-        {part: len(data.positives) for part, data in measured.items()},
-        {part: len(data.negatives) for part, data in measured.items()},
+        skipped=skipped,
+        conversations={part: conversations[part] for part in PARTS},
+        queries={part: queries[part] for part in PARTS},
+        noise={part: noise[part] for part in PARTS},
+        held_out=made.held_out,
+        pairs=pairs.total(),
+        training_pairs=pairs[TRAIN],
+        measured={part: len(data.positives) for part, data in measured.items()},
+        measured_noise={part: len(data.negatives) for part, data in measured.items()},
     )

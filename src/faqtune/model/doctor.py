@@ -164,13 +164,13 @@ def _memory(model_name: str) -> Check:
             "memory", "warn", f"the size of {model_name} is not known until it is here and whole", "look again then"
         )
     finding = (
-        f"{need.parameters / 1e6:.0f} M parameters; training takes about {_gb(need.least)} with frozen embeddings and "
-        f"small micro-batches, {_gb(need.training)} with all weights and {TRAINING_BATCH_TOKENS} tokens at once, "
-        f"encoding {_gb(need.encoding)}"
+        f"{need.parameters / 1e6:.0f} M parameters; training takes about {_size(need.least)} with frozen embeddings "
+        f"and small micro-batches, {_size(need.training)} with all weights and {TRAINING_BATCH_TOKENS} tokens at once, "
+        f"encoding {_size(need.encoding)}"
     )
     if free is None:
         return Check("memory", "warn", f"{finding}; what is free is not known", "make sure that there is enough")
-    finding += f"; {_gb(free)} free on {device.type}"
+    finding += f"; {_size(free)} free on {device.type}"
     if free < need.encoding:
         return Check("memory", "fail", finding, f"free some, or use a smaller model such as {BUILTIN}")
     if free < need.least:
@@ -192,9 +192,9 @@ def _project_disk(model_name: str, project_root: Path) -> Check:
         return Check("disk: project", "fail", said, "set its permissions, free some room, or move the project")
     free, need = free_disk_bytes(project_root), _need(model_name)
     if need is None:
-        return Check("disk: project", "ok", f"{_gb(free)} free at {project_root}")
+        return Check("disk: project", "ok", f"{_size(free)} free at {project_root}")
     run = need.weights * RUN_DISK_COPIES
-    finding = f"{_gb(free)} free at {project_root}; a run takes up to {_gb(run)}"
+    finding = f"{_size(free)} free at {project_root}; a run takes up to {_size(run)}"
     if free < run:
         return Check("disk: project", "fail", finding, "free some room, or move the project")
     return Check("disk: project", "ok", finding)
@@ -203,13 +203,13 @@ def _project_disk(model_name: str, project_root: Path) -> Check:
 def _cache_disk(model_name: str) -> Check:
     is_builtin = model_name == BUILTIN
     place = cache_folder() if is_builtin else Path(HF_HUB_CACHE)
-    finding = f"{_gb(free_disk_bytes(place))} free at {place}"
+    finding = f"{_size(free_disk_bytes(place))} free at {place}"
     need = _need(model_name)
     if _found(model_name) is not None or need is None or free_disk_bytes(place) >= need.weights:
         return Check("disk: cache", "ok", finding)
     variable = CACHE_VARIABLE if is_builtin else "HF_HOME"
     advice = f"free some room, or set {variable} to a folder on another disk"
-    return Check("disk: cache", "fail", f"{finding}; the model takes up to {_gb(need.weights)}", advice)
+    return Check("disk: cache", "fail", f"{finding}; the model takes up to {_size(need.weights)}", advice)
 
 
 def _need(model_name: str) -> MemoryNeed | None:
@@ -231,7 +231,12 @@ def _found(model_name: str) -> ModelSource | None:
         return None
 
 
-def _gb(size_bytes: int) -> str:
+def _size(size_bytes: int) -> str:
+    """For people: what would be 0.0 GB is told in MB.
+
+    >>> _size(6_100_000_000), _size(100_000_000), _size(1_400_000)
+    ('6.1 GB', '0.1 GB', '1 MB')
+    """
     return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e8 else f"{size_bytes / 1e6:.0f} MB"
 
 

@@ -6,7 +6,7 @@ points are comparable only on one state of it: `refresh_points` measures the ear
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,20 +71,17 @@ def refresh_points(workspace: Workspace, reporter: Reporter) -> None:
         _measure(workspace, run, _hand_labels(run), data, reporter)
 
 
-def are_of_today(workspace: Workspace, points: Sequence[Tuned]) -> bool:
-    """Whether the points, all of one state of the selection part, are of what it is now; also where that is too small
-    to measure them anew. Labels and settings change it, and what it holds besides that a run has seen is left out."""
-    if not points:
+def are_of_today(workspace: Workspace) -> bool:
+    """Whether the kept points are of the selection part as it is now, which labels and settings change; also where
+    there are none, or it is too small to measure them anew. What a run has seen is left out of it."""
+    if not (latest := _latest(workspace)):
         return True
-    runs = {run.name: run for run in all_runs(workspace)}
-    kept = {point.run: _read(runs[point.run]) or {} for point in points}
-    newest = max(kept, key=lambda name: str(kept[name]["when"]))
-    alike = [run.name for run in _measured(workspace)]
+    newest, kept = latest[0]
+    together, alone = [run.name for run in _measured(workspace)], [newest.name]
     try:
-        today = {choosing_set(workspace, names, SELECTION).digest() for names in (alike, [newest])}
+        return kept["selection"] in {choosing_set(workspace, names, SELECTION).digest() for names in (together, alone)}
     except UserError:
         return True
-    return kept[newest]["selection"] in today
 
 
 def _measured(workspace: Workspace) -> list[Run]:
@@ -96,12 +93,15 @@ def _measured(workspace: Workspace) -> list[Run]:
 def kept_points(workspace: Workspace) -> list[Tuned]:
     """The points that were measured on the same state of the selection part as the latest one."""
     runs = {run.name: run for run in all_runs(workspace)}
-    finished = [run for run in runs.values() if run.status in FINISHED]
+    return [_point(runs, run, kept) for run, kept in _latest(workspace)]
+
+
+def _latest(workspace: Workspace) -> list[tuple[Run, dict[str, Any]]]:
+    """The runs measured on the same state of the selection part as the latest one, with what was kept; that first."""
+    finished = [run for run in all_runs(workspace) if run.status in FINISHED]
     found = [(run, kept) for run in finished if (kept := _read(run)) is not None]
-    if not found:
-        return []
-    newest = max((kept for _, kept in found), key=lambda kept: str(kept["when"]))["selection"]
-    return [_point(runs, run, kept) for run, kept in found if kept["selection"] == newest]
+    found.sort(key=lambda of: str(of[1]["when"]), reverse=True)
+    return [(run, kept) for run, kept in found if kept["selection"] == found[0][1]["selection"]]
 
 
 def _measure(workspace: Workspace, run: Run, labels: int, data: EvaluationSet, reporter: Reporter) -> None:

@@ -113,6 +113,10 @@ def test_on_the_command_line(tuned_shop: Workspace, cli) -> None:
         and "at most 0.1 %" in out
     )
     assert "On the test part" in out and "certificate.json" in out
+    certificate = json.loads(find_run(tuned_shop).certificate_path.read_text(encoding="utf-8"))
+    on_test = certificate["test"]["promises"]["noise/chatter"]
+    row = next(line for line in out.splitlines() if line.startswith("everyday chatter answered"))
+    assert row.endswith(f"{on_test['value']:.1%} [{on_test['low']:.1%}, {on_test['high']:.1%}]")
     code, out, err = cli("calibrate", "--project", str(tuned_shop.root), "--chatter", "100", "--json")
     assert code == 2 and "100 % is no promise" in json.loads(out)["error"]
     assert "loading the model" not in err, "what no data could keep is refused at once"
